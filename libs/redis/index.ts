@@ -1,0 +1,13 @@
+/**
+ * Rank 1: how this project opens a Redis connection, in one place.
+ *
+ * What it promises: a command fails at once while Redis is away and never queues up, every command has a deadline, a
+ * dead socket is noticed and replaced, reconnecting goes on for ever with a small bounded delay, and neither a lost
+ * connection nor a refusal ever crashes the process. Redis holds no truth here (I7), so failing fast is always right.
+ */
+export { closeRedis } from './close-redis.ts';
+export { openRedis, type RedisConnection } from './open-redis.ts';
+export { RECONNECT_MAX_MS, reconnectDelayMs } from './reconnect-delay.ts';
+export { redisErrorCode } from './redis-error-code.ts';
+export { reportOutages } from './report-outages.ts';
+export { waitUntilReady } from './wait-until-ready.ts';
