@@ -1,7 +1,14 @@
 /**
- * The pure core of the relay: lane and id arithmetic, the ports, and the two protocols (writer's term, sender's track).
- * Nothing here touches a server, a timer or chance directly. SPEC.md numbers the invariants.
+ * The pure core of the relay: lane and id arithmetic, the ports, and the two protocols. `runSource` is a writer's life for one
+ * source (stand by, lead, move rows), `Sender` a sender's (take lanes, deliver, give back). Nothing here touches a server,
+ * a timer or chance directly. After a crash at any point, the watermark row and the markers in Kafka say what is true.
  */
+export type { SenderEvent, WriterEvent } from './events.ts';
+export { fairShare } from './fair-share.ts';
+export { GapSet } from './gap-set.ts';
 export * from './lane.ts';
 export { murmur2 } from './murmur2.ts';
 export type * from './ports.ts';
+export { firstPosition, type RunSourceOptions, runSource, type StartFrom } from './run-source.ts';
+export { Sender } from './sender.ts';
+export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';

@@ -235,11 +235,14 @@ export interface SenderStore {
     }[],
     lane: number,
   ): Promise<void>;
-  /** Rows aside in the lanes that are not dead, in id order, at most `rowsMax`. */
-  listAside(lanes: readonly number[], rowsMax: number): Promise<readonly AsideRow[]>;
+  /**
+   * Heads of the rows set aside and not dead: per lane and key the row with the lowest id (a row without a key is its own
+   * head), in id order, at most `rowsMax`. Every key with a row aside is named by its head.
+   */
+  listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideRow[]>;
   /** Persists the attempt's token before it is sent. */
   beginAttempt(id: number, token: number): Promise<void>;
-  /** Records a failed attempt; `state` dead when the policy gives up on the row. */
+  /** Records a failed attempt (attempts + 1, token back to 0: its outcome is known); `state` dead when the policy gives up on the row. */
   failAttempt(
     id: number,
     outcome: { readonly error: string; readonly dueInMs: number; readonly state: AsideState },

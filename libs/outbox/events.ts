@@ -1,0 +1,110 @@
+/** What the core reports while it works: apps turn events into log lines and metrics, tests into traces. No payloads. */
+import type { ErrorCode } from '#runtime';
+
+export type WriterEvent =
+  | { readonly kind: 'elected'; readonly source: string }
+  | {
+      readonly kind: 'term-begun';
+      readonly source: string;
+      readonly epoch: number;
+      readonly position: bigint;
+      readonly gaps: number;
+    }
+  | {
+      readonly kind: 'term-ended';
+      readonly source: string;
+      readonly why: 'stopped' | 'lock-lost' | 'fenced' | 'fault' | 'handed-over';
+    }
+  | {
+      readonly kind: 'moved';
+      readonly source: string;
+      readonly rows: number;
+      readonly late: number;
+      readonly bytes: number;
+      readonly appendMs: number;
+      readonly position: bigint;
+      readonly nextSequence: number;
+      readonly gaps: number;
+    }
+  | { readonly kind: 'gap-opened'; readonly source: string; readonly from: bigint; readonly to: bigint }
+  | {
+      readonly kind: 'gap-closed';
+      readonly source: string;
+      readonly from: bigint;
+      readonly to: bigint;
+      readonly openMs: number;
+    }
+  | { readonly kind: 'gaps-at-bound'; readonly source: string; readonly gaps: number }
+  | {
+      readonly kind: 'commit-unknown';
+      readonly source: string;
+      readonly found: 'committed' | 'not-committed' | 'fenced';
+    }
+  | {
+      readonly kind: 'writer-retry';
+      readonly source: string;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
+  | {
+      readonly kind: 'source-halted';
+      readonly source: string;
+      readonly code: ErrorCode;
+      readonly message: string;
+    };
+
+export type SenderEvent =
+  | { readonly kind: 'session-opened'; readonly transactionalId: string; readonly lanes: readonly number[] }
+  | { readonly kind: 'session-lost'; readonly code: ErrorCode; readonly message: string }
+  | {
+      readonly kind: 'lane-taken';
+      readonly lane: number;
+      readonly from: string | null;
+      readonly fenced: readonly string[];
+      readonly marker: number;
+    }
+  | { readonly kind: 'lane-released'; readonly lane: number; readonly marker: number }
+  | { readonly kind: 'lane-lost'; readonly lane: number }
+  | { readonly kind: 'lane-halted'; readonly lane: number; readonly why: string }
+  | { readonly kind: 'members'; readonly live: number; readonly share: number; readonly held: number }
+  | {
+      readonly kind: 'delivered';
+      readonly rows: number;
+      readonly bytes: number;
+      readonly lanes: readonly number[];
+      readonly transactionMs: number;
+    }
+  | { readonly kind: 'deleted'; readonly lane: number; readonly upTo: number }
+  | {
+      readonly kind: 'sender-retry';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly topic: string | null;
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
+  | {
+      readonly kind: 'row-aside';
+      readonly lane: number;
+      readonly id: number;
+      readonly code: ErrorCode;
+      readonly message: string;
+    }
+  | {
+      readonly kind: 'row-retry-failed';
+      readonly lane: number;
+      readonly id: number;
+      readonly code: ErrorCode;
+      readonly attempts: number;
+      readonly delayMs: number;
+    }
+  | {
+      readonly kind: 'row-dead';
+      readonly lane: number;
+      readonly id: number;
+      readonly attempts: number;
+      readonly policy: string;
+    }
+  | { readonly kind: 'row-recovered'; readonly lane: number; readonly id: number };

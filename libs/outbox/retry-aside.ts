@@ -1,0 +1,105 @@
+/**
+ * Retries of rows set aside, one at a time per lane, exactly once: the attempt's token is written to the database first and to
+ * Kafka in the same transaction as the record, so that after a crash the two tell whether the attempt went through.
+ */
+import { asRelayError, backoffMs, type RelayError } from '#runtime';
+import { asideHeads, type LaneHold } from './lane-hold.ts';
+import { toRecord } from './plan-transaction.ts';
+import type { AsideRow, ProducerSession } from './ports.ts';
+import type { SenderOptions } from './sender-options.ts';
+
+/** The head due for an attempt, or null. A row is only retried once the lane's marker has passed it for good. */
+export function dueHead(hold: LaneHold, options: SenderOptions): AsideRow | null {
+  const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
+  for (const head of asideHeads(hold)) {
+    const stuck = head.state === 'parked' && head.attempts >= options.retriesMax;
+    if (!stuck && head.id <= hold.marker && (head.state === 'parked' || head.dueInMs <= sinceReadMs))
+      return head;
+  }
+  return null;
+}
+
+/** Milliseconds until the next head is due, or null when none waits for time to pass. */
+export function nextHeadDueInMs(hold: LaneHold, options: SenderOptions): number | null {
+  const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
+  const waits = asideHeads(hold)
+    .filter((head) => head.state === 'retrying')
+    .map((head) => head.dueInMs - sinceReadMs);
+  return waits.length === 0 ? null : Math.max(0, Math.min(...waits));
+}
+
+/**
+ * One attempt. Resolves when the outcome is settled; rejects when it is not (a world fault, or the database away): the caller
+ * then throws the session away, and `loadAside` after the next fencing settles it.
+ */
+export async function attemptHead(
+  options: SenderOptions,
+  session: ProducerSession,
+  hold: LaneHold,
+  head: AsideRow,
+): Promise<'delivered' | 'refused'> {
+  const token = await nextToken(options, session, hold);
+  await options.store.beginAttempt(head.id, token);
+  try {
+    await session.transact([toRecord(head, hold)], [{ kind: 'retry', lane: hold.lane, value: token }]);
+  } catch (thrown) {
+    const error = asRelayError(thrown);
+    if (error.verdict !== 'row-fault') throw error;
+    await recordRefusal(options, hold, head, error);
+    return 'refused';
+  }
+  await options.store.removeAside(head.id);
+  options.onEvent({ kind: 'row-recovered', lane: hold.lane, id: head.id });
+  return 'delivered';
+}
+
+async function nextToken(options: SenderOptions, session: ProducerSession, hold: LaneHold): Promise<number> {
+  if (hold.retryToken === null) {
+    const markers = session.transactional
+      ? await options.kafka.readMarkers('retry', [hold.lane])
+      : new Map<number, number>();
+    const begun = Math.max(0, ...asideHeads(hold).map((row) => row.attemptToken));
+    hold.retryToken = Math.max(markers.get(hold.lane) ?? 0, begun, 0);
+  }
+  hold.retryToken += 1;
+  return hold.retryToken;
+}
+
+async function recordRefusal(
+  options: SenderOptions,
+  hold: LaneHold,
+  head: AsideRow,
+  error: RelayError,
+): Promise<void> {
+  const attempts = head.attempts + 1;
+  const spent = attempts >= options.retriesMax;
+  const delayMs = backoffMs(attempts, options.backoff, options.random);
+  const state = !spent ? 'retrying' : options.rowFaultPolicy === 'dead-letter' ? 'dead' : 'parked';
+  await options.store.failAttempt(head.id, {
+    error: `${error.code}: ${error.message}`,
+    dueInMs: delayMs,
+    state,
+  });
+  if (!spent) {
+    options.onEvent({
+      kind: 'row-retry-failed',
+      lane: hold.lane,
+      id: head.id,
+      code: error.code,
+      attempts,
+      delayMs,
+    });
+    return;
+  }
+  options.onEvent({
+    kind: 'row-dead',
+    lane: hold.lane,
+    id: head.id,
+    attempts,
+    policy: options.rowFaultPolicy,
+  });
+  if (options.rowFaultPolicy !== 'halt') return;
+  const why = `row ${head.id} was refused ${attempts} times (${error.code}) and the policy is halt`;
+  await options.store.haltLane(hold.lane, why);
+  options.onEvent({ kind: 'lane-halted', lane: hold.lane, why });
+}

@@ -1,0 +1,116 @@
+/**
+ * Taking lanes over, in the only safe order: claim, fence, forget the fences, read the marker, and only then deliver.
+ * With the marker read before the fence a paused sender's transaction can commit in between, and rows double.
+ */
+import { crashPoint } from '#runtime';
+import { laneFloor } from './lane.ts';
+import { adoptAsideHeads, type LaneHold, newHold } from './lane-hold.ts';
+import type { LaneClaim, ProducerSession } from './ports.ts';
+import type { SenderOptions } from './sender-options.ts';
+import { verifyMarkers } from './verify-markers.ts';
+
+/** Claims up to `wanted` of the lanes, in chance order so that senders that start together do not collide. */
+export async function claimLanes(
+  options: SenderOptions,
+  lanes: readonly number[],
+  wanted: number,
+): Promise<LaneClaim[]> {
+  const order = [...lanes].map((lane) => ({ lane, at: options.random() })).sort((a, b) => a.at - b.at);
+  const claims: LaneClaim[] = [];
+  for (const { lane } of order) {
+    if (claims.length >= wanted) break;
+    const claim = await options.store.claimLane(lane, options.transactionalId, options.leaseMs);
+    crashPoint('sender-after-claim');
+    if (claim !== null) claims.push(claim);
+  }
+  return claims;
+}
+
+/**
+ * Fences whoever held the claimed lanes and reads their markers. The caller has fenced its own id already (by a fresh
+ * session) when a claim names it. Returns the holds ready to deliver; a lane lost or halted on the way is left out.
+ */
+export async function takeClaimedLanes(
+  options: SenderOptions,
+  session: ProducerSession,
+  claims: readonly LaneClaim[],
+): Promise<LaneHold[]> {
+  const { kafka, store, transactionalId } = options;
+  const others = new Set(claims.flatMap((claim) => claim.fenceIds).filter((id) => id !== transactionalId));
+  await Promise.all([...others].map((id) => kafka.fence(id)));
+  crashPoint('sender-after-fence');
+  const ours: LaneClaim[] = [];
+  for (const claim of claims) {
+    if (claim.fenceIds.length === 0 || (await store.clearFences(claim.lane, claim.claimEpoch)))
+      ours.push(claim);
+    else options.onEvent({ kind: 'lane-lost', lane: claim.lane });
+  }
+  if (ours.length === 0) return [];
+  const holds = session.transactional
+    ? await holdsByMarker(options, session, ours)
+    : ours.map((claim) => newHold(claim, claim.deliveredId ?? laneFloor(claim.lane)));
+  for (const hold of holds) {
+    const claim = ours.find(({ lane }) => lane === hold.lane);
+    options.onEvent({
+      kind: 'lane-taken',
+      lane: hold.lane,
+      from: claim?.formerHolder ?? null,
+      fenced: claim?.fenceIds ?? [],
+      marker: hold.marker,
+    });
+  }
+  return holds;
+}
+
+async function holdsByMarker(
+  options: SenderOptions,
+  session: ProducerSession,
+  claims: readonly LaneClaim[],
+): Promise<LaneHold[]> {
+  const expected = claims.map(({ lane, deliveredId }) => ({
+    lane,
+    deliveredId,
+    committedId: laneFloor(lane),
+  }));
+  const verdicts = await verifyMarkers(options, expected, options.markerSettleMs);
+  const holds: LaneHold[] = [];
+  for (const claim of claims) {
+    const verdict = verdicts.get(claim.lane);
+    if (verdict === undefined) continue;
+    if (verdict.kind === 'halt') {
+      await options.store.haltLane(claim.lane, verdict.why);
+      options.onEvent({ kind: 'lane-halted', lane: claim.lane, why: verdict.why });
+      continue;
+    }
+    const floor = laneFloor(claim.lane);
+    // The first marker goes to Kafka before the database says that there is one: from then on a missing one halts the lane.
+    if (verdict.kind === 'first')
+      await session.transact([], [{ kind: 'lane', lane: claim.lane, value: floor }]);
+    const known =
+      claim.deliveredId !== null ||
+      (await options.store.recordMarkerWritten(claim.lane, claim.claimEpoch, floor));
+    if (known) holds.push(newHold(claim, verdict.kind === 'first' ? floor : verdict.marker));
+  }
+  await loadAside(options, holds);
+  return holds;
+}
+
+/** Reads the rows set aside of these lanes, and settles attempts whose outcome only Kafka knows. */
+export async function loadAside(options: SenderOptions, holds: readonly LaneHold[]): Promise<void> {
+  if (holds.length === 0) return;
+  const lanes = holds.map(({ lane }) => lane);
+  const headsMax = options.parkedKeysMax * lanes.length;
+  let heads = await options.store.listAsideHeads(lanes, headsMax);
+  if (heads.some((head) => head.attemptToken > 0)) {
+    const tokens = await options.kafka.readMarkers('retry', lanes);
+    const arrived = heads.filter(
+      (head) => head.attemptToken > 0 && tokens.get(head.lane) === head.attemptToken,
+    );
+    for (const head of arrived) {
+      await options.store.removeAside(head.id);
+      options.onEvent({ kind: 'row-recovered', lane: head.lane, id: head.id });
+    }
+    if (arrived.length > 0) heads = await options.store.listAsideHeads(lanes, headsMax);
+  }
+  for (const hold of holds) adoptAsideHeads(hold, heads, options.clock.nowMs());
+}

@@ -1,0 +1,28 @@
+/** A coalesced wake-up: rings while nobody waits are remembered once, so none falls between a read and a wait. */
+import type { Clock } from '#runtime';
+
+export class Wake {
+  #rung = false;
+  #waiter: AbortController | null = null;
+
+  ring(): void {
+    this.#rung = true;
+    this.#waiter?.abort();
+  }
+
+  /** Forgets rings heard so far: call before reading what the ring is about, never after. */
+  clear(): void {
+    this.#rung = false;
+  }
+
+  /** Resolves when rung (also before the call, since the last `clear`) or after `ms`. */
+  async wait(clock: Clock, ms: number): Promise<void> {
+    if (this.#rung) return;
+    this.#waiter = new AbortController();
+    try {
+      await clock.sleep(ms, this.#waiter.signal);
+    } finally {
+      this.#waiter = null;
+    }
+  }
+}
