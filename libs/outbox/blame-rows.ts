@@ -22,12 +22,18 @@ export function blame(
     const rows = plan.sent.get(only.lane) ?? [];
     const [row] = rows;
     if (rows.length === 1 && row !== undefined) return { hold: only, row };
-    only.probation = { rowsMax: Math.max(1, Math.floor(rows.length / 2)), untilId: probationEnd(only, plan) };
+    only.probation = {
+      rowsMax: Math.max(1, Math.floor(rows.length / 2)),
+      untilId: probationEnd(only, plan),
+    };
     return null;
   }
   for (const hold of suspects) {
     const rows = plan.sent.get(hold.lane) ?? [];
-    hold.probation = { rowsMax: Math.max(1, rows.length), untilId: probationEnd(hold, plan) };
+    hold.probation = {
+      rowsMax: Math.max(1, rows.length),
+      untilId: probationEnd(hold, plan),
+    };
   }
   return null;
 }

@@ -26,7 +26,12 @@ export type WriterEvent =
       readonly nextSequence: number;
       readonly gaps: number;
     }
-  | { readonly kind: 'gap-opened'; readonly source: string; readonly from: bigint; readonly to: bigint }
+  | {
+      readonly kind: 'gap-opened';
+      readonly source: string;
+      readonly from: bigint;
+      readonly to: bigint;
+    }
   | {
       readonly kind: 'gap-closed';
       readonly source: string;
@@ -34,7 +39,11 @@ export type WriterEvent =
       readonly to: bigint;
       readonly openMs: number;
     }
-  | { readonly kind: 'gaps-at-bound'; readonly source: string; readonly gaps: number }
+  | {
+      readonly kind: 'gaps-at-bound';
+      readonly source: string;
+      readonly gaps: number;
+    }
   | {
       readonly kind: 'commit-unknown';
       readonly source: string;
@@ -56,8 +65,16 @@ export type WriterEvent =
     };
 
 export type SenderEvent =
-  | { readonly kind: 'session-opened'; readonly transactionalId: string; readonly lanes: readonly number[] }
-  | { readonly kind: 'session-lost'; readonly code: ErrorCode; readonly message: string }
+  | {
+      readonly kind: 'session-opened';
+      readonly transactionalId: string;
+      readonly lanes: readonly number[];
+    }
+  | {
+      readonly kind: 'session-lost';
+      readonly code: ErrorCode;
+      readonly message: string;
+    }
   | {
       readonly kind: 'lane-taken';
       readonly lane: number;
@@ -65,10 +82,23 @@ export type SenderEvent =
       readonly fenced: readonly string[];
       readonly marker: number;
     }
-  | { readonly kind: 'lane-released'; readonly lane: number; readonly marker: number }
+  | {
+      readonly kind: 'lane-released';
+      readonly lane: number;
+      readonly marker: number;
+    }
   | { readonly kind: 'lane-lost'; readonly lane: number }
-  | { readonly kind: 'lane-halted'; readonly lane: number; readonly why: string }
-  | { readonly kind: 'members'; readonly live: number; readonly share: number; readonly held: number }
+  | {
+      readonly kind: 'lane-halted';
+      readonly lane: number;
+      readonly why: string;
+    }
+  | {
+      readonly kind: 'members';
+      readonly live: number;
+      readonly share: number;
+      readonly held: number;
+    }
   | {
       readonly kind: 'delivered';
       readonly rows: number;
@@ -107,4 +137,8 @@ export type SenderEvent =
       readonly attempts: number;
       readonly policy: string;
     }
-  | { readonly kind: 'row-recovered'; readonly lane: number; readonly id: number };
+  | {
+      readonly kind: 'row-recovered';
+      readonly lane: number;
+      readonly id: number;
+    };

@@ -58,7 +58,11 @@ export class GapSet {
       let touched = false;
       while (next < positions.length && (positions[next] as bigint) <= gap.to) {
         const position = positions[next] as bigint;
-        if (position > from) left.push({ ...freshGap(from, position - 1n, nowMs), seenAtMs: gap.seenAtMs });
+        if (position > from)
+          left.push({
+            ...freshGap(from, position - 1n, nowMs),
+            seenAtMs: gap.seenAtMs,
+          });
         from = position + 1n;
         touched = true;
         next += 1;
@@ -87,5 +91,12 @@ export class GapSet {
 }
 
 function freshGap(from: bigint, to: bigint, nowMs: number): Gap {
-  return { from, to, seenAtMs: nowMs, emptySinceMs: null, probeAtMs: nowMs, lockedProbes: 0 };
+  return {
+    from,
+    to,
+    seenAtMs: nowMs,
+    emptySinceMs: null,
+    probeAtMs: nowMs,
+    lockedProbes: 0,
+  };
 }

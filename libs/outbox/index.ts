@@ -9,6 +9,11 @@ export { GapSet } from './gap-set.ts';
 export * from './lane.ts';
 export { murmur2 } from './murmur2.ts';
 export type * from './ports.ts';
-export { firstPosition, type RunSourceOptions, runSource, type StartFrom } from './run-source.ts';
+export {
+  firstPosition,
+  type RunSourceOptions,
+  runSource,
+  type StartFrom,
+} from './run-source.ts';
 export { Sender } from './sender.ts';
 export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';

@@ -39,10 +39,7 @@ export class LaneMembership {
       this.#wake.clear();
       const ok = await this.#tick();
       if (signal.aborted) break;
-      await this.#wake.wait(
-        this.#options.clock,
-        ok ? this.#options.tickMs : Math.min(500, this.#options.tickMs),
-      );
+      await this.#wake.wait(this.#options.clock, ok ? this.#options.tickMs : Math.min(500, this.#options.tickMs));
     }
     signal.removeEventListener('abort', stop);
   }
@@ -80,7 +77,10 @@ export class LaneMembership {
     if (this.#letGo()) return true;
     try {
       const live = await store.heartbeat({ id: transactionalId, kind: 'sender' }, leaseMs);
-      const claims = [...this.#holds.values()].map(({ lane, claimEpoch }) => ({ lane, claimEpoch }));
+      const claims = [...this.#holds.values()].map(({ lane, claimEpoch }) => ({
+        lane,
+        claimEpoch,
+      }));
       if (claims.length > 0) {
         const kept = new Set(await store.renewLeases(claims, leaseMs));
         for (const claim of claims) if (!kept.has(claim.lane)) this.#lost.set(claim.lane, claim.claimEpoch);
@@ -123,7 +123,5 @@ export const shareOf = (view: LaneView, me: string): number =>
 /** Lanes somebody may claim now. */
 export const claimable = (view: LaneView, held: ReadonlyMap<number, unknown>): number[] =>
   view.lanes
-    .filter(
-      (row) => row.state === 'running' && !held.has(row.lane) && (row.holder === null || row.leaseExpired),
-    )
+    .filter((row) => row.state === 'running' && !held.has(row.lane) && (row.holder === null || row.leaseExpired))
     .map((row) => row.lane);

@@ -56,10 +56,7 @@ export function planTransaction(
 }
 
 /** The fixed headers come first and win over a row's own header of the same name. */
-export function toRecord(
-  row: OutboxRow,
-  hold: { readonly lane: number; readonly source: string },
-): DeliveryRecord {
+export function toRecord(row: OutboxRow, hold: { readonly lane: number; readonly source: string }): DeliveryRecord {
   const fixed = {
     id: row.eventId,
     'outbox-id': String(row.id),
@@ -70,5 +67,12 @@ export function toRecord(
     row.headers === null
       ? { ...fixed, 'content-type': 'application/json' }
       : { 'content-type': 'application/json', ...row.headers, ...fixed };
-  return { topic: row.topic, key: row.key, value: row.value, headers, spread: row.id, size: row.size };
+  return {
+    topic: row.topic,
+    key: row.key,
+    value: row.value,
+    headers,
+    spread: row.id,
+    size: row.size,
+  };
 }

@@ -24,9 +24,7 @@ export class Ahead {
       const ready = await pending.batches;
       const fits = ready.filter((batch) => {
         const hold = holds.find(({ lane }) => lane === batch.lane);
-        return (
-          hold !== undefined && hold.probation === null && pending.cursors.get(batch.lane) === hold.marker
-        );
+        return hold !== undefined && hold.probation === null && pending.cursors.get(batch.lane) === hold.marker;
       });
       if (fits.some((batch) => batch.rows.length > 0)) return fits;
     }
@@ -39,12 +37,7 @@ export class Ahead {
   }
 
   /** Starts reading behind a plan that is being delivered; nothing when no lane was cut by a limit. */
-  start(
-    holds: readonly LaneHold[],
-    plan: TransactionPlan,
-    batches: readonly LaneBatch[],
-    turn: number,
-  ): void {
+  start(holds: readonly LaneHold[], plan: TransactionPlan, batches: readonly LaneBatch[], turn: number): void {
     this.#pending = null;
     if (!batches.some((batch) => batch.full) || holds.some((hold) => hold.probation !== null)) return;
     // Every lane is read again, not only those that were cut: one lane's backlog must not starve the others.
@@ -56,7 +49,10 @@ export class Ahead {
     const read = this.#store.readBatches(rotate(cursors, turn), this.#limits);
     // Awaited where it is used; a rejection before that must not count as unhandled.
     read.catch(() => undefined);
-    this.#pending = { cursors: new Map(cursors.map(({ lane, cursor }) => [lane, cursor])), batches: read };
+    this.#pending = {
+      cursors: new Map(cursors.map(({ lane, cursor }) => [lane, cursor])),
+      batches: read,
+    };
   }
 
   forget(): void {

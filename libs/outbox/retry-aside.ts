@@ -13,8 +13,7 @@ export function dueHead(hold: LaneHold, options: SenderOptions): AsideRow | null
   const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
   for (const head of asideHeads(hold)) {
     const stuck = head.state === 'parked' && head.attempts >= options.retriesMax;
-    if (!stuck && head.id <= hold.marker && (head.state === 'parked' || head.dueInMs <= sinceReadMs))
-      return head;
+    if (!stuck && head.id <= hold.marker && (head.state === 'parked' || head.dueInMs <= sinceReadMs)) return head;
   }
   return null;
 }
@@ -65,12 +64,7 @@ async function nextToken(options: SenderOptions, session: ProducerSession, hold:
   return hold.retryToken;
 }
 
-async function recordRefusal(
-  options: SenderOptions,
-  hold: LaneHold,
-  head: AsideRow,
-  error: RelayError,
-): Promise<void> {
+async function recordRefusal(options: SenderOptions, hold: LaneHold, head: AsideRow, error: RelayError): Promise<void> {
   const attempts = head.attempts + 1;
   const spent = attempts >= options.retriesMax;
   const delayMs = backoffMs(attempts, options.backoff, options.random);

@@ -95,8 +95,16 @@ async function leadOnce(
     return why === 'handed-over' ? options.electionIntervalMs * 4 : null;
   } catch (thrown) {
     const error = asRelayError(thrown);
-    const facts = { source: options.source, code: error.code, message: error.message };
-    options.onEvent({ kind: 'term-ended', source: options.source, why: 'fault' });
+    const facts = {
+      source: options.source,
+      code: error.code,
+      message: error.message,
+    };
+    options.onEvent({
+      kind: 'term-ended',
+      source: options.source,
+      why: 'fault',
+    });
     if (error.verdict !== 'retry') {
       options.onEvent({ kind: 'source-halted', ...facts });
       throw error;
@@ -104,9 +112,7 @@ async function leadOnce(
     const attempt = faults + 1;
     // Deadlocks and lock waits pass by themselves; everything else is waited out at the configured pace.
     const delayMs =
-      error.code === 'DB_TRANSIENT'
-        ? 50 * options.random()
-        : backoffMs(attempt, options.backoff, options.random);
+      error.code === 'DB_TRANSIENT' ? 50 * options.random() : backoffMs(attempt, options.backoff, options.random);
     options.onEvent({ kind: 'writer-retry', ...facts, attempt, delayMs });
     return delayMs;
   } finally {
@@ -159,7 +165,12 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSi
 
 async function register(options: RunSourceOptions, reader: SourceReader): Promise<void> {
   const { position, gaps } = await firstPosition(options.startFrom, reader);
-  await options.store.registerSource({ source: options.source, position, gaps, lanes: options.lanes });
+  await options.store.registerSource({
+    source: options.source,
+    position,
+    gaps,
+    lanes: options.lanes,
+  });
 }
 
 /** Where a new source starts. `latest` keeps the holes just below the highest row open: their transactions may be under way. */

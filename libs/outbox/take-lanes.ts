@@ -41,8 +41,7 @@ export async function takeClaimedLanes(
   crashPoint('sender-after-fence');
   const ours: LaneClaim[] = [];
   for (const claim of claims) {
-    if (claim.fenceIds.length === 0 || (await store.clearFences(claim.lane, claim.claimEpoch)))
-      ours.push(claim);
+    if (claim.fenceIds.length === 0 || (await store.clearFences(claim.lane, claim.claimEpoch))) ours.push(claim);
     else options.onEvent({ kind: 'lane-lost', lane: claim.lane });
   }
   if (ours.length === 0) return [];
@@ -79,16 +78,18 @@ async function holdsByMarker(
     if (verdict === undefined) continue;
     if (verdict.kind === 'halt') {
       await options.store.haltLane(claim.lane, verdict.why);
-      options.onEvent({ kind: 'lane-halted', lane: claim.lane, why: verdict.why });
+      options.onEvent({
+        kind: 'lane-halted',
+        lane: claim.lane,
+        why: verdict.why,
+      });
       continue;
     }
     const floor = laneFloor(claim.lane);
     // The first marker goes to Kafka before the database says that there is one: from then on a missing one halts the lane.
-    if (verdict.kind === 'first')
-      await session.transact([], [{ kind: 'lane', lane: claim.lane, value: floor }]);
+    if (verdict.kind === 'first') await session.transact([], [{ kind: 'lane', lane: claim.lane, value: floor }]);
     const known =
-      claim.deliveredId !== null ||
-      (await options.store.recordMarkerWritten(claim.lane, claim.claimEpoch, floor));
+      claim.deliveredId !== null || (await options.store.recordMarkerWritten(claim.lane, claim.claimEpoch, floor));
     if (known) holds.push(newHold(claim, verdict.kind === 'first' ? floor : verdict.marker));
   }
   await loadAside(options, holds);
@@ -103,9 +104,7 @@ export async function loadAside(options: SenderOptions, holds: readonly LaneHold
   let heads = await options.store.listAsideHeads(lanes, headsMax);
   if (heads.some((head) => head.attemptToken > 0)) {
     const tokens = await options.kafka.readMarkers('retry', lanes);
-    const arrived = heads.filter(
-      (head) => head.attemptToken > 0 && tokens.get(head.lane) === head.attemptToken,
-    );
+    const arrived = heads.filter((head) => head.attemptToken > 0 && tokens.get(head.lane) === head.attemptToken);
     for (const head of arrived) {
       await options.store.removeAside(head.id);
       options.onEvent({ kind: 'row-recovered', lane: head.lane, id: head.id });

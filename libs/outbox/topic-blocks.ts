@@ -21,7 +21,10 @@ export class TopicBlocks {
   block(topic: string): { attempt: number; delayMs: number } {
     const attempt = (this.#blocked.get(topic)?.attempt ?? 0) + 1;
     const delayMs = backoffMs(attempt, this.#backoff, this.#random);
-    this.#blocked.set(topic, { attempt, untilMs: this.#clock.nowMs() + delayMs });
+    this.#blocked.set(topic, {
+      attempt,
+      untilMs: this.#clock.nowMs() + delayMs,
+    });
     return { attempt, delayMs };
   }
 

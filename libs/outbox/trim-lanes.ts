@@ -22,11 +22,7 @@ export async function trimLoop(
 }
 
 /** Trims towards the marker; true when more is left. A fault of the world is left for the next round. */
-export async function trimLane(
-  options: SenderOptions,
-  hold: LaneHold,
-  rangesMax = RANGES_MAX,
-): Promise<boolean> {
+export async function trimLane(options: SenderOptions, hold: LaneHold, rangesMax = RANGES_MAX): Promise<boolean> {
   try {
     for (let range = 0; range < rangesMax && hold.trimmed < hold.marker; range += 1) {
       const upTo = hold.marker;

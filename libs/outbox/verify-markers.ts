@@ -26,7 +26,11 @@ const SETTLE_PACE_MS = 50;
  * coordinator may show a committed offset a moment late.
  */
 export async function verifyMarkers(
-  ports: { readonly kafka: KafkaPort; readonly store: SenderStore; readonly clock: Clock },
+  ports: {
+    readonly kafka: KafkaPort;
+    readonly store: SenderStore;
+    readonly clock: Clock;
+  },
   expected: readonly ExpectedMarker[],
   settleMs: number,
 ): Promise<Map<number, MarkerVerdict>> {
@@ -70,9 +74,15 @@ function judge(lane: ExpectedMarker, marker: number, least: number): MarkerVerdi
     };
   }
   if (marker < least)
-    return { kind: 'halt', why: `marker ${marker} in Kafka is behind ${least}, which was delivered` };
+    return {
+      kind: 'halt',
+      why: `marker ${marker} in Kafka is behind ${least}, which was delivered`,
+    };
   if (marker >= laneEnd(lane.lane))
-    return { kind: 'halt', why: `marker ${marker} in Kafka is not an id of this lane` };
+    return {
+      kind: 'halt',
+      why: `marker ${marker} in Kafka is not an id of this lane`,
+    };
   return { kind: 'ready', marker };
 }
 

@@ -35,7 +35,11 @@ export interface WriterTermOptions {
 
 export type StepOutcome =
   | { readonly kind: 'idle' | 'fenced' }
-  | { readonly kind: 'moved'; readonly lanes: readonly number[]; readonly full: boolean };
+  | {
+      readonly kind: 'moved';
+      readonly lanes: readonly number[];
+      readonly full: boolean;
+    };
 
 const NOTHING: SourceBatch = { rows: [], full: false };
 const LOCKED_PROBE_MS = { min: 50, max: 1000 };
@@ -57,7 +61,10 @@ export class WriterTerm {
   #gaps: GapSet;
   #nextSequence: number;
   /** A read of fresh rows under way or held over, valid for the high mark it started from. */
-  #ahead: { readonly after: bigint; readonly batch: Promise<SourceBatch> } | null = null;
+  #ahead: {
+    readonly after: bigint;
+    readonly batch: Promise<SourceBatch>;
+  } | null = null;
 
   constructor(options: WriterTermOptions, state: WatermarkState, lanes: readonly number[]) {
     this.#options = options;
@@ -108,12 +115,24 @@ export class WriterTerm {
     );
     if (late.full) {
       this.#ahead = { after: this.#position, batch: Promise.resolve(fresh) };
-      return { rows: late.rows, late: late.rows.length, position: this.#position, gaps, full: true };
+      return {
+        rows: late.rows,
+        late: late.rows.length,
+        position: this.#position,
+        gaps,
+        full: true,
+      };
     }
     gaps = await this.#examine(gaps, startedMs);
     const last = fresh.rows.at(-1);
     if (last === undefined) {
-      return { rows: late.rows, late: late.rows.length, position: this.#position, gaps, full: false };
+      return {
+        rows: late.rows,
+        late: late.rows.length,
+        position: this.#position,
+        gaps,
+        full: false,
+      };
     }
     gaps = gaps.open(
       this.#position,
@@ -121,7 +140,13 @@ export class WriterTerm {
       startedMs,
     );
     const rows = late.rows.length === 0 ? fresh.rows : [...late.rows, ...fresh.rows];
-    return { rows, late: late.rows.length, position: last.position, gaps, full: fresh.full };
+    return {
+      rows,
+      late: late.rows.length,
+      position: last.position,
+      gaps,
+      full: fresh.full,
+    };
   }
 
   async #fresh(): Promise<SourceBatch> {
@@ -129,7 +154,11 @@ export class WriterTerm {
     this.#ahead = null;
     if (ahead !== null && ahead.after === this.#position) return ahead.batch;
     if (this.#gaps.size >= this.#options.gapsMax) {
-      this.#options.onEvent({ kind: 'gaps-at-bound', source: this.#source, gaps: this.#gaps.size });
+      this.#options.onEvent({
+        kind: 'gaps-at-bound',
+        source: this.#source,
+        gaps: this.#gaps.size,
+      });
       return NOTHING;
     }
     return this.#options.reader.readAfter(this.#position, this.#options.limits);
@@ -151,9 +180,7 @@ export class WriterTerm {
     let examined = gaps;
     for (const gap of gaps.due(readStartedMs, this.#options.probesMax)) {
       const changed =
-        this.#options.reader.gapMode === 'locks'
-          ? await this.#probe(gap)
-          : this.#outwaited(gap, readStartedMs);
+        this.#options.reader.gapMode === 'locks' ? await this.#probe(gap) : this.#outwaited(gap, readStartedMs);
       examined = changed === null ? examined.close(gap) : examined.replace(gap, changed);
       if (changed === null) this.#reportClosed(gap);
     }
@@ -173,11 +200,21 @@ export class WriterTerm {
     if (outcome === 'rows') return { ...gap, emptySinceMs: null, probeAtMs: doneMs, lockedProbes: 0 };
     if (outcome === 'locked') {
       const paceMs = Math.min(LOCKED_PROBE_MS.max, LOCKED_PROBE_MS.min * 2 ** Math.min(gap.lockedProbes, 10));
-      return { ...gap, emptySinceMs: null, probeAtMs: doneMs + paceMs, lockedProbes: gap.lockedProbes + 1 };
+      return {
+        ...gap,
+        emptySinceMs: null,
+        probeAtMs: doneMs + paceMs,
+        lockedProbes: gap.lockedProbes + 1,
+      };
     }
     if (gap.emptySinceMs !== null && startedMs - gap.emptySinceMs >= gapGraceMs) return null;
     const emptySinceMs = gap.emptySinceMs ?? doneMs;
-    return { ...gap, emptySinceMs, probeAtMs: emptySinceMs + gapGraceMs, lockedProbes: 0 };
+    return {
+      ...gap,
+      emptySinceMs,
+      probeAtMs: emptySinceMs + gapGraceMs,
+      lockedProbes: 0,
+    };
   }
 
   /** Mode `time`: the range was read, without a row, after the whole grace had passed. */
@@ -186,7 +223,11 @@ export class WriterTerm {
     return readStartedMs >= closesAtMs ? null : { ...gap, probeAtMs: closesAtMs };
   }
 
-  #address(rows: readonly SourceRow[]): { messages: OutboxMessage[]; lanes: number[]; bytes: number } {
+  #address(rows: readonly SourceRow[]): {
+    messages: OutboxMessage[];
+    lanes: number[];
+    bytes: number;
+  } {
     const messages: OutboxMessage[] = [];
     const lanes = new Set<number>();
     let sequence = this.#nextSequence;
@@ -216,7 +257,11 @@ export class WriterTerm {
         source: this.#source,
         epoch: this.#epoch,
         expectedNextSequence: this.#nextSequence,
-        next: { position: plan.position, gaps: plan.gaps.ranges(), nextSequence },
+        next: {
+          position: plan.position,
+          gaps: plan.gaps.ranges(),
+          nextSequence,
+        },
         messages,
       });
       return outcome === 'committed';
@@ -255,13 +300,24 @@ export class WriterTerm {
   #reportOpened(plan: Plan): void {
     for (const gap of plan.gaps.gaps) {
       if (gap.from > this.#position) {
-        this.#options.onEvent({ kind: 'gap-opened', source: this.#source, from: gap.from, to: gap.to });
+        this.#options.onEvent({
+          kind: 'gap-opened',
+          source: this.#source,
+          from: gap.from,
+          to: gap.to,
+        });
       }
     }
   }
 
   #reportClosed(gap: Gap): void {
     const openMs = this.#options.clock.nowMs() - gap.seenAtMs;
-    this.#options.onEvent({ kind: 'gap-closed', source: this.#source, from: gap.from, to: gap.to, openMs });
+    this.#options.onEvent({
+      kind: 'gap-closed',
+      source: this.#source,
+      from: gap.from,
+      to: gap.to,
+      openMs,
+    });
   }
 }

@@ -1,0 +1,109 @@
+/**
+ * The lanes a sender holds: taking, verifying, giving back, losing and halting them. One loop calls this between two
+ * transactions; the background look (`LaneMembership`) only observes.
+ */
+import type { LaneHold } from './lane-hold.ts';
+import { claimable, LaneMembership, shareOf } from './lane-membership.ts';
+import type { LaneClaim, ProducerSession } from './ports.ts';
+import type { SenderOptions } from './sender-options.ts';
+import { claimLanes, loadAside, takeClaimedLanes } from './take-lanes.ts';
+import { trimLane } from './trim-lanes.ts';
+import { verifyMarkers } from './verify-markers.ts';
+
+/** Trimming before a lane is given back is kept short: its next holder trims from the lane's start anyway. */
+const RELEASE_RANGES_MAX = 2;
+
+export class HeldLanes {
+  readonly holds = new Map<number, LaneHold>();
+  readonly membership: LaneMembership;
+  readonly #options: SenderOptions;
+  /** Claimed, not yet fenced and verified; survives faults on the way. */
+  #taking: LaneClaim[] = [];
+
+  constructor(options: SenderOptions, onChange: () => void) {
+    this.#options = options;
+    this.membership = new LaneMembership(options, this.holds, onChange);
+  }
+
+  /** After InitProducerId: which lanes are still ours, and what of the last transaction arrived? */
+  async verify(session: ProducerSession): Promise<void> {
+    const claims = [...this.holds.values()];
+    if (claims.length === 0) return;
+    const kept = new Set(await this.#options.store.renewLeases(claims, this.#options.leaseMs));
+    for (const hold of claims) if (!kept.has(hold.lane)) this.#lose(hold);
+    if (!session.transactional) return;
+    const expected = [...this.holds.values()].map(({ lane, marker }) => ({
+      lane,
+      deliveredId: marker,
+      committedId: marker,
+    }));
+    const verdicts = await verifyMarkers(this.#options, expected, this.#options.markerSettleMs);
+    for (const [lane, verdict] of verdicts) {
+      const hold = this.holds.get(lane);
+      if (hold === undefined) continue;
+      if (verdict.kind === 'ready') hold.marker = verdict.marker;
+      else await this.halt(hold, verdict.kind === 'halt' ? verdict.why : 'the marker is gone from Kafka');
+    }
+    await loadAside(this.#options, [...this.holds.values()]);
+  }
+
+  /**
+   * Acts on what the background look found: drops lost lanes, gives surplus back, takes free ones up to the fair share.
+   * `refence` opens a new session of our own id, which is the fence when a claim names that id.
+   */
+  async apply(session: ProducerSession, refence: () => Promise<ProducerSession>): Promise<void> {
+    for (const [lane, claimEpoch] of this.membership.takeLost()) {
+      const hold = this.holds.get(lane);
+      if (hold !== undefined && hold.claimEpoch === claimEpoch) this.#lose(hold);
+    }
+    if (this.#taking.length > 0) return this.#finishTaking(session, refence);
+    const view = this.membership.takeView();
+    if (view === null) return;
+    const share = shareOf(view, this.#options.transactionalId);
+    if (this.holds.size > share) await this.#giveBack(this.holds.size - share);
+    if (this.holds.size >= share) return;
+    this.#taking = await claimLanes(this.#options, claimable(view, this.holds), share - this.holds.size);
+    if (this.#taking.length > 0) await this.#finishTaking(session, refence);
+  }
+
+  async #finishTaking(session: ProducerSession, refence: () => Promise<ProducerSession>): Promise<void> {
+    const own = this.#taking.some((claim) => claim.fenceIds.includes(this.#options.transactionalId));
+    const holds = await takeClaimedLanes(this.#options, own ? await refence() : session, this.#taking);
+    this.#taking = [];
+    for (const hold of holds) this.holds.set(hold.lane, hold);
+    this.membership.hurry();
+  }
+
+  async #giveBack(count: number): Promise<void> {
+    for (const hold of [...this.holds.values()].slice(-count)) await this.#release(hold);
+    this.#options.doorbell.ring({ kind: 'lanes-changed' });
+  }
+
+  async releaseAll(): Promise<void> {
+    for (const hold of [...this.holds.values()]) await this.#release(hold);
+  }
+
+  /** Clean: called between two transactions only, when nothing of the lane can be in flight. */
+  async #release(hold: LaneHold): Promise<void> {
+    this.holds.delete(hold.lane);
+    await trimLane(this.#options, hold, RELEASE_RANGES_MAX);
+    if (await this.#options.store.releaseLane(hold.lane, hold.claimEpoch, hold.marker)) {
+      this.#options.onEvent({
+        kind: 'lane-released',
+        lane: hold.lane,
+        marker: hold.marker,
+      });
+    }
+  }
+
+  #lose(hold: LaneHold): void {
+    this.holds.delete(hold.lane);
+    this.#options.onEvent({ kind: 'lane-lost', lane: hold.lane });
+  }
+
+  async halt(hold: LaneHold, why: string): Promise<void> {
+    this.holds.delete(hold.lane);
+    await this.#options.store.haltLane(hold.lane, why);
+    this.#options.onEvent({ kind: 'lane-halted', lane: hold.lane, why });
+  }
+}

@@ -1,0 +1,50 @@
+/** The Kafka port: transactional producers, fencing, and the markers kept in Kafka itself. */
+
+/** One record of a transaction, addressed by topic; the adapter picks the partition, explicitly, by key. */
+export interface DeliveryRecord {
+  readonly topic: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Spreads records without a key over partitions; the outbox id. */
+  readonly spread: number;
+  readonly size: number;
+}
+
+/** Offsets of the marker group: partition -> value. `lane` partitions carry outbox ids, `retry` partitions attempt tokens. */
+export interface MarkerWrite {
+  readonly kind: 'lane' | 'retry';
+  readonly lane: number;
+  readonly value: number;
+}
+
+/** Which records a fault is about, when the broker said so. */
+export interface DeliveryFaultScope {
+  readonly topic: string;
+  readonly partition: number | null;
+}
+
+/** A live transactional producer: from `open` (InitProducerId done) to the first error or `close`. */
+export interface ProducerSession {
+  /** False in the honest at-least-once mode: markers are not written and not to be read. */
+  readonly transactional: boolean;
+  /**
+   * One Kafka transaction: begin, send all records with explicit partitions, check that the result names every
+   * (topic, partition) sent, write the markers, commit. Resolves only when it is certainly committed.
+   * After a rejection the outcome is unknown and the session is dead: close it, open a new one, read the markers.
+   * Rejections: KAFKA_RECORD_REFUSED (row fault), KAFKA_TOPIC_MISSING / KAFKA_REFUSED (world, with `scopeOf(error)`), others.
+   */
+  transact(records: readonly DeliveryRecord[], markers: readonly MarkerWrite[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface KafkaPort {
+  /** Opens a producer and initialises its transactional id: fences every older producer of it, ends its open transaction. */
+  open(transactionalId: string): Promise<ProducerSession>;
+  /** Fences a transactional id of somebody else: open, abort, disconnect. */
+  fence(transactionalId: string): Promise<void>;
+  /** Markers as committed: -1 where there is none. Call only after `open` or `fence` of whoever could still write them. */
+  readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): Promise<ReadonlyMap<number, number>>;
+  /** The topic and partition a delivery fault is about, or null when it is about the whole transaction. */
+  scopeOf(error: unknown): DeliveryFaultScope | null;
+}

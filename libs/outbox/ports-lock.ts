@@ -1,0 +1,29 @@
+/** The lock port and the doorbell: liveness and hints, never the truth (I7). */
+
+/** A term of leadership; the signal aborts when it can no longer be trusted (at least 1 s before the lock expires). */
+export interface LeaderTerm {
+  readonly signal: AbortSignal;
+  /** Gives the lock back and tells the standby. Idempotent. */
+  release(): Promise<void>;
+}
+
+export interface LeaderElection {
+  /** One attempt; null when somebody else leads or the lock service is away. */
+  tryAcquire(source: string): Promise<LeaderTerm | null>;
+  close(): Promise<void>;
+}
+
+export type DoorbellRing =
+  | { readonly kind: 'rows'; readonly lanes: readonly number[] }
+  | { readonly kind: 'leader-gone'; readonly source: string }
+  | { readonly kind: 'lanes-changed' }
+  | { readonly kind: 'retry-due'; readonly lanes: readonly number[] };
+
+/** Hints between processes. Never the truth: a lost ring costs one poll interval. */
+export interface Doorbell {
+  /** Never rejects and never waits for the network longer than its own deadline. */
+  ring(ring: DoorbellRing): void;
+  /** Returns the unsubscribe function. */
+  listen(onRing: (ring: DoorbellRing) => void): () => void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,197 @@
+/** The outbox store port: the writer's half (compare-and-set append) and the sender's half (lanes, reading, deleting, aside). */
+import type { BatchLimits, PositionRange } from './ports-source.ts';
+
+/** What the watermark row of a source says. */
+export interface WatermarkState {
+  readonly source: string;
+  /** Every row at or below it has been moved, except those inside `gaps`. */
+  readonly position: bigint;
+  readonly gaps: readonly PositionRange[];
+  /** The sequence number the next outbox row of this source gets; starts at 1. */
+  readonly nextSequence: number;
+  /** The fence: only the writer that raised it to this value may commit. */
+  readonly epoch: number;
+  readonly leader: string | null;
+}
+
+export interface OutboxMessage {
+  readonly id: number;
+  readonly eventId: string;
+  readonly topic: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>> | null;
+}
+
+export interface AppendRequest {
+  readonly source: string;
+  readonly epoch: number;
+  /** The compare half of compare-and-set, with `epoch`. */
+  readonly expectedNextSequence: number;
+  readonly next: {
+    readonly position: bigint;
+    readonly gaps: readonly PositionRange[];
+    readonly nextSequence: number;
+  };
+  /** In id order within each lane. May be empty: then only position and gaps move. */
+  readonly messages: readonly OutboxMessage[];
+}
+
+export interface WriterStore {
+  /** The watermark row, or null when the source was never registered. */
+  loadWatermark(source: string): Promise<WatermarkState | null>;
+  /**
+   * Registers a source with its first position, its initial gaps and `lanes` new lane rows, in one transaction.
+   * Already registered: changes nothing. Returns the source's lane numbers, ascending.
+   */
+  registerSource(request: {
+    readonly source: string;
+    readonly position: bigint;
+    readonly gaps: readonly PositionRange[];
+    readonly lanes: number;
+  }): Promise<readonly number[]>;
+  /** Lane numbers of a source, ascending; empty when it is not registered. */
+  lanesOf(source: string): Promise<readonly number[]>;
+  /** Raises the epoch by one and names the leader: from here on every other writer's append is `fenced`. */
+  beginTerm(source: string, leader: string): Promise<WatermarkState>;
+  /**
+   * One transaction: compare-and-set of the watermark row first, then one multi-row insert, then commit (I2, I3).
+   * `fenced` means the row did not match and nothing was written. Rejects with DB_COMMIT_UNKNOWN when the answer to
+   * COMMIT was lost: the caller re-reads the watermark to learn the outcome.
+   */
+  append(request: AppendRequest): Promise<'committed' | 'fenced'>;
+}
+
+export type LaneState = 'running' | 'halted' | 'paused';
+
+export interface LaneRow {
+  readonly lane: number;
+  readonly source: string;
+  /** Everything at or below it was delivered and deleted; null: the lane's marker was never written. */
+  readonly deliveredId: number | null;
+  /** Transactional id of the holder; null when released cleanly. */
+  readonly holder: string | null;
+  readonly claimEpoch: number;
+  /** True when nobody's lease is running, by the database's clock. */
+  readonly leaseExpired: boolean;
+  readonly state: LaneState;
+  readonly why: string | null;
+}
+
+/** A lane we hold, with the claim epoch that proves it. */
+export interface LaneClaim {
+  readonly lane: number;
+  readonly source: string;
+  readonly claimEpoch: number;
+  readonly deliveredId: number | null;
+  /** Transactional ids that must be fenced before the marker is read. */
+  readonly fenceIds: readonly string[];
+  /** The holder whose lane this was, for the log. */
+  readonly formerHolder: string | null;
+}
+
+export type MemberKind = 'writer' | 'sender';
+
+export interface Member {
+  readonly id: string;
+  readonly kind: MemberKind;
+}
+
+export interface OutboxRow {
+  readonly id: number;
+  readonly eventId: string;
+  readonly topic: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>> | null;
+  /** Bytes of key, value and headers, as the writer counted them. */
+  readonly size: number;
+}
+
+export interface LaneCursor {
+  readonly lane: number;
+  /** Read rows with id > cursor (and inside the lane). */
+  readonly cursor: number;
+  readonly rowsMax: number;
+}
+
+export interface LaneBatch {
+  readonly lane: number;
+  readonly rows: readonly OutboxRow[];
+  /** True when a limit cut the lane's rows, so that more are likely waiting. */
+  readonly full: boolean;
+}
+
+/** A row set aside from its lane: being retried, waiting behind a parked key, or dead (policy `dead-letter` spent). */
+export type AsideState = 'retrying' | 'parked' | 'dead';
+
+export interface AsideRow extends OutboxRow {
+  readonly lane: number;
+  readonly state: AsideState;
+  readonly attempts: number;
+  /** Milliseconds until the next attempt is due, by the database's clock; 0 or less: due now. */
+  readonly dueInMs: number;
+  /** Number of the last attempt begun, written to Kafka with it; 0 before the first. Tells after a crash whether it went through. */
+  readonly attemptToken: number;
+}
+
+export interface SenderStore {
+  /** Writes this member's heartbeat and forgets members silent for longer than `ttlMs`. Returns the live members of the kind. */
+  heartbeat(member: Member, ttlMs: number): Promise<readonly string[]>;
+  leave(memberId: string): Promise<void>;
+  listLanes(): Promise<readonly LaneRow[]>;
+  /**
+   * Claims one lane that is free (holder null) or whose lease ran out, for `holder`: in one transaction locks the row, adds the
+   * former holder to fence_ids unless it released cleanly, sets holder, claim_epoch + 1 and the lease. Null: somebody was faster.
+   * Fence ids left by an earlier claim that died half-way stay in the list. A lane not `running` is not claimed.
+   */
+  claimLane(lane: number, holder: string, leaseMs: number): Promise<LaneClaim | null>;
+  /** Empties fence_ids; false when the claim is no longer ours. */
+  clearFences(lane: number, claimEpoch: number): Promise<boolean>;
+  /** Renews leases of claims still ours and returns those lanes only; a lane missing from the answer is lost (or not running any more). */
+  renewLeases(
+    claims: readonly { readonly lane: number; readonly claimEpoch: number }[],
+    leaseMs: number,
+  ): Promise<readonly number[]>;
+  /** Gives a lane back cleanly (nothing of ours can be in flight): records the delivered id, holder null. False: no longer ours. */
+  releaseLane(lane: number, claimEpoch: number, deliveredId: number): Promise<boolean>;
+  /** Records that the lane's first marker is in Kafka: from here on a missing marker halts the lane. */
+  recordMarkerWritten(lane: number, claimEpoch: number, deliveredId: number): Promise<boolean>;
+  /** Stops a lane with a reason that the operator reads; nobody claims it until resumed. */
+  haltLane(lane: number, why: string): Promise<void>;
+  /** Next sequence of the lane's source: a marker at or past it means that the database is older than Kafka. */
+  nextSequenceOf(lane: number): Promise<number>;
+  /** Rows after each lane's cursor, in one statement, ascending per lane, within the limits over all lanes. */
+  readBatches(cursors: readonly LaneCursor[], limits: BatchLimits): Promise<readonly LaneBatch[]>;
+  /** Deletes rows with cursor < id <= upTo and raises delivered_id to upTo, in one transaction a range of at most `rowsMax`. Resolves to the new delivered id. */
+  deleteDelivered(lane: number, after: number, upTo: number, rowsMax: number): Promise<number>;
+  // Rows set aside.
+  /** Copies rows aside (a row already there stays as it is): before the marker may pass them. */
+  setAside(
+    rows: readonly {
+      readonly row: OutboxRow;
+      readonly state: AsideState;
+      readonly error: string;
+      readonly dueInMs: number;
+    }[],
+    lane: number,
+  ): Promise<void>;
+  /**
+   * Heads of the rows set aside and not dead: per lane and key the row with the lowest id (a row without a key is its own
+   * head), in id order, at most `rowsMax`. Every key with a row aside is named by its head.
+   */
+  listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideRow[]>;
+  /** Persists the attempt's token before it is sent. */
+  beginAttempt(id: number, token: number): Promise<void>;
+  /** Records a failed attempt (attempts + 1, token back to 0: its outcome is known); `state` dead when the policy gives up on the row. */
+  failAttempt(
+    id: number,
+    outcome: {
+      readonly error: string;
+      readonly dueInMs: number;
+      readonly state: AsideState;
+    },
+  ): Promise<void>;
+  /** Removes a row that is in Kafka now. */
+  removeAside(id: number): Promise<void>;
+}
