@@ -6,23 +6,20 @@
  * a transaction leaves its outcome unknown; the session is thrown away and the markers tell (I4).
  */
 import { asRelayError, backoffMs, crashPoint, type RelayError } from '#runtime';
+import { AsideRounds } from './aside-rounds.ts';
 import { acquit, blame } from './blame-rows.ts';
 import { HeldLanes } from './held-lanes.ts';
 import type { LaneHold } from './lane-hold.ts';
 import { planTransaction, type TransactionPlan } from './plan-transaction.ts';
 import type { DoorbellRing, LaneBatch, ProducerSession } from './ports.ts';
 import { Ahead } from './read-ahead.ts';
-import { attemptHead, dueHead, nextHeadDueInMs } from './retry-aside.ts';
 import type { SenderOptions } from './sender-options.ts';
-import { loadAside } from './take-lanes.ts';
 import { TopicBlocks } from './topic-blocks.ts';
 import { trimLoop } from './trim-lanes.ts';
 import { Wake } from './wake.ts';
 
 const PACE_MIN_MS = 4;
 const PACE_GROWTH = 1.5;
-/** A head set aside is looked at again this often, in case an operator changed it. */
-const ASIDE_LOOK_MS = 5_000;
 
 export class Sender {
   readonly #options: SenderOptions;
@@ -30,6 +27,7 @@ export class Sender {
   readonly #lanes: HeldLanes;
   readonly #topics: TopicBlocks;
   readonly #ahead: Ahead;
+  readonly #aside: AsideRounds;
   #session: ProducerSession | null = null;
   /** True once leases were renewed and markers read under the present session. */
   #verified = false;
@@ -42,6 +40,7 @@ export class Sender {
     this.#options = options;
     this.#lanes = new HeldLanes(options, () => this.#wake.ring());
     this.#topics = new TopicBlocks(options.clock, options.random, options.backoff);
+    this.#aside = new AsideRounds(options, this.#lanes);
     this.#ahead = new Ahead(options.store, options.limits);
     this.#progressAtMs = options.clock.nowMs();
   }
@@ -87,7 +86,7 @@ export class Sender {
     if (ring.kind === 'leader-gone') return;
     if (ring.kind === 'lanes-changed') this.#lanes.membership.hurry();
     else if (!ring.lanes.some((lane) => this.#lanes.holds.has(lane))) return;
-    if (ring.kind === 'retry-due') this.#forgetAside(ring.lanes);
+    if (ring.kind === 'retry-due') this.#aside.forget(ring.lanes);
     this.#wake.ring();
   }
 
@@ -252,42 +251,15 @@ export class Sender {
     });
   }
 
-  // ------------------------------------------------------------ rows set aside
-
   async #retryOne(session: ProducerSession): Promise<boolean> {
-    const stale = [...this.#lanes.holds.values()].filter((hold) => this.#asideIsStale(hold));
-    if (stale.length > 0) await loadAside(this.#options, stale);
-    for (const hold of this.#lanes.holds.values()) {
-      if (hold.parked.size > this.#options.parkedKeysMax) {
-        await this.#lanes.halt(hold, `more than ${this.#options.parkedKeysMax} keys wait behind refused rows`);
-        return true;
-      }
-      const head = dueHead(hold, this.#options);
-      if (head === null) continue;
-      hold.asideReadAtMs = null;
-      try {
-        const outcome = await attemptHead(this.#options, session, hold, head);
-        if (outcome === 'refused') await this.#dropSession();
-      } catch (thrown) {
-        // Only a fresh session makes the retry marker trustworthy again.
-        await this.#dropSession();
-        throw thrown;
-      }
-      return true;
-    }
-    return false;
-  }
-
-  #asideIsStale(hold: LaneHold): boolean {
-    if (hold.asideReadAtMs === null) return true;
-    const aside = hold.parked.size + hold.asideIds.size > 0;
-    return aside && this.#options.clock.nowMs() - hold.asideReadAtMs > ASIDE_LOOK_MS;
-  }
-
-  #forgetAside(lanes: readonly number[]): void {
-    for (const lane of lanes) {
-      const hold = this.#lanes.holds.get(lane);
-      if (hold !== undefined) hold.asideReadAtMs = null;
+    try {
+      const outcome = await this.#aside.tryOne(session);
+      if (outcome === 'refused') await this.#dropSession();
+      return outcome !== 'none';
+    } catch (thrown) {
+      // Only a fresh session makes the retry marker trustworthy again.
+      await this.#dropSession();
+      throw thrown;
     }
   }
 
@@ -295,10 +267,7 @@ export class Sender {
 
   async #rest(): Promise<void> {
     this.#paceMs = Math.min(this.#options.pollIntervalMs, this.#paceMs * PACE_GROWTH);
-    let waitMs = this.#paceMs;
-    for (const hold of this.#lanes.holds.values())
-      waitMs = Math.min(waitMs, nextHeadDueInMs(hold, this.#options) ?? waitMs);
-    await this.#wake.wait(this.#options.clock, Math.max(1, waitMs));
+    await this.#wake.wait(this.#options.clock, this.#aside.restAtMost(this.#paceMs));
   }
 
   async #recover(error: RelayError, signal: AbortSignal): Promise<void> {

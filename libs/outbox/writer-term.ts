@@ -7,6 +7,7 @@
  */
 import { asRelayError, type Clock, crashPoint } from '#runtime';
 import type { WriterEvent } from './events.ts';
+import { examineGaps } from './examine-gaps.ts';
 import { type Gap, GapSet } from './gap-set.ts';
 import { outboxId, pickLane } from './lane.ts';
 import type {
@@ -42,7 +43,6 @@ export type StepOutcome =
     };
 
 const NOTHING: SourceBatch = { rows: [], full: false };
-const LOCKED_PROBE_MS = { min: 50, max: 1000 };
 
 interface Plan {
   readonly rows: readonly SourceRow[];
@@ -175,52 +175,13 @@ export class WriterTerm {
     return this.#options.reader.readRanges(this.#gaps.ranges(), this.#options.limits);
   }
 
-  /** Probes gaps that are due and closes those proven dead. Late rows must have been taken out before. */
   async #examine(gaps: GapSet, readStartedMs: number): Promise<GapSet> {
-    let examined = gaps;
-    for (const gap of gaps.due(readStartedMs, this.#options.probesMax)) {
-      const changed =
-        this.#options.reader.gapMode === 'locks' ? await this.#probe(gap) : this.#outwaited(gap, readStartedMs);
-      examined = changed === null ? examined.close(gap) : examined.replace(gap, changed);
-      if (changed === null) this.#reportClosed(gap);
-    }
+    const { reader, clock, gapGraceMs, probesMax } = this.#options;
+    const onClosed = (gap: Gap) => this.#reportClosed(gap);
+    const examined = await examineGaps({ reader, clock, gapGraceMs, probesMax, onClosed }, gaps, readStartedMs);
     // Evidence alone is not worth a transaction: only a change of the ranges is written.
-    if (examined !== gaps && examined.size === gaps.size && gaps === this.#gaps) {
-      this.#gaps = examined;
-    }
+    if (examined.size === gaps.size && gaps === this.#gaps) this.#gaps = examined;
     return examined;
-  }
-
-  /** Null: two empty probes a grace apart, so the range is rolled back or was never used. */
-  async #probe(gap: Gap): Promise<Gap | null> {
-    const { clock, reader, gapGraceMs } = this.#options;
-    const startedMs = clock.nowMs();
-    const outcome = await reader.probe({ from: gap.from, to: gap.to });
-    const doneMs = clock.nowMs();
-    if (outcome === 'rows') return { ...gap, emptySinceMs: null, probeAtMs: doneMs, lockedProbes: 0 };
-    if (outcome === 'locked') {
-      const paceMs = Math.min(LOCKED_PROBE_MS.max, LOCKED_PROBE_MS.min * 2 ** Math.min(gap.lockedProbes, 10));
-      return {
-        ...gap,
-        emptySinceMs: null,
-        probeAtMs: doneMs + paceMs,
-        lockedProbes: gap.lockedProbes + 1,
-      };
-    }
-    if (gap.emptySinceMs !== null && startedMs - gap.emptySinceMs >= gapGraceMs) return null;
-    const emptySinceMs = gap.emptySinceMs ?? doneMs;
-    return {
-      ...gap,
-      emptySinceMs,
-      probeAtMs: emptySinceMs + gapGraceMs,
-      lockedProbes: 0,
-    };
-  }
-
-  /** Mode `time`: the range was read, without a row, after the whole grace had passed. */
-  #outwaited(gap: Gap, readStartedMs: number): Gap | null {
-    const closesAtMs = gap.seenAtMs + this.#options.gapGraceMs;
-    return readStartedMs >= closesAtMs ? null : { ...gap, probeAtMs: closesAtMs };
   }
 
   #address(rows: readonly SourceRow[]): {

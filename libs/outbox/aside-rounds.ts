@@ -1,0 +1,63 @@
+/** Which row set aside is tried next among the lanes held, and when what is aside must be read again. */
+import type { HeldLanes } from './held-lanes.ts';
+import type { LaneHold } from './lane-hold.ts';
+import type { ProducerSession } from './ports.ts';
+import { attemptHead, dueHead, nextHeadDueInMs } from './retry-aside.ts';
+import type { SenderOptions } from './sender-options.ts';
+import { loadAside } from './take-lanes.ts';
+
+/** A head set aside is looked at again this often, in case an operator changed it. */
+const ASIDE_LOOK_MS = 5_000;
+
+export class AsideRounds {
+  readonly #options: SenderOptions;
+  readonly #lanes: HeldLanes;
+
+  constructor(options: SenderOptions, lanes: HeldLanes) {
+    this.#options = options;
+    this.#lanes = lanes;
+  }
+
+  /**
+   * One attempt of one due row. `none`: nothing was due. `delivered`: the session is sound. `refused`: it is dead.
+   * A rejection leaves the outcome to be settled under a fresh session.
+   */
+  async tryOne(session: ProducerSession): Promise<'none' | 'delivered' | 'refused'> {
+    const stale = [...this.#lanes.holds.values()].filter((hold) => this.#isStale(hold));
+    if (stale.length > 0) await loadAside(this.#options, stale);
+    for (const hold of [...this.#lanes.holds.values()]) {
+      if (hold.parked.size > this.#options.parkedKeysMax) {
+        await this.#lanes.halt(hold, `more than ${this.#options.parkedKeysMax} keys wait behind refused rows`);
+        continue;
+      }
+      const head = dueHead(hold, this.#options);
+      if (head === null) continue;
+      hold.asideReadAtMs = null;
+      return attemptHead(this.#options, session, hold, head);
+    }
+    return 'none';
+  }
+
+  /** Somebody says that something is due: read it anew. */
+  forget(lanes: readonly number[]): void {
+    for (const lane of lanes) {
+      const hold = this.#lanes.holds.get(lane);
+      if (hold !== undefined) hold.asideReadAtMs = null;
+    }
+  }
+
+  /** The longest this sender may rest, given what comes due. */
+  restAtMost(ms: number): number {
+    let restMs = ms;
+    for (const hold of this.#lanes.holds.values()) {
+      restMs = Math.min(restMs, nextHeadDueInMs(hold, this.#options) ?? restMs);
+    }
+    return Math.max(1, restMs);
+  }
+
+  #isStale(hold: LaneHold): boolean {
+    if (hold.asideReadAtMs === null) return true;
+    const aside = hold.parked.size + hold.asideIds.size > 0;
+    return aside && this.#options.clock.nowMs() - hold.asideReadAtMs > ASIDE_LOOK_MS;
+  }
+}
