@@ -1,0 +1,45 @@
+/** The generated documents: which file (or which block of a file) holds what. Pure: text in, text out. */
+import { envExample, settingsTable } from '#config';
+
+/** A block of a Markdown file between `<!-- name:start -->` and `<!-- name:end -->`. */
+export interface Block {
+  readonly name: string;
+  readonly content: () => string;
+}
+
+export interface GeneratedFile {
+  /** Relative to the repository. */
+  readonly path: string;
+  /** The file as it should be, given what it is now (null when missing). Throws when a block's marks are missing. */
+  readonly render: (current: string | null) => string;
+}
+
+const README_BLOCKS: readonly Block[] = [{ name: 'settings', content: settingsTable }];
+
+const README_START = `# kafka-row-sender
+
+Delivers rows of a MySQL-protocol database to Kafka exactly once, in order per key.
+
+## Settings
+
+<!-- settings:start -->
+<!-- settings:end -->
+`;
+
+export const GENERATED_FILES: readonly GeneratedFile[] = [
+  { path: '.env.example', render: () => envExample() },
+  {
+    path: 'README.md',
+    render: (current) => README_BLOCKS.reduce(replaceBlock, current ?? README_START),
+  },
+];
+
+/** The text with the block's content replaced; everything around it stays as it is. */
+export function replaceBlock(text: string, block: Block): string {
+  const start = `<!-- ${block.name}:start -->`;
+  const end = `<!-- ${block.name}:end -->`;
+  const from = text.indexOf(start);
+  const to = text.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`the block ${start} .. ${end} is missing; put both lines in`);
+  return `${text.slice(0, from + start.length)}\n${block.content()}\n${text.slice(to)}`;
+}

@@ -1,0 +1,154 @@
+/** Encryption and login of the database and of Kafka: certificates are read, and halves of a pair are refused. */
+import type { OauthTokenConfig, SaslConfig, SslConfig } from './config.ts';
+import { isPem } from './mask-value.ts';
+import type { Problems } from './problems.ts';
+import { readSmallFile } from './read-secret-file.ts';
+import type { Resolved } from './resolve-values.ts';
+import { envName, type SettingName } from './settings.ts';
+
+/** A contradiction is reported under the setting as its user wrote it. */
+function labelOf(resolved: Resolved, name: SettingName): string {
+  return resolved.given.get(name)?.label ?? envName(name);
+}
+
+const PEM_KIND = { CA: 'CERTIFICATE', CERT: 'CERTIFICATE', KEY: 'PRIVATE KEY' } as const;
+type SslPart = keyof typeof PEM_KIND;
+
+/** The SSL options of `DB` or `KAFKA`, with certificates as PEM text; null when not encrypted. */
+export function buildSsl(
+  side: 'DB' | 'KAFKA',
+  resolved: Resolved,
+  problems: Problems,
+  warnings: string[],
+): SslConfig | null {
+  const { values, given } = resolved;
+  const parts: readonly SslPart[] = ['CA', 'CERT', 'KEY'];
+  if (!values[`${side}_SSL`]) {
+    if (resolved.invalid.has(`${side}_SSL`)) return null;
+    for (const part of parts) {
+      const name = `${side}_SSL_${part}` as const;
+      if (!given.has(name)) continue;
+      problems.add(labelOf(resolved, name), `has no effect without ${envName(`${side}_SSL`)}=true; set both`);
+    }
+    return null;
+  }
+  const [ca, cert, key] = parts.map((part) => readPem(`${side}_SSL_${part}`, part, resolved, problems));
+  if (given.has(`${side}_SSL_CERT`) !== given.has(`${side}_SSL_KEY`)) {
+    const [set, missing] = given.has(`${side}_SSL_CERT`)
+      ? (['CERT', 'KEY'] as const)
+      : (['KEY', 'CERT'] as const);
+    const message = `needs ${envName(`${side}_SSL_${missing}`)} too; a client certificate and its key go together`;
+    problems.add(labelOf(resolved, `${side}_SSL_${set}`), message);
+  }
+  const verify = values[`${side}_SSL_VERIFY`];
+  if (!verify) warnings.push(`${envName(`${side}_SSL_VERIFY`)} is false: anybody can pose as the server`);
+  return { ca: ca ?? null, cert: cert ?? null, key: key ?? null, verify };
+}
+
+/** The PEM text of a setting that holds the text or the path of a file with it. The text never gets into a message. */
+function readPem(
+  name: `${'DB' | 'KAFKA'}_SSL_${SslPart}`,
+  part: SslPart,
+  resolved: Resolved,
+  problems: Problems,
+): string | null {
+  const value = resolved.values[name];
+  const given = resolved.given.get(name);
+  if (value === null || given === undefined) return null;
+  const fromSecretFile = given.origin === 'secret file';
+  const file = isPem(value) || fromSecretFile ? { text: value } : readSmallFile(value);
+  if ('problem' in file) {
+    problems.add(given.label, file.problem);
+    return null;
+  }
+  const pattern = new RegExp(`-----BEGIN [A-Z ]*${PEM_KIND[part]}-----`);
+  if (pattern.test(file.text)) return file.text;
+  problems.add(given.label, `holds no PEM block of a ${PEM_KIND[part].toLowerCase()}; give one`);
+  return null;
+}
+
+const PASSWORD_LOGIN = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const;
+const TOKEN_URL_ONLY = [
+  'KAFKA_SASL_OAUTH_CLIENT_ID',
+  'KAFKA_SASL_OAUTH_CLIENT_SECRET',
+  'KAFKA_SASL_OAUTH_SCOPE',
+] as const;
+const TOKEN_LOGIN = [
+  'KAFKA_SASL_OAUTH_TOKEN_COMMAND',
+  'KAFKA_SASL_OAUTH_TOKEN_URL',
+  ...TOKEN_URL_ONLY,
+] as const;
+
+/** The login to Kafka, or null without one (or after a problem was added). */
+export function buildSasl(resolved: Resolved, problems: Problems, warnings: string[]): SaslConfig | null {
+  const mechanism = resolved.values.KAFKA_SASL_MECHANISM;
+  if (resolved.invalid.has('KAFKA_SASL_MECHANISM')) return null;
+  if (mechanism === null) {
+    refuseGiven(
+      [...PASSWORD_LOGIN, ...TOKEN_LOGIN],
+      'needs KAFKA_ROW_SENDER_KAFKA_SASL_MECHANISM too',
+      resolved,
+      problems,
+    );
+    return null;
+  }
+  if (!resolved.values.KAFKA_SSL && !resolved.invalid.has('KAFKA_SSL')) {
+    warnings.push(
+      `${envName('KAFKA_SASL_MECHANISM')} without ${envName('KAFKA_SSL')}: the login crosses the network in the clear`,
+    );
+  }
+  if (mechanism === 'OAUTHBEARER') {
+    refuseGiven(PASSWORD_LOGIN, 'has no place with OAUTHBEARER; remove it', resolved, problems);
+    const token = buildToken(resolved, problems, warnings);
+    return token && { mechanism, token };
+  }
+  refuseGiven(TOKEN_LOGIN, `has no place with ${mechanism}; remove it`, resolved, problems);
+  const missing = PASSWORD_LOGIN.filter((name) => !resolved.given.has(name));
+  for (const name of missing) problems.add(envName(name), `required with ${mechanism}; set it`);
+  const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = resolved.values;
+  return username === null || password === null ? null : { mechanism, username, password };
+}
+
+function buildToken(resolved: Resolved, problems: Problems, warnings: string[]): OauthTokenConfig | null {
+  const { values, given } = resolved;
+  const byCommand = given.has('KAFKA_SASL_OAUTH_TOKEN_COMMAND');
+  const byUrl = given.has('KAFKA_SASL_OAUTH_TOKEN_URL');
+  if (byCommand === byUrl) {
+    const both = `${envName('KAFKA_SASL_OAUTH_TOKEN_COMMAND')} or ${envName('KAFKA_SASL_OAUTH_TOKEN_URL')}`;
+    problems.add(
+      labelOf(resolved, 'KAFKA_SASL_MECHANISM'),
+      `OAUTHBEARER needs one of ${both}; set exactly one`,
+    );
+    return null;
+  }
+  if (byCommand) {
+    refuseGiven(TOKEN_URL_ONLY, 'has no place with a token command; remove it', resolved, problems);
+    const command = values.KAFKA_SASL_OAUTH_TOKEN_COMMAND;
+    return command === null ? null : { kind: 'command', command };
+  }
+  for (const name of ['KAFKA_SASL_OAUTH_CLIENT_ID', 'KAFKA_SASL_OAUTH_CLIENT_SECRET'] as const) {
+    if (!given.has(name)) problems.add(envName(name), 'required with a token URL; set it');
+  }
+  const url = values.KAFKA_SASL_OAUTH_TOKEN_URL;
+  const clientId = values.KAFKA_SASL_OAUTH_CLIENT_ID;
+  const clientSecret = values.KAFKA_SASL_OAUTH_CLIENT_SECRET;
+  if (url === null || clientId === null || clientSecret === null) return null;
+  if (url.startsWith('http:')) {
+    warnings.push(
+      `${envName('KAFKA_SASL_OAUTH_TOKEN_URL')} is not https: the client secret goes out in the clear`,
+    );
+  }
+  return { kind: 'url', url, clientId, clientSecret, scope: values.KAFKA_SASL_OAUTH_SCOPE };
+}
+
+function refuseGiven(
+  names: readonly SettingName[],
+  message: string,
+  resolved: Resolved,
+  problems: Problems,
+): void {
+  for (const name of names) {
+    const given = resolved.given.get(name);
+    if (given) problems.add(given.label, message);
+  }
+}

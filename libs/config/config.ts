@@ -1,0 +1,134 @@
+/** The typed configuration: what applications read. Deep-frozen. Durations are whole milliseconds. */
+
+/** PEM texts, already read from their files; null where unset. */
+export interface SslConfig {
+  /** Null means the system's authorities. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+  /** True: check the certificate and the host name. */
+  readonly verify: boolean;
+}
+
+export type OauthTokenConfig =
+  | { readonly kind: 'command'; readonly command: string }
+  | {
+      readonly kind: 'url';
+      readonly url: string;
+      readonly clientId: string;
+      readonly clientSecret: string;
+      readonly scope: string | null;
+    };
+
+export type SaslConfig =
+  | {
+      readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+      readonly username: string;
+      readonly password: string;
+    }
+  | { readonly mechanism: 'OAUTHBEARER'; readonly token: OauthTokenConfig };
+
+/** Weaker Kafka settings than acks=all with idempotence are an honest at-least-once mode. */
+export type DeliveryMode = 'exactly-once' | 'at-least-once';
+export type SourceMode = 'append' | 'consume';
+export type RowFaultPolicy = 'dead-letter' | 'park-key' | 'halt';
+
+export interface SourceConfig {
+  readonly name: string;
+  readonly table: string;
+  readonly watermarkColumn: string;
+  /** Null means all columns. */
+  readonly columns: readonly string[] | null;
+  readonly mode: SourceMode;
+  /** The topic, or the fallback where the topic column is NULL; at least one of the two is set. */
+  readonly topic: string | null;
+  readonly topicColumn: string | null;
+  readonly keyColumn: string | null;
+  readonly lanes: number;
+  /** A bigint is the first id to move. */
+  readonly startFrom: 'earliest' | 'latest' | bigint;
+  readonly gapMode: 'auto' | 'locks' | 'time';
+  /** Null means the default of the gap mode in force: see `gapGraceMs`. */
+  readonly gapGraceMs: number | null;
+}
+
+export interface DatabaseConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Empty only when the command did not say that it needs the database. */
+  readonly user: string;
+  readonly password: string;
+  /** Empty only when the command did not say that it needs the database. */
+  readonly database: string;
+  readonly connectTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  /** Null means not encrypted. */
+  readonly ssl: SslConfig | null;
+}
+
+export interface KafkaConfig {
+  readonly bootstrapServers: readonly string[];
+  readonly clientId: string;
+  readonly acks: -1 | 0 | 1;
+  readonly idempotence: boolean;
+  readonly compression: 'none' | 'gzip';
+  readonly partitioner: 'java' | 'librdkafka';
+  /** Null means not encrypted. */
+  readonly ssl: SslConfig | null;
+  /** Null means without a login. */
+  readonly sasl: SaslConfig | null;
+  readonly transactionalIdPrefix: string;
+  readonly transactionTimeoutMs: number;
+  /** `<prefix>.<outbox table>`. */
+  readonly markerGroup: string;
+  /** `<prefix>.markers`. */
+  readonly markerTopic: string;
+}
+
+export interface TablesConfig {
+  readonly outbox: string;
+  readonly watermark: string;
+  readonly lane: string;
+  readonly member: string;
+  readonly deadLetter: string;
+}
+
+export interface WriterConfig {
+  readonly batchRowsMax: number;
+  readonly batchBytesMax: number;
+  readonly pollIntervalMs: number;
+  readonly lockTtlMs: number;
+}
+
+export interface SenderConfig {
+  readonly batchRowsMax: number;
+  readonly batchBytesMax: number;
+  readonly pollIntervalMs: number;
+  readonly laneLeaseMs: number;
+  readonly retryBackoff: { readonly baseMs: number; readonly maxMs: number };
+  readonly retriesMax: number;
+  readonly rowFaultPolicy: RowFaultPolicy;
+}
+
+export interface Config {
+  readonly db: DatabaseConfig;
+  readonly redis: { readonly url: string | null; readonly prefix: string };
+  readonly kafka: KafkaConfig;
+  readonly sources: readonly SourceConfig[];
+  readonly tables: TablesConfig;
+  readonly writer: WriterConfig;
+  readonly sender: SenderConfig;
+  readonly http: { readonly host: string; readonly port: number | null };
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+  readonly shutdownTimeoutMs: number;
+  /** Null means that the process generates one. */
+  readonly instanceId: string | null;
+  readonly deliveryMode: DeliveryMode;
+}
+
+const GAP_GRACE_DEFAULT_MS = { locks: 1_000, time: 60_000 } as const;
+
+/** The grace of a source once its gap mode is known, in milliseconds. */
+export function gapGraceMs(source: Pick<SourceConfig, 'gapGraceMs'>, mode: 'locks' | 'time'): number {
+  return source.gapGraceMs ?? GAP_GRACE_DEFAULT_MS[mode];
+}

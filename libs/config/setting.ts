@@ -1,0 +1,221 @@
+/** What one setting is: its type, default, bounds, text, and how its value may be shown. The kinds build the rows of the table. */
+import { z } from 'zod';
+
+export const ENV_PREFIX = 'KAFKA_ROW_SENDER_';
+
+/**
+ * How a value is shown by `config`, in warnings and in problems: `all` hides it, `url` hides credentials and query,
+ * `command` hides the arguments, `pem` hides pasted key material but shows a path.
+ */
+export type Mask = 'none' | 'all' | 'url' | 'command' | 'pem';
+
+/** Which YAML scalars (or lists of texts) a setting takes; a number is no text, because `0123` would lose its zero. */
+export type FileType = 'text' | 'number' | 'boolean' | 'list';
+
+/** One row of the table. `D` is the default as written in the environment, or null when there is none. */
+export interface Setting<T = unknown, D extends string | null = string | null> {
+  /** Type and bounds in words, for the documents and for problems: "give <type>". */
+  readonly type: string;
+  readonly schema: z.ZodType<T, string>;
+  readonly default: D;
+  /** What the documents say in the default's place, where the default depends on something. */
+  readonly defaultText: string | null;
+  /** True when the value may also come from the file named by `<NAME>_FILE`. */
+  readonly secret: boolean;
+  readonly mask: Mask;
+  readonly fileTypes: readonly FileType[];
+  /** True when every command that needs the database needs this setting. */
+  readonly required: boolean;
+  readonly text: string;
+}
+
+interface Common<D extends string | null> {
+  readonly default: D;
+  readonly text: string;
+  readonly defaultText?: string;
+  readonly required?: boolean;
+}
+
+interface Rest {
+  readonly fileTypes?: readonly FileType[];
+  readonly secret?: boolean;
+  readonly mask?: Mask;
+}
+
+/** The value, or the hint of what to give instead when the text is not of its type. Never throws. */
+type Parse<T> = (raw: string) => { readonly value: T } | { readonly hint: string };
+
+function setting<T, D extends string | null>(
+  type: string,
+  parse: Parse<T>,
+  common: Common<D>,
+  rest: Rest = {},
+): Setting<T, D> {
+  const schema = z.string().transform((raw, context): T => {
+    const parsed = parse(raw);
+    if ('value' in parsed) return parsed.value;
+    context.addIssue(parsed.hint);
+    return z.NEVER;
+  });
+  return {
+    type,
+    schema,
+    default: common.default,
+    defaultText: common.defaultText ?? null,
+    secret: rest.secret ?? false,
+    mask: rest.mask ?? (rest.secret ? 'all' : 'none'),
+    fileTypes: rest.fileTypes ?? ['text'],
+    required: common.required ?? false,
+    text: common.text,
+  };
+}
+
+/** Text that a pattern allows. */
+export function text<D extends string | null>(
+  options: Common<D> & { readonly type: string; readonly pattern: RegExp },
+): Setting<string, D> {
+  const parse: Parse<string> = (raw) =>
+    options.pattern.test(raw) ? { value: raw } : { hint: `give ${options.type}` };
+  return setting(options.type, parse, options);
+}
+
+/** Text without a line break or other control character, such as a user name. */
+export function plainText<D extends string | null>(options: Common<D>): Setting<string, D> {
+  return text({ ...options, type: 'text on one line', pattern: /^\P{Cc}+$/u });
+}
+
+export function secretText<D extends string | null>(options: Common<D>): Setting<string, D> {
+  return setting('secret text', (raw) => ({ value: raw }), options, { secret: true });
+}
+
+/** A URL with one of the given protocols; never shown with its credentials or its query. */
+export function url<D extends string | null>(
+  options: Common<D> & { readonly protocols: readonly string[]; readonly secret: boolean },
+): Setting<string, D> {
+  const type = `a URL that begins with ${options.protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
+  const parse: Parse<string> = (raw) =>
+    URL.canParse(raw) && options.protocols.includes(new URL(raw).protocol) && new URL(raw).hostname !== ''
+      ? { value: raw }
+      : { hint: `give ${type}` };
+  return setting(type, parse, options, { secret: options.secret, mask: 'url' });
+}
+
+/** A program with arguments. The arguments are not shown, since somebody will put a secret there. */
+export function command<D extends string | null>(options: Common<D>): Setting<string, D> {
+  const parse: Parse<string> = (raw) =>
+    raw.trim() === '' ? { hint: 'give a command line' } : { value: raw.trim() };
+  return setting('a command line', parse, options, { mask: 'command' });
+}
+
+/** PEM text, or the path of a file with it. The file is read when the SSL options are built. */
+export function pem<D extends string | null>(
+  options: Common<D> & { readonly secret: boolean },
+): Setting<string, D> {
+  const mask = options.secret ? 'all' : 'pem';
+  return setting('a path, or PEM text', (raw) => ({ value: raw }), options, { secret: options.secret, mask });
+}
+
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Whole numbers within bounds, both inclusive. */
+export function integer<D extends string | null>(
+  options: Common<D> & Bounds & { readonly unit?: string },
+): Setting<number, D> {
+  const unit = options.unit ? ` ${options.unit},` : '';
+  const type = `an integer,${unit} ${options.min} to ${options.max}`;
+  const parse: Parse<number> = (raw) => {
+    const number = /^-?\d{1,15}$/.test(raw.trim()) ? Number(raw) : Number.NaN;
+    return number >= options.min && number <= options.max ? { value: number } : { hint: `give ${type}` };
+  };
+  return setting(type, parse, options, { fileTypes: ['number', 'text'] });
+}
+
+const MS_PER_SECOND = 1000;
+
+/** Seconds, decimals allowed, in the environment; milliseconds (whole) as a value. Bounds are in seconds, inclusive. */
+export function seconds<D extends string | null>(options: Common<D> & Bounds): Setting<number, D> {
+  const type = `seconds, ${options.min} to ${options.max}`;
+  const parse: Parse<number> = (raw) => {
+    const number = /^\d{1,9}(\.\d{1,9})?$/.test(raw.trim()) ? Number(raw) : Number.NaN;
+    if (!(number >= options.min && number <= options.max)) return { hint: `give ${type}` };
+    return { value: Math.round(number * MS_PER_SECOND) };
+  };
+  return setting(type, parse, options, { fileTypes: ['number', 'text'] });
+}
+
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  '1': true,
+  false: false,
+  no: false,
+  '0': false,
+};
+
+export function boolean<D extends string | null>(options: Common<D>): Setting<boolean, D> {
+  const parse: Parse<boolean> = (raw) => {
+    const value = BOOLEANS[raw.trim().toLowerCase()];
+    return value === undefined ? { hint: 'give true or false (or 1, 0, yes, no)' } : { value };
+  };
+  return setting('true or false', parse, options, { fileTypes: ['boolean', 'number', 'text'] });
+}
+
+/** One of a closed set of words. `refusals` says why a word that one might expect is not in it. */
+export function choice<const C extends string, D extends C | null>(
+  options: Common<D> & { readonly of: readonly C[]; readonly refusals?: Readonly<Record<string, string>> },
+): Setting<C, D> {
+  const type = options.of.join(', ').replace(/, ([^,]*)$/, ' or $1');
+  const parse: Parse<C> = (raw) => {
+    const found = options.of.find((word) => word.toLowerCase() === raw.trim().toLowerCase());
+    if (found !== undefined) return { value: found };
+    const why = Object.entries(options.refusals ?? {}).find(
+      ([word]) => word === raw.trim().toLowerCase(),
+    )?.[1];
+    return { hint: why ?? `give ${type}` };
+  };
+  return setting(type, parse, options, { fileTypes: ['text', 'number'] });
+}
+
+/** `earliest`, `latest`, or the first id to move. */
+export function startPosition<D extends string | null>(
+  options: Common<D>,
+): Setting<'earliest' | 'latest' | bigint, D> {
+  const type = 'earliest, latest or an id (a whole number)';
+  const parse: Parse<'earliest' | 'latest' | bigint> = (raw) => {
+    const word = raw.trim().toLowerCase();
+    if (word === 'earliest' || word === 'latest') return { value: word };
+    return /^\d{1,20}$/.test(word) ? { value: BigInt(word) } : { hint: `give ${type}` };
+  };
+  return setting(type, parse, options, { fileTypes: ['text', 'number'] });
+}
+
+const IDENTIFIER = /^[A-Za-z0-9_$]{1,64}$/;
+const IDENTIFIER_TYPE = 'an identifier of letters, digits, _ and $, at most 64';
+
+/** A table or column name by the allow-list; a name with a database in front is refused with its own hint. */
+export function identifier<D extends string | null>(options: Common<D>): Setting<string, D> {
+  const parse: Parse<string> = (raw) => {
+    if (IDENTIFIER.test(raw)) return { value: raw };
+    return raw.includes('.')
+      ? { hint: 'give the name alone: the database is DB_NAME, other databases are not read' }
+      : { hint: `give ${IDENTIFIER_TYPE}` };
+  };
+  return setting('an identifier', parse, options);
+}
+
+/** A comma-separated list, each entry by a pattern, none twice. */
+export function list<D extends string | null>(
+  options: Common<D> & { readonly type: string; readonly pattern: RegExp; readonly entriesMax: number },
+): Setting<readonly string[], D> {
+  const parse: Parse<readonly string[]> = (raw) => {
+    const entries = raw.split(',').map((entry) => entry.trim());
+    if (entries.length > options.entriesMax) return { hint: `give at most ${options.entriesMax} entries` };
+    if (!entries.every((entry) => options.pattern.test(entry))) return { hint: `give ${options.type}` };
+    const twice = entries.find((entry, index) => entries.indexOf(entry) !== index);
+    return twice === undefined ? { value: entries } : { hint: `name ${twice} only once` };
+  };
+  return setting(options.type, parse, options, { fileTypes: ['list', 'text'] });
+}

@@ -1,0 +1,129 @@
+/** The rows of the table about the writer, the sender, Redis and the processes themselves. */
+import { choice, integer, plainText, seconds, text, url } from './setting.ts';
+
+const MIB = 1024 * 1024;
+const BATCH_ROWS_MAX = 100_000;
+const BATCH_BYTES = { min: 1024, max: 64 * MIB, unit: 'bytes' } as const;
+
+export const WRITER = {
+  OUTBOX_WRITER_POLL_INTERVAL: seconds({
+    default: '1.0',
+    min: 0.01,
+    max: 3600,
+    text: 'Seconds between source table polls when idle. A writer that finds full batches does not wait.',
+  }),
+  OUTBOX_WRITER_BATCH_SIZE: integer({
+    default: '1000',
+    min: 1,
+    max: BATCH_ROWS_MAX,
+    text: 'Max rows to process per batch.',
+  }),
+  WRITER_BATCH_BYTES: integer({
+    default: String(4 * MIB),
+    ...BATCH_BYTES,
+    text: "Max bytes to process per batch; the first row always fits. Keep it well below the database's max_allowed_packet.",
+  }),
+  WRITER_LOCK_TTL: seconds({
+    default: '10',
+    min: 3,
+    max: 3600,
+    text: 'Lifetime of the leader lock: a standby takes over this long after a writer died (seconds).',
+  }),
+};
+
+export const SENDER = {
+  KAFKA_SENDER_POLL_INTERVAL: seconds({
+    default: '0.5',
+    min: 0.01,
+    max: 3600,
+    text: 'Seconds between outbox polls when idle. The doorbell wakes a sender sooner.',
+  }),
+  KAFKA_SENDER_BATCH_SIZE: integer({
+    default: '500',
+    min: 1,
+    max: BATCH_ROWS_MAX,
+    text: 'Max messages to send per batch.',
+  }),
+  SENDER_BATCH_BYTES: integer({
+    default: String(4 * MIB),
+    ...BATCH_BYTES,
+    text: 'Max bytes to send per batch; the first message always fits.',
+  }),
+  LANE_LEASE: seconds({
+    default: '15',
+    min: 5,
+    max: 3600,
+    text: "Lifetime of a sender's claim on its lanes (seconds).",
+  }),
+  KAFKA_RETRY_BACKOFF_BASE: seconds({
+    default: '1.0',
+    min: 0.01,
+    max: 3600,
+    text: 'Initial retry backoff (seconds).',
+  }),
+  KAFKA_RETRY_BACKOFF_MAX: seconds({
+    default: '60.0',
+    min: 0.01,
+    max: 86_400,
+    text: 'Maximum retry backoff (seconds).',
+  }),
+  KAFKA_MAX_RETRIES: integer({
+    default: '100',
+    min: 0,
+    max: 1_000_000,
+    text: 'Max retries of a message that Kafka refuses, before `ROW_FAULT_POLICY` applies. An unreachable Kafka uses up no retries.',
+  }),
+  ROW_FAULT_POLICY: choice({
+    default: 'dead-letter',
+    of: ['dead-letter', 'park-key', 'halt'],
+    text: "What becomes of a refused message: set aside, set aside with its key's later rows waiting behind it, or halt the lane.",
+  }),
+};
+
+export const REDIS = {
+  REDIS_URL: url({
+    default: null,
+    protocols: ['redis:', 'rediss:'],
+    secret: true,
+    text: 'Redis address, for leader lock, doorbell and background jobs. Without it everything works through the database.',
+  }),
+  REDIS_PREFIX: text({
+    default: 'kafka_row_sender',
+    type: 'letters, digits, _ . : and -, at most 64',
+    pattern: /^[A-Za-z0-9_.:-]{1,64}$/,
+    text: 'Begins the name of every key and channel.',
+  }),
+};
+
+export const SERVICE = {
+  CONFIG: plainText({ default: null, text: 'Path of a YAML file with settings and `sources`.' }),
+  INSTANCE_ID: text({
+    default: null,
+    defaultText: '(generated)',
+    type: 'letters, digits, . _ and -, at most 100',
+    pattern: /^[A-Za-z0-9._-]{1,100}$/,
+    text: 'Name of this process, different for each; part of its transactional id.',
+  }),
+  SHUTDOWN_TIMEOUT: seconds({
+    default: '25',
+    min: 1,
+    max: 3600,
+    text: 'Time that a stopping process has to finish what is in flight (seconds).',
+  }),
+  HTTP_HOST: plainText({
+    default: '127.0.0.1',
+    text: 'Address that health and metrics are served on.',
+  }),
+  HTTP_PORT: integer({
+    default: null,
+    defaultText: '(not served)',
+    min: 0,
+    max: 65535,
+    text: 'Port of `/healthz`, `/readyz` and `/metrics`; 0 takes any free one.',
+  }),
+  LOG_LEVEL: choice({
+    default: 'info',
+    of: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    text: 'Least important lines that are logged.',
+  }),
+};

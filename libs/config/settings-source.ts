@@ -1,0 +1,101 @@
+/** The rows of the table about what is read; `SOURCE_FIELDS` names the ones that an entry of `sources` can hold. */
+import { choice, identifier, integer, list, seconds, startPosition, text } from './setting.ts';
+
+export const LANES_MAX = 1024;
+const COLUMNS_MAX = 1024;
+/** Narrower than a table's name by the $, so a table's name is not always a source's. */
+export const SOURCE_NAME_PATTERN = /^[A-Za-z0-9_.-]{1,64}$/;
+
+export const SOURCE = {
+  SOURCE_NAME: text({
+    default: null,
+    defaultText: '(the table)',
+    type: 'letters, digits, _ . and -, at most 64',
+    pattern: SOURCE_NAME_PATTERN,
+    text: 'Name of the source: the watermark row, the headers `id` and `source`, the metrics.',
+  }),
+  SOURCE_TABLE: identifier({
+    default: null,
+    defaultText: '(required)',
+    text: 'Table to monitor for new rows. Not needed with a list of `sources`.',
+  }),
+  SOURCE_WATERMARK_COLUMN: identifier({
+    default: 'WatermarkId',
+    text: 'Auto-increment column for tracking progress.',
+  }),
+  SOURCE_COLUMNS: list({
+    default: null,
+    defaultText: '(all)',
+    type: 'column names separated by commas',
+    pattern: /^[A-Za-z0-9_$]{1,64}$/,
+    entriesMax: COLUMNS_MAX,
+    text: 'Comma-separated list of columns to include.',
+  }),
+  SOURCE_MODE: choice({
+    default: 'append',
+    of: ['append', 'consume'],
+    text: '`append`: rows stay in the table. `consume`: an application outbox table, whose rows are deleted as they are moved.',
+  }),
+  KAFKA_TOPIC: text({
+    default: null,
+    defaultText: '(required)',
+    type: 'a topic name (letters, digits, . _ and -, at most 249)',
+    pattern: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+    text: 'Kafka topic to publish to. With `KAFKA_TOPIC_COLUMN`, the topic of rows whose column is NULL.',
+  }),
+  KAFKA_TOPIC_COLUMN: identifier({
+    default: null,
+    text: "Column that holds the row's topic.",
+  }),
+  KAFKA_KEY_COLUMN: identifier({
+    default: null,
+    text: 'Column to use as Kafka partition key. Rows of one key arrive in order.',
+  }),
+  LANES: integer({
+    default: '8',
+    min: 1,
+    max: LANES_MAX,
+    text: 'Lanes of each source: the most senders that can share its work. All sources together have at most 1024.',
+  }),
+  START_FROM: startPosition({
+    default: 'earliest',
+    text: 'Where a new source starts: all rows, only rows that come after, or the first id to move.',
+  }),
+  SOURCE_GAP_MODE: choice({
+    default: 'auto',
+    of: ['auto', 'locks', 'time'],
+    text: 'How a missing id is settled: by lock probe, by waiting, or by what the database is found to support.',
+  }),
+  SOURCE_GAP_GRACE: seconds({
+    default: null,
+    defaultText: '(1 in mode locks, 60 in mode time)',
+    min: 0.01,
+    max: 86_400,
+    text: 'Time that a missing id stays open before it counts as never used (seconds).',
+  }),
+};
+
+/** Field of an entry of `sources` -> the setting that has its type, its bounds and its default. */
+export const SOURCE_FIELDS = {
+  name: 'SOURCE_NAME',
+  table: 'SOURCE_TABLE',
+  watermark_column: 'SOURCE_WATERMARK_COLUMN',
+  columns: 'SOURCE_COLUMNS',
+  mode: 'SOURCE_MODE',
+  topic: 'KAFKA_TOPIC',
+  topic_column: 'KAFKA_TOPIC_COLUMN',
+  key_column: 'KAFKA_KEY_COLUMN',
+  lanes: 'LANES',
+  start_from: 'START_FROM',
+  gap_mode: 'SOURCE_GAP_MODE',
+  gap_grace: 'SOURCE_GAP_GRACE',
+} as const satisfies Record<string, keyof typeof SOURCE>;
+
+/** Settings that describe the one source of the environment, so they contradict a list of `sources`. */
+export const ONE_SOURCE_ONLY = [
+  'SOURCE_NAME',
+  'SOURCE_TABLE',
+  'SOURCE_WATERMARK_COLUMN',
+  'SOURCE_COLUMNS',
+  'SOURCE_MODE',
+] as const satisfies readonly (keyof typeof SOURCE)[];
