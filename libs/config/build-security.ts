@@ -34,9 +34,7 @@ export function buildSsl(
   }
   const [ca, cert, key] = parts.map((part) => readPem(`${side}_SSL_${part}`, part, resolved, problems));
   if (given.has(`${side}_SSL_CERT`) !== given.has(`${side}_SSL_KEY`)) {
-    const [set, missing] = given.has(`${side}_SSL_CERT`)
-      ? (['CERT', 'KEY'] as const)
-      : (['KEY', 'CERT'] as const);
+    const [set, missing] = given.has(`${side}_SSL_CERT`) ? (['CERT', 'KEY'] as const) : (['KEY', 'CERT'] as const);
     const message = `needs ${envName(`${side}_SSL_${missing}`)} too; a client certificate and its key go together`;
     problems.add(labelOf(resolved, `${side}_SSL_${set}`), message);
   }
@@ -73,11 +71,7 @@ const TOKEN_URL_ONLY = [
   'KAFKA_SASL_OAUTH_CLIENT_SECRET',
   'KAFKA_SASL_OAUTH_SCOPE',
 ] as const;
-const TOKEN_LOGIN = [
-  'KAFKA_SASL_OAUTH_TOKEN_COMMAND',
-  'KAFKA_SASL_OAUTH_TOKEN_URL',
-  ...TOKEN_URL_ONLY,
-] as const;
+const TOKEN_LOGIN = ['KAFKA_SASL_OAUTH_TOKEN_COMMAND', 'KAFKA_SASL_OAUTH_TOKEN_URL', ...TOKEN_URL_ONLY] as const;
 
 /** The login to Kafka, or null without one (or after a problem was added). */
 export function buildSasl(resolved: Resolved, problems: Problems, warnings: string[]): SaslConfig | null {
@@ -115,10 +109,7 @@ function buildToken(resolved: Resolved, problems: Problems, warnings: string[]):
   const byUrl = given.has('KAFKA_SASL_OAUTH_TOKEN_URL');
   if (byCommand === byUrl) {
     const both = `${envName('KAFKA_SASL_OAUTH_TOKEN_COMMAND')} or ${envName('KAFKA_SASL_OAUTH_TOKEN_URL')}`;
-    problems.add(
-      labelOf(resolved, 'KAFKA_SASL_MECHANISM'),
-      `OAUTHBEARER needs one of ${both}; set exactly one`,
-    );
+    problems.add(labelOf(resolved, 'KAFKA_SASL_MECHANISM'), `OAUTHBEARER needs one of ${both}; set exactly one`);
     return null;
   }
   if (byCommand) {
@@ -134,19 +125,12 @@ function buildToken(resolved: Resolved, problems: Problems, warnings: string[]):
   const clientSecret = values.KAFKA_SASL_OAUTH_CLIENT_SECRET;
   if (url === null || clientId === null || clientSecret === null) return null;
   if (url.startsWith('http:')) {
-    warnings.push(
-      `${envName('KAFKA_SASL_OAUTH_TOKEN_URL')} is not https: the client secret goes out in the clear`,
-    );
+    warnings.push(`${envName('KAFKA_SASL_OAUTH_TOKEN_URL')} is not https: the client secret goes out in the clear`);
   }
   return { kind: 'url', url, clientId, clientSecret, scope: values.KAFKA_SASL_OAUTH_SCOPE };
 }
 
-function refuseGiven(
-  names: readonly SettingName[],
-  message: string,
-  resolved: Resolved,
-  problems: Problems,
-): void {
+function refuseGiven(names: readonly SettingName[], message: string, resolved: Resolved, problems: Problems): void {
   for (const name of names) {
     const given = resolved.given.get(name);
     if (given) problems.add(given.label, message);

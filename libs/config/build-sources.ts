@@ -40,8 +40,7 @@ export function buildSources(
   }
   for (const name of ONE_SOURCE_ONLY) {
     const given = resolved.given.get(name);
-    if (given)
-      problems.add(given.label, `contradicts the list of sources in ${path}; keep it in one of the two`);
+    if (given) problems.add(given.label, `contradicts the list of sources in ${path}; keep it in one of the two`);
   }
   if (listed.length > SOURCES_MAX)
     problems.add(`sources (${path})`, `more than ${SOURCES_MAX}; give fewer to one process`);
@@ -59,13 +58,7 @@ interface BuiltEntry {
   readonly shown: readonly ShownSetting[];
 }
 
-function buildEntry(
-  entry: unknown,
-  at: string,
-  path: string,
-  resolved: Resolved,
-  problems: Problems,
-): BuiltEntry {
+function buildEntry(entry: unknown, at: string, path: string, resolved: Resolved, problems: Problems): BuiltEntry {
   const label = `${at} (${path})`;
   if (!isMap(entry)) {
     problems.add(label, 'not a source; give `table: ..` and its other fields');
@@ -86,8 +79,7 @@ function buildEntry(
     if (parsed !== REFUSED) values[name] = parsed;
   }
   const table = values.SOURCE_TABLE;
-  if (!given.has('SOURCE_TABLE'))
-    problems.add(`${at}.table (${path})`, 'required; give the table to monitor');
+  if (!given.has('SOURCE_TABLE')) problems.add(`${at}.table (${path})`, 'required; give the table to monitor');
   // Each value came out of its own setting's schema, which is what SourceValues says.
   const source = typeof table === 'string' ? sourceFrom(values as unknown as SourceValues, table) : null;
   return {

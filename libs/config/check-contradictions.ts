@@ -8,25 +8,17 @@ import { LANES_MAX, SOURCE_NAME_PATTERN } from './settings-source.ts';
 /** What a command cannot do without: the database's user and name, or at least one source with a topic. */
 export type Need = 'database' | 'sources';
 
-export function checkRequired(
-  needs: readonly Need[],
-  resolved: Resolved,
-  listed: boolean,
-  problems: Problems,
-): void {
+export function checkRequired(needs: readonly Need[], resolved: Resolved, listed: boolean, problems: Problems): void {
   const { given } = resolved;
   const isMissing = (name: SettingName) => !given.has(name);
   if (needs.includes('database')) {
     for (const name of SETTING_NAMES.filter((one) => settingOf(one).required && isMissing(one))) {
-      problems.add(envName(name), `required; set it to: ${settingOf(name).text}`);
+      problems.add(envName(name), `required; set it to the ${settingOf(name).text.replace(/\.$/, '').toLowerCase()}`);
     }
   }
   if (!needs.includes('sources') || listed) return;
   if (isMissing('SOURCE_TABLE')) {
-    problems.add(
-      envName('SOURCE_TABLE'),
-      'required; set it to the table to monitor, or list `sources` in a YAML file',
-    );
+    problems.add(envName('SOURCE_TABLE'), 'required; set it to the table to monitor, or list `sources` in a YAML file');
   }
   if (isMissing('KAFKA_TOPIC') && isMissing('KAFKA_TOPIC_COLUMN')) {
     problems.add(
@@ -51,17 +43,9 @@ export function checkContradictions(resolved: Resolved, problems: Problems): voi
       `below ${envName('KAFKA_RETRY_BACKOFF_BASE')}; make it at least as long`,
     );
   }
-  const isIdempotenceAsked =
-    resolved.given.has('KAFKA_ENABLE_IDEMPOTENCE') && values.KAFKA_ENABLE_IDEMPOTENCE;
-  if (
-    sound('KAFKA_ACKS', 'KAFKA_ENABLE_IDEMPOTENCE') &&
-    isIdempotenceAsked &&
-    !isAcksAll(values.KAFKA_ACKS)
-  ) {
-    problems.add(
-      labelOf('KAFKA_ENABLE_IDEMPOTENCE'),
-      `true needs ${envName('KAFKA_ACKS')}=all; change one of the two`,
-    );
+  const isIdempotenceAsked = resolved.given.has('KAFKA_ENABLE_IDEMPOTENCE') && values.KAFKA_ENABLE_IDEMPOTENCE;
+  if (sound('KAFKA_ACKS', 'KAFKA_ENABLE_IDEMPOTENCE') && isIdempotenceAsked && !isAcksAll(values.KAFKA_ACKS)) {
+    problems.add(labelOf('KAFKA_ENABLE_IDEMPOTENCE'), `true needs ${envName('KAFKA_ACKS')}=all; change one of the two`);
   }
   checkTables(resolved, labelOf, problems);
 }
@@ -113,17 +97,11 @@ export function checkSources(
       problems.add(label, `${source.table} is a table of the relay itself; give another table`);
     }
     if (listed && source.topic === null && source.topicColumn === null) {
-      problems.add(
-        label,
-        `has no topic; give \`topic\` or \`topic_column\`, or set ${envName('KAFKA_TOPIC')}`,
-      );
+      problems.add(label, `has no topic; give \`topic\` or \`topic_column\`, or set ${envName('KAFKA_TOPIC')}`);
     }
   }
   const lanes = sources.reduce((sum, { source }) => sum + source.lanes, 0);
   if (lanes > LANES_MAX) {
-    problems.add(
-      'sources',
-      `have ${lanes} lanes together; at most ${LANES_MAX} are possible, give them fewer`,
-    );
+    problems.add('sources', `have ${lanes} lanes together; at most ${LANES_MAX} are possible, give them fewer`);
   }
 }

@@ -68,9 +68,7 @@ function secretOf(short: string): SettingName | null {
 function unknownHint(short: string, allowed: readonly SettingName[], labelOf: Place['labelOf']): string {
   const base = short.endsWith(FILE_SUFFIX) ? short.slice(0, -FILE_SUFFIX.length) : '';
   if (isSettingName(base)) return `only a secret can come from a file; set ${labelOf(base)}`;
-  const known = allowed.flatMap((name) =>
-    settingOf(name).secret ? [name, `${name}${FILE_SUFFIX}`] : [name],
-  );
+  const known = allowed.flatMap((name) => (settingOf(name).secret ? [name, `${name}${FILE_SUFFIX}`] : [name]));
   const nearest = nearestName(short, known);
   return nearest === null
     ? 'unknown setting; remove it, or see the list of settings'

@@ -60,9 +60,7 @@ export function settingsTable(): string {
 }
 
 function sourceFieldsTable(): string {
-  const rows = Object.entries(SOURCE_FIELDS).map(
-    ([field, name]) => `| \`${field}\` | \`${envName(name)}\` |`,
-  );
+  const rows = Object.entries(SOURCE_FIELDS).map(([field, name]) => `| \`${field}\` | \`${envName(name)}\` |`);
   return ['**Fields of an entry of `sources`**', '', '| Field | Like |', '|---|---|', ...rows].join('\n');
 }
 
@@ -92,13 +90,7 @@ export function envExample(): string {
 }
 
 /** Settings that the example leaves for the user to fill in: what `run` cannot do without. */
-const TO_FILL_IN: readonly SettingName[] = [
-  'DB_USER',
-  'DB_PASSWORD',
-  'DB_NAME',
-  'SOURCE_TABLE',
-  'KAFKA_TOPIC',
-];
+const TO_FILL_IN: readonly SettingName[] = ['DB_USER', 'DB_PASSWORD', 'DB_NAME', 'SOURCE_TABLE', 'KAFKA_TOPIC'];
 
 function envExampleLines(name: SettingName): readonly string[] {
   const row = settingOf(name);
@@ -119,8 +111,7 @@ function wrap(words: string, indent: string): readonly string[] {
   const lines: string[] = [];
   for (const word of words.split(' ')) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= HELP_WIDTH)
-      lines[lines.length - 1] = `${last} ${word}`;
+    if (last !== undefined && last.length + 1 + word.length <= HELP_WIDTH) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(`${indent}${word}`);
   }
   return lines;

@@ -44,9 +44,11 @@ export interface LoadedConfig {
   readonly shown: readonly ShownSetting[];
 }
 
-interface Given {
+const NO_FILE: YamlFile = { entries: [], sources: null, refused: false };
+
+interface Places {
   readonly layers: readonly Layer[];
-  readonly sources: YamlFile['sources'];
+  readonly file: YamlFile;
   readonly path: string;
 }
 
@@ -57,11 +59,12 @@ interface Given {
 export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const problems = new Problems();
   const warnings: string[] = [];
-  const { layers, sources: listed, path } = readPlaces(options, problems);
+  const { layers, file, path } = readPlaces(options, problems);
+  const listed = file.sources;
   const resolved = resolveValues(layers, problems);
   const isListed = listed !== null;
   const built = buildSources(resolved, listed, path, problems);
-  checkRequired(options.needs ?? ['database', 'sources'], resolved, isListed, problems);
+  if (!file.refused) checkRequired(options.needs ?? ['database', 'sources'], resolved, isListed, problems);
   checkContradictions(resolved, problems);
   checkSources(built.sources, resolved, isListed, problems);
   const parts = {
@@ -88,7 +91,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   return deepFreeze({ config, origins, warnings, shown: [...settings, ...built.shown] });
 }
 
-function readPlaces(options: LoadOptions, problems: Problems): Given {
+function readPlaces(options: LoadOptions, problems: Problems): Places {
   const labelOf = (short: string) => `${ENV_PREFIX}${short}`;
   const collect = (origin: Origin, entries: readonly Entry[]) =>
     collectLayer({ origin, entries, excluded: [], labelOf }, problems);
@@ -108,7 +111,7 @@ function readPlaces(options: LoadOptions, problems: Problems): Given {
   ];
   const named = layers.find((layer) => layer.has('CONFIG'))?.get('CONFIG')?.raw;
   const path = options.configPath ?? named ?? null;
-  if (path === null) return { layers, sources: null, path: '' };
+  if (path === null) return { layers, file: NO_FILE, path: '' };
   const file = readYamlFile(path, problems);
   const place = {
     origin: `file ${path}`,
@@ -116,5 +119,5 @@ function readPlaces(options: LoadOptions, problems: Problems): Given {
     excluded: ['CONFIG'],
     labelOf: (short: string) => short.toLowerCase(),
   } as const;
-  return { layers: [...layers, collectLayer(place, problems)], sources: file.sources, path };
+  return { layers: [...layers, collectLayer(place, problems)], file, path };
 }

@@ -11,11 +11,7 @@ export function editDistance(left: string, right: string): number {
     const current = [row];
     for (let column = 1; column <= right.length; column += 1) {
       const same = left[row - 1] === right[column - 1];
-      let cost = Math.min(
-        current[column - 1]! + 1,
-        previous[column]! + 1,
-        previous[column - 1]! + (same ? 0 : 1),
-      );
+      let cost = Math.min(current[column - 1]! + 1, previous[column]! + 1, previous[column - 1]! + (same ? 0 : 1));
       const swapped = left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
       if (row > 1 && column > 1 && swapped) cost = Math.min(cost, beforePrevious[column - 2]! + 1);
       current.push(cost);
@@ -34,7 +30,5 @@ export function nearestName(name: string, known: readonly string[]): string | nu
     if (nearest === null || distance < nearest.distance) nearest = { name: candidate, distance };
   }
   if (nearest !== null && nearest.distance <= Math.ceil(name.length * MISTYPED_SHARE)) return nearest.name;
-  return (
-    known.find((candidate) => candidate.endsWith(`_${name}`) || candidate.startsWith(`${name}_`)) ?? null
-  );
+  return known.find((candidate) => candidate.endsWith(`_${name}`) || candidate.startsWith(`${name}_`)) ?? null;
 }

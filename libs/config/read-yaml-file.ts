@@ -15,21 +15,24 @@ export interface YamlFile {
   readonly entries: readonly Entry[];
   /** The list as written, or null when the file has none. */
   readonly sources: readonly unknown[] | null;
+  /** True when the file was refused whole: what is missing may be in it. */
+  readonly refused: boolean;
 }
 
-const EMPTY: YamlFile = { entries: [], sources: null };
+const REFUSED: YamlFile = { entries: [], sources: null, refused: true };
 
 export function readYamlFile(path: string, problems: Problems): YamlFile {
   const file = readSmallFile(path);
   if ('problem' in file) {
     problems.add(path, file.problem);
-    return EMPTY;
+    return REFUSED;
   }
   const content = parseYaml(file.text, path, problems);
-  if (content === null) return EMPTY;
+  if (content === undefined) return REFUSED;
+  if (content === null) return { entries: [], sources: null, refused: false };
   if (!isMap(content)) {
     problems.add(path, 'the file is not a list of settings; write one `name: value` a line');
-    return EMPTY;
+    return REFUSED;
   }
   const entries: Entry[] = [];
   for (const [key, value] of Object.entries(content)) {
@@ -37,14 +40,14 @@ export function readYamlFile(path: string, problems: Problems): YamlFile {
     const entry = yamlEntry(key, value, `${key} (${path})`, problems);
     if (entry !== null) entries.push(entry);
   }
-  return { entries, sources: sourcesOf(content, path, problems) };
+  return { entries, sources: sourcesOf(content, path, problems), refused: false };
 }
 
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The document's content; null when it is empty or was refused. */
+/** The document's content: null when it is empty, undefined when it was refused. */
 function parseYaml(text: string, path: string, problems: Problems): unknown {
   const document = parseDocument(text, { intAsBigInt: true, prettyErrors: true, logLevel: 'silent' });
   const [error] = document.errors;
@@ -52,13 +55,13 @@ function parseYaml(text: string, path: string, problems: Problems): unknown {
     const at = error.linePos?.[0];
     const place = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`;
     problems.add(path, `not valid YAML${place} (${error.code}); correct it`);
-    return null;
+    return undefined;
   }
   try {
     return document.toJS();
   } catch {
     problems.add(path, 'not valid YAML (an alias cannot be resolved); correct it');
-    return null;
+    return undefined;
   }
 }
 
@@ -105,8 +108,7 @@ export function yamlText(
 
 function scalarText(value: unknown, types: readonly FileType[]): string | null {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'bigint')
-    return types.includes('number') ? String(value) : null;
+  if (typeof value === 'number' || typeof value === 'bigint') return types.includes('number') ? String(value) : null;
   if (typeof value === 'boolean') return types.includes('boolean') ? String(value) : null;
   if (Array.isArray(value) && types.includes('list')) {
     return value.every((entry) => typeof entry === 'string') ? value.join(',') : null;

@@ -2,15 +2,7 @@
 import type { Given, Layer, Origin } from './given.ts';
 import { maskValue, quoteRefused } from './mask-value.ts';
 import type { Problems } from './problems.ts';
-import {
-  REQUIRED,
-  SETTING_NAMES,
-  type SettingName,
-  settingOf,
-  shownDefault,
-  UNSET,
-  type Values,
-} from './settings.ts';
+import { REQUIRED, SETTING_NAMES, type SettingName, settingOf, shownDefault, UNSET, type Values } from './settings.ts';
 
 export interface Resolved {
   readonly values: Values;

@@ -74,8 +74,7 @@ function setting<T, D extends string | null>(
 export function text<D extends string | null>(
   options: Common<D> & { readonly type: string; readonly pattern: RegExp },
 ): Setting<string, D> {
-  const parse: Parse<string> = (raw) =>
-    options.pattern.test(raw) ? { value: raw } : { hint: `give ${options.type}` };
+  const parse: Parse<string> = (raw) => (options.pattern.test(raw) ? { value: raw } : { hint: `give ${options.type}` });
   return setting(options.type, parse, options);
 }
 
@@ -102,15 +101,12 @@ export function url<D extends string | null>(
 
 /** A program with arguments. The arguments are not shown, since somebody will put a secret there. */
 export function command<D extends string | null>(options: Common<D>): Setting<string, D> {
-  const parse: Parse<string> = (raw) =>
-    raw.trim() === '' ? { hint: 'give a command line' } : { value: raw.trim() };
+  const parse: Parse<string> = (raw) => (raw.trim() === '' ? { hint: 'give a command line' } : { value: raw.trim() });
   return setting('a command line', parse, options, { mask: 'command' });
 }
 
 /** PEM text, or the path of a file with it. The file is read when the SSL options are built. */
-export function pem<D extends string | null>(
-  options: Common<D> & { readonly secret: boolean },
-): Setting<string, D> {
+export function pem<D extends string | null>(options: Common<D> & { readonly secret: boolean }): Setting<string, D> {
   const mask = options.secret ? 'all' : 'pem';
   return setting('a path, or PEM text', (raw) => ({ value: raw }), options, { secret: options.secret, mask });
 }
@@ -171,18 +167,14 @@ export function choice<const C extends string, D extends C | null>(
   const parse: Parse<C> = (raw) => {
     const found = options.of.find((word) => word.toLowerCase() === raw.trim().toLowerCase());
     if (found !== undefined) return { value: found };
-    const why = Object.entries(options.refusals ?? {}).find(
-      ([word]) => word === raw.trim().toLowerCase(),
-    )?.[1];
+    const why = Object.entries(options.refusals ?? {}).find(([word]) => word === raw.trim().toLowerCase())?.[1];
     return { hint: why ?? `give ${type}` };
   };
   return setting(type, parse, options, { fileTypes: ['text', 'number'] });
 }
 
 /** `earliest`, `latest`, or the first id to move. */
-export function startPosition<D extends string | null>(
-  options: Common<D>,
-): Setting<'earliest' | 'latest' | bigint, D> {
+export function startPosition<D extends string | null>(options: Common<D>): Setting<'earliest' | 'latest' | bigint, D> {
   const type = 'earliest, latest or an id (a whole number)';
   const parse: Parse<'earliest' | 'latest' | bigint> = (raw) => {
     const word = raw.trim().toLowerCase();
