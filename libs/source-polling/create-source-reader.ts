@@ -1,0 +1,159 @@
+/** The source port on a MySQL-protocol server, mode `append`. */
+import { type EngineKind, errnoOf, type Pool, type SqlValue } from '#database';
+import type { BatchLimits, GapMode, PositionRange, ProbeOutcome, SourceBatch, SourceReader, SourceRow } from '#outbox';
+import { type Logger, RelayError } from '#runtime';
+import { inspectTable, type TableFacts } from './inspect-table.ts';
+import { type ProbeTarget, probeRange } from './probe-range.ts';
+import { buildReadPlan, type ReadPlan } from './read-plan.ts';
+import { readHighestPosition, readPositions } from './read-positions.ts';
+import { type ReadOutcome, readRows, sizeOfRow } from './read-rows.ts';
+import type { SourceDefinition } from './source-definition.ts';
+
+export interface SourceReaderOptions {
+  readonly pool: Pool;
+  readonly source: SourceDefinition;
+  /** As `proveGapMode` found it. */
+  readonly gapMode: GapMode;
+  readonly logger: Logger;
+}
+
+/** ER_BAD_FIELD_ERROR, ER_NO_SUCH_TABLE, ER_KEY_DOES_NOT_EXITS: the table is not what the plan was made for. */
+const SCHEMA_ERRNOS: ReadonlySet<number> = new Set([1054, 1146, 1176]);
+/** A read made with a fresh plan can only be stale again if the table was altered in between. */
+const PLAN_ATTEMPTS_MAX = 3;
+/** Ranges in one statement: the range optimizer walks them one by one, and past some hundreds gives up on the index. */
+const RANGES_PER_STATEMENT_MAX = 200;
+/** Rows asked for beyond what the last batch's row size says will fit. */
+const LIMIT_SLACK = 1.5;
+
+/**
+ * Inspects the table and makes a reader. Rejects with DB_SCHEMA when table, watermark column, index or a named column
+ * is not as it must be, and with DB_UNSUPPORTED when gap mode `locks` is asked of a table without row locks.
+ */
+export async function createSourceReader(options: SourceReaderOptions): Promise<SourceReader> {
+  const { pool, source, logger } = options;
+  const { kind } = await pool.engine();
+  const table = await inspectTable(pool, source.table, source.watermarkColumn);
+  for (const warning of table.warnings) logger.warn({ source: source.name }, warning);
+  if (options.gapMode === 'locks' && table.storageEngine.toLowerCase() !== 'innodb') {
+    throw new RelayError(
+      'DB_UNSUPPORTED',
+      `source table ${table.name} is ${table.storageEngine}, which has no row locks: set the source's gap mode to time`,
+    );
+  }
+  return new TableReader(options, kind, table);
+}
+
+class TableReader implements SourceReader {
+  readonly gapMode: GapMode;
+  readonly #pool: Pool;
+  readonly #source: SourceDefinition;
+  readonly #logger: Logger;
+  readonly #kind: EngineKind;
+  #plan: ReadPlan;
+  /** Mean bytes of the last batch's rows; null before the first. */
+  #rowBytes: number | null = null;
+
+  constructor(options: SourceReaderOptions, kind: EngineKind, table: TableFacts) {
+    this.gapMode = options.gapMode;
+    this.#pool = options.pool;
+    this.#source = options.source;
+    this.#logger = options.logger;
+    this.#kind = kind;
+    this.#plan = buildReadPlan(options.source, table);
+  }
+
+  readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch> {
+    return this.#read((plan) => `${plan.watermark} > ?`, [after], limits);
+  }
+
+  async readRanges(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
+    const rows: SourceRow[] = [];
+    let bytesLeft = limits.bytesMax;
+    for (let first = 0; first < ranges.length; first += RANGES_PER_STATEMENT_MAX) {
+      const some = ranges.slice(first, first + RANGES_PER_STATEMENT_MAX);
+      const batch = await this.#read(
+        (plan) => some.map(() => `${plan.watermark} BETWEEN ? AND ?`).join(' OR '),
+        some.flatMap(({ from, to }) => [from, to]),
+        { rowsMax: limits.rowsMax - rows.length, bytesMax: bytesLeft },
+      );
+      for (const row of batch.rows) {
+        bytesLeft -= sizeOfRow(row);
+        // The first row of a later statement is not the batch's first, and has no right to more than the budget.
+        if (bytesLeft < 0 && rows.length > 0) return { rows, full: true };
+        rows.push(row);
+      }
+      const more = first + RANGES_PER_STATEMENT_MAX < ranges.length;
+      if (batch.full || (more && (rows.length >= limits.rowsMax || bytesLeft <= 0))) return { rows, full: true };
+    }
+    return { rows, full: false };
+  }
+
+  async probe(range: PositionRange): Promise<ProbeOutcome> {
+    if (this.gapMode !== 'locks') throw new RelayError('INTERNAL', 'the lock probe is only for gap mode locks');
+    return this.#withPlan((target) => probeRange(this.#pool, this.#kind, target, range));
+  }
+
+  highestPosition(): Promise<bigint | null> {
+    return this.#withPlan((target) => readHighestPosition(this.#pool, target));
+  }
+
+  positionsIn(range: PositionRange, rowsMax: number): Promise<readonly bigint[]> {
+    return this.#withPlan((target) => readPositions(this.#pool, target, range, rowsMax));
+  }
+
+  async #read(
+    where: (plan: ReadPlan) => string,
+    values: readonly SqlValue[],
+    limits: BatchLimits,
+  ): Promise<SourceBatch> {
+    const batch = await this.#withPlan((_target, plan) =>
+      readRows(this.#pool, plan, where(plan), values, limits, this.#limitRows(limits)),
+    );
+    const { rows } = batch;
+    if (rows.length > 0) {
+      this.#rowBytes = rows.reduce((sum, row) => sum + sizeOfRow(row), 0) / rows.length;
+    }
+    return batch;
+  }
+
+  /** Few rows are asked for when rows are big, so that little of a result is read only to be dropped. */
+  #limitRows({ rowsMax, bytesMax }: BatchLimits): number {
+    if (this.#rowBytes === null) return rowsMax;
+    return Math.min(rowsMax, Math.ceil((bytesMax / Math.max(this.#rowBytes, 1)) * LIMIT_SLACK) + 1);
+  }
+
+  /** Runs a statement; when the table turns out to have changed, describes it anew and runs it again. */
+  async #withPlan<T>(
+    work: (target: ProbeTarget, plan: ReadPlan) => Promise<T | Extract<ReadOutcome, 'stale'>>,
+  ): Promise<T> {
+    for (let attempt = 1; attempt <= PLAN_ATTEMPTS_MAX; attempt += 1) {
+      const plan = this.#plan;
+      try {
+        const outcome = await work({ from: plan.from, column: plan.watermark }, plan);
+        if (outcome !== 'stale') return outcome as T;
+      } catch (error) {
+        const errno = errnoOf(error);
+        if (errno === null || !SCHEMA_ERRNOS.has(errno)) throw error;
+      }
+      await this.#refreshPlan();
+    }
+    throw new RelayError('DB_SCHEMA', `source table ${this.#source.table} keeps changing while it is read`);
+  }
+
+  /** Rejects with DB_SCHEMA when a column that used to be delivered is gone: readers would miss it without a word. */
+  async #refreshPlan(): Promise<void> {
+    const { table: name, watermarkColumn } = this.#source;
+    const table = await inspectTable(this.#pool, name, watermarkColumn);
+    const present = new Set(table.columns.map((column) => column.name));
+    const gone = this.#plan.jsonColumns.find((column) => !present.has(column.name));
+    if (gone) {
+      throw new RelayError(
+        'DB_SCHEMA',
+        `column ${gone.name} of source table ${name} was dropped or renamed: put it back, or restart to go on without it`,
+      );
+    }
+    this.#plan = buildReadPlan(this.#source, table);
+    this.#logger.info({ source: this.#source.name, columns: this.#plan.jsonColumns.length }, 'source table changed');
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Rank 2: the source port on a MySQL-protocol server, mode `append`: rows stay in the application's table, an AUTO_INCREMENT
+ * watermark column says how far we are. Nothing here writes to a source or keeps a lock on it past a statement, and nothing
+ * is remembered between two calls but the table's description, so a crash leaves nothing behind.
+ *
+ * - `proveGapMode` decides at start between lock probe and time, by a canary row of our own.
+ * - `createSourceReader` checks the table and reads it; row-encoder.ts has the table of types and their JSON.
+ * - A column added to the table shows up with the next row read (`SELECT *` names it in the same statement); one dropped or
+ *   renamed stops the source with DB_SCHEMA.
+ * - `listSourcePositions` walks a source for `verify`.
+ */
+export { CANARY_TABLE_DEFAULT, canaryTableSql } from './canary-table.ts';
+export { createSourceReader, type SourceReaderOptions } from './create-source-reader.ts';
+export { type ListPositionsOptions, listSourcePositions, type SourcePosition } from './list-source-positions.ts';
+export { type GapModeOptions, type GapModeProof, proveGapMode } from './prove-gap-mode.ts';
+export type { SourceDefinition } from './source-definition.ts';

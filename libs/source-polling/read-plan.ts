@@ -1,0 +1,120 @@
+/**
+ * What one read of a source selects and what becomes of each column: made from the table's description, checked against
+ * the names and types that come with every result, so that a change of the table between two reads never goes unnoticed.
+ */
+import { RelayError } from '#runtime';
+import type { ColumnFacts, TableFacts } from './inspect-table.ts';
+import type { SourceDefinition } from './source-definition.ts';
+
+export interface PlanColumn {
+  readonly name: string;
+  /** Where the column is in a result row. */
+  readonly at: number;
+  /** Where the same column as a DOUBLE is, for FLOAT columns; see float-text.ts. */
+  readonly doubleAt: number | null;
+  /** MariaDB's JSON: a text column with a JSON_VALID check. */
+  readonly checkedJson: boolean;
+}
+
+export interface ReadPlan {
+  readonly sourceName: string;
+  /** `FROM .. FORCE INDEX ..`, quoted. */
+  readonly from: string;
+  /** The watermark column, quoted. */
+  readonly watermark: string;
+  /** Everything between SELECT and FROM. */
+  readonly selectList: string;
+  /** Names the result must have, in order; null where the name does not matter. */
+  readonly expectedNames: readonly (string | null)[];
+  /** The members of the JSON object, in order. */
+  readonly jsonColumns: readonly PlanColumn[];
+  readonly position: PlanColumn;
+  readonly key: PlanColumn | null;
+  readonly topic: PlanColumn | null;
+  readonly fallbackTopic: string;
+}
+
+/** Column names come from information_schema, so they exist; doubling the backtick is all that quoting takes. */
+const quoteColumn = (name: string): string => `\`${name.replaceAll('`', '``')}\``;
+
+const sameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+
+function findColumn(table: TableFacts, wanted: string, role: string): ColumnFacts {
+  const found = table.columns.find((column) => sameName(column.name, wanted));
+  if (found) return found;
+  throw new RelayError(
+    'DB_SCHEMA',
+    `source table ${table.name} has no column ${wanted} (${role}): correct the setting or the table`,
+  );
+}
+
+/** Collects what to select; a column asked for twice is selected once. */
+class Selection {
+  readonly parts: string[] = [];
+  readonly names: (string | null)[] = [];
+  readonly #places = new Map<string, PlanColumn>();
+
+  /** `SELECT *` names new columns in the very statement that reads them. */
+  addStar(table: TableFacts): void {
+    this.parts.push('*');
+    const visible = table.columns.filter((column) => !column.invisible);
+    const first = this.names.length;
+    this.names.push(...visible.map((column) => column.name));
+    for (const [index, column] of visible.entries()) this.#remember(column, first + index);
+  }
+
+  add(column: ColumnFacts): PlanColumn {
+    const known = this.#places.get(column.name);
+    if (known) return known;
+    this.parts.push(quoteColumn(column.name));
+    this.names.push(column.name);
+    return this.#remember(column, this.names.length - 1);
+  }
+
+  #remember(column: ColumnFacts, at: number): PlanColumn {
+    const place: PlanColumn = { name: column.name, at, doubleAt: null, checkedJson: column.checkedJson };
+    this.#places.set(column.name, place);
+    return place;
+  }
+
+  /** Gives FLOAT columns their companion; after every column was added. */
+  complete(column: ColumnFacts): PlanColumn {
+    const place = this.#places.get(column.name) as PlanColumn;
+    if (!column.float || place.doubleAt !== null) return place;
+    this.parts.push(`${quoteColumn(column.name)} * 1e0`);
+    this.names.push(null);
+    const completed = { ...place, doubleAt: this.names.length - 1 };
+    this.#places.set(column.name, completed);
+    return completed;
+  }
+}
+
+/** Rejects with DB_SCHEMA when a configured column is not there. */
+export function buildReadPlan(source: SourceDefinition, table: TableFacts): ReadPlan {
+  const watermark = findColumn(table, source.watermarkColumn, 'watermark column');
+  const key = source.keyColumn === null ? null : findColumn(table, source.keyColumn, 'key column');
+  const topic = source.topicColumn === null ? null : findColumn(table, source.topicColumn, 'topic column');
+  // A column listed twice would be a JSON member twice.
+  const listed = [
+    ...new Set(
+      source.columns?.map((name) => findColumn(table, name, 'listed column')) ??
+        table.columns.filter((column) => !column.invisible),
+    ),
+  ];
+  const selection = new Selection();
+  if (source.columns === null) selection.addStar(table);
+  for (const column of [...listed, watermark, key, topic]) if (column) selection.add(column);
+  const jsonColumns = listed.map((column) => selection.complete(column));
+  return {
+    sourceName: source.name,
+    from: `FROM ${table.quotedName}${table.forceIndex === null ? '' : ` FORCE INDEX (${quoteColumn(table.forceIndex)})`}`,
+    watermark: quoteColumn(watermark.name),
+    jsonColumns,
+    position: selection.complete(watermark),
+    key: key && selection.complete(key),
+    topic: topic && selection.complete(topic),
+    selectList: selection.parts.join(', '),
+    expectedNames: selection.names,
+    fallbackTopic: source.topic ?? '',
+  };
+}

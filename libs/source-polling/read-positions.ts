@@ -1,0 +1,26 @@
+/** Plain reads of the watermark column alone. */
+import type { Pool } from '#database';
+import type { PositionRange } from '#outbox';
+import type { ProbeTarget } from './probe-range.ts';
+
+/** Highest committed position, or null when the table is empty. */
+export async function readHighestPosition(pool: Pool, { from, column }: ProbeTarget): Promise<bigint | null> {
+  const [row] = await pool.query<{ position: string | number }>(
+    `SELECT ${column} AS position ${from} ORDER BY ${column} DESC LIMIT 1`,
+  );
+  return row === undefined ? null : BigInt(row.position);
+}
+
+/** Committed positions in the range, ascending. */
+export async function readPositions(
+  pool: Pool,
+  { from, column }: ProbeTarget,
+  range: PositionRange,
+  rowsMax: number,
+): Promise<readonly bigint[]> {
+  const rows = await pool.query<{ position: string | number }>(
+    `SELECT ${column} AS position ${from} WHERE ${column} BETWEEN ? AND ? ORDER BY ${column} LIMIT ?`,
+    [range.from, range.to, rowsMax],
+  );
+  return rows.map((row) => BigInt(row.position));
+}

@@ -1,0 +1,79 @@
+/** One SELECT of source rows, encoded as they stream in and bounded in rows and bytes: a plain read that locks nothing. */
+import type { Pool, SqlValue, WireColumn } from '#database';
+import type { BatchLimits, SourceBatch, SourceRow } from '#outbox';
+import { RelayError } from '#runtime';
+import { resolveKinds } from './column-kinds.ts';
+import type { ReadPlan } from './read-plan.ts';
+import { RowEncoder, type WireRow } from './row-encoder.ts';
+
+/** `stale`: the table has changed since the plan was made, and nothing was read. */
+export type ReadOutcome = SourceBatch | 'stale';
+
+/** Bytes a row counts for: value and key. */
+export const sizeOfRow = (row: SourceRow): number => (row.value?.length ?? 0) + (row.key?.length ?? 0);
+
+/** Takes rows until a limit cuts. It sees one row past the cut, and so knows whether `full` is true. */
+class BatchCollector {
+  readonly rows: SourceRow[] = [];
+  full = false;
+  readonly #limits: BatchLimits;
+  readonly #plan: ReadPlan;
+  #bytes = 0;
+
+  constructor(limits: BatchLimits, plan: ReadPlan) {
+    this.#limits = limits;
+    this.#plan = plan;
+  }
+
+  /** False when the row did not fit. */
+  add(row: SourceRow): boolean {
+    const { rows } = this;
+    const last = rows.at(-1);
+    if (last !== undefined && last.position === row.position) {
+      throw new RelayError(
+        'DB_SCHEMA',
+        `two rows of source ${this.#plan.sourceName} have the watermark ${row.position}: make the watermark column unique`,
+      );
+    }
+    const size = sizeOfRow(row);
+    if (rows.length > 0 && (rows.length >= this.#limits.rowsMax || this.#bytes + size > this.#limits.bytesMax)) {
+      this.full = true;
+      return false;
+    }
+    this.#bytes += size;
+    rows.push(row);
+    return true;
+  }
+}
+
+/** `where` is a condition on the watermark column with `values` for its placeholders. */
+export async function readRows(
+  pool: Pool,
+  plan: ReadPlan,
+  where: string,
+  values: readonly SqlValue[],
+  limits: BatchLimits,
+  limitRows: number,
+): Promise<ReadOutcome> {
+  const collector = new BatchCollector(limits, plan);
+  let encoder: RowEncoder | null = null;
+  let stale = false;
+  const sql = `SELECT ${plan.selectList} ${plan.from} WHERE ${where} ORDER BY ${plan.watermark} LIMIT ?`;
+  await pool.use((session) =>
+    session.streamBytes(sql, [...values, limitRows + 1], {
+      bytesDroppedMax: limits.bytesMax,
+      onColumns(columns: readonly WireColumn[]): boolean {
+        const kinds = resolveKinds(plan, columns);
+        if (kinds === 'not-utf8') {
+          throw new RelayError('INTERNAL', 'the database session does not answer in utf8mb4');
+        }
+        stale = kinds === 'stale';
+        if (kinds !== 'stale') encoder = new RowEncoder(plan, kinds);
+        return !stale;
+      },
+      onRow: (row: WireRow): boolean => collector.add((encoder as RowEncoder).encode(row)),
+    }),
+  );
+  if (stale) return 'stale';
+  return { rows: collector.rows, full: collector.full || collector.rows.length > limitRows };
+}

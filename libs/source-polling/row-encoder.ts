@@ -1,0 +1,150 @@
+/**
+ * Turns a result row, as bytes off the wire, into a message: exact JSON, key, topic, position.
+ *
+ * | column | JSON |
+ * |---|---|
+ * | integers, DECIMAL, DOUBLE, YEAR | number, digits as the server prints them (no leading zeros); `tinyint(1)` is 0 or 1 |
+ * | FLOAT | number, the shortest that reads back as the same 32-bit float |
+ * | DATE, TIME, DATETIME, TIMESTAMP | string as the server prints it, `2026-01-02 03:04:05.123456`, TIMESTAMP in UTC; zero dates too |
+ * | CHAR, VARCHAR, TEXT, ENUM, SET, UUID, INET4, INET6 | string |
+ * | JSON | embedded; a value that is not JSON (MariaDB with its check off) is a string |
+ * | BINARY, VARBINARY, BLOB, BIT, GEOMETRY, VECTOR | string, base64 of the bytes as the server sends them |
+ * | NULL | null |
+ */
+import type { SourceRow } from '#outbox';
+import { ByteWriter } from './byte-writer.ts';
+import type { ColumnKind } from './column-kinds.ts';
+import { floatText } from './float-text.ts';
+import type { PlanColumn, ReadPlan } from './read-plan.ts';
+
+/** Column values as they came; null is NULL. */
+export type WireRow = readonly (Buffer | null)[];
+
+const NULL = Buffer.from('null', 'latin1');
+const CLOSE_BRACE = 0x7d;
+/** Below this many digits a number is exact, and quicker to make a bigint of than text is. */
+const SAFE_DIGITS = 15;
+
+interface Member {
+  /** `,"name":` with the comma or brace in front. */
+  readonly prefix: Buffer;
+  readonly column: PlanColumn;
+  readonly kind: ColumnKind;
+}
+
+const positionOf = (digits: string): bigint => (digits.length <= SAFE_DIGITS ? BigInt(Number(digits)) : BigInt(digits));
+
+function isJson(value: Buffer): boolean {
+  try {
+    JSON.parse(value.toString('utf8'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export class RowEncoder {
+  readonly #plan: ReadPlan;
+  readonly #kinds: readonly ColumnKind[];
+  readonly #members: readonly Member[];
+  readonly #writer: ByteWriter;
+  readonly #eventPrefix: string;
+
+  constructor(plan: ReadPlan, kinds: readonly ColumnKind[], writer: ByteWriter = new ByteWriter()) {
+    this.#plan = plan;
+    this.#kinds = kinds;
+    this.#writer = writer;
+    this.#eventPrefix = `${plan.sourceName}:`;
+    this.#members = plan.jsonColumns.map((column, index) => ({
+      prefix: Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(column.name)}:`, 'utf8'),
+      column,
+      kind: kinds[column.at] as ColumnKind,
+    }));
+  }
+
+  encode(row: WireRow): SourceRow {
+    const digits = this.#digits(row);
+    return {
+      position: positionOf(digits),
+      eventId: this.#eventPrefix + digits,
+      topic: this.#topic(row),
+      key: this.#key(row),
+      value: this.#json(row),
+      headers: null,
+    };
+  }
+
+  positionAndKey(row: WireRow): { readonly position: bigint; readonly key: Buffer | null } {
+    return { position: positionOf(this.#digits(row)), key: this.#key(row) };
+  }
+
+  /** ZEROFILL puts zeros in front, which belong neither in the event id nor in the JSON. */
+  #digits(row: WireRow): string {
+    const digits = (row[this.#plan.position.at] as Buffer).toString('latin1');
+    return digits.startsWith('0') ? BigInt(digits).toString() : digits;
+  }
+
+  /** The key column's value: the text of the JSON without quotes and escapes; null for NULL and without a key column. */
+  #key(row: WireRow): Buffer | null {
+    const column = this.#plan.key;
+    if (column === null) return null;
+    const value = row[column.at] as Buffer | null;
+    if (value === null) return null;
+    const writer = this.#writer;
+    switch (this.#kinds[column.at] as ColumnKind) {
+      case 'number':
+        writer.number(value);
+        break;
+      case 'float':
+        writer.ascii(floatText((row[column.doubleAt as number] as Buffer).toString('latin1')));
+        break;
+      case 'base64':
+        writer.base64(value);
+        break;
+      default:
+        writer.raw(value);
+    }
+    return writer.take();
+  }
+
+  /** An empty topic says that the row has none: the sender takes that as the row's own fault. */
+  #topic(row: WireRow): string {
+    const column = this.#plan.topic;
+    const value = column === null ? null : (row[column.at] as Buffer | null);
+    return value === null ? this.#plan.fallbackTopic : value.toString('utf8');
+  }
+
+  #json(row: WireRow): Buffer {
+    const writer = this.#writer;
+    const members = this.#members;
+    for (let i = 0; i < members.length; i += 1) {
+      const member = members[i] as Member;
+      writer.raw(member.prefix);
+      const value = row[member.column.at] as Buffer | null;
+      if (value === null) writer.raw(NULL);
+      else if (member.kind === 'text') writer.string(value);
+      else if (member.kind === 'number') writer.number(value);
+      else this.#rare(member, value, row);
+    }
+    writer.byte(CLOSE_BRACE);
+    return writer.take();
+  }
+
+  #rare(member: Member, value: Buffer, row: WireRow): void {
+    const writer = this.#writer;
+    switch (member.kind) {
+      case 'float':
+        writer.ascii(floatText((row[member.column.doubleAt as number] as Buffer).toString('latin1')));
+        break;
+      case 'json':
+        writer.raw(value);
+        break;
+      case 'checked-json':
+        if (isJson(value)) writer.raw(value);
+        else writer.string(value);
+        break;
+      default:
+        writer.ascii(`"${value.toString('base64')}"`);
+    }
+  }
+}

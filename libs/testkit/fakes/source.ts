@@ -1,0 +1,195 @@
+/**
+ * A source table in memory with transactions: ids are handed out before commit, as AUTO_INCREMENT does, and rows in an open
+ * transaction answer the lock probe as locked. For the simulation every call passes a gate before it looks and after, where
+ * a test can hold it, crash it, or let other things happen in between.
+ */
+import type { BatchLimits, GapMode, PositionRange, ProbeOutcome, SourceBatch, SourceReader, SourceRow } from '#outbox';
+import { RelayError } from '#runtime';
+
+export interface FakeSourceRow {
+  readonly key: string | null;
+  readonly body: string;
+  /** The reader's topic when absent. */
+  readonly topic?: string;
+}
+
+interface StoredRow extends FakeSourceRow {
+  committed: boolean;
+}
+
+/** Called as `source.readAfter` before the look and `source.readAfter:answered` after; a rejection is the call's. */
+export type SourceGate = (name: string) => Promise<void>;
+
+const FINISHED = 'the transaction has ended';
+
+export class FakeSourceTransaction {
+  readonly #table: FakeSourceTable;
+  readonly #rows = new Map<bigint, StoredRow>();
+  #ended = false;
+
+  constructor(table: FakeSourceTable) {
+    this.#table = table;
+  }
+
+  /** Takes ids without a row yet: the instant before the row is locked, when a probe finds nothing. */
+  reserve(count: number): readonly bigint[] {
+    if (this.#ended) throw new Error(FINISHED);
+    return this.#table.takeIds(count);
+  }
+
+  /** Puts rows at reserved ids, locked until the end. */
+  write(ids: readonly bigint[], rows: readonly FakeSourceRow[]): void {
+    if (this.#ended) throw new Error(FINISHED);
+    for (const [index, row] of rows.entries()) {
+      const stored = { ...row, committed: false };
+      const id = ids[index] as bigint;
+      this.#rows.set(id, stored);
+      this.#table.rows.set(id, stored);
+    }
+  }
+
+  insert(rows: readonly FakeSourceRow[]): readonly bigint[] {
+    const ids = this.reserve(rows.length);
+    this.write(ids, rows);
+    return ids;
+  }
+
+  commit(): void {
+    if (this.#ended) throw new Error(FINISHED);
+    this.#ended = true;
+    for (const row of this.#rows.values()) row.committed = true;
+  }
+
+  /** The ids stay used. */
+  rollback(): void {
+    if (this.#ended) throw new Error(FINISHED);
+    this.#ended = true;
+    for (const id of this.#rows.keys()) this.#table.rows.delete(id);
+  }
+}
+
+export class FakeSourceTable {
+  /** By id, in no order: rows are written when their transaction gets to it. */
+  readonly rows = new Map<bigint, StoredRow>();
+  #nextId = 1n;
+
+  begin(): FakeSourceTransaction {
+    return new FakeSourceTransaction(this);
+  }
+
+  takeIds(count: number): readonly bigint[] {
+    const first = this.#nextId;
+    this.#nextId += BigInt(count);
+    return Array.from({ length: count }, (_, index) => first + BigInt(index));
+  }
+
+  /** Ids of committed rows, ascending: what a test compares deliveries with. */
+  committedIds(): readonly bigint[] {
+    return this.idsIn(null).filter((id) => this.rows.get(id)?.committed);
+  }
+
+  /** All ids with a row, committed or not, ascending. */
+  idsIn(range: PositionRange | null): readonly bigint[] {
+    const ids = [...this.rows.keys()].filter((id) => range === null || (id >= range.from && id <= range.to));
+    return ids.sort((a, b) => (a < b ? -1 : 1));
+  }
+}
+
+export interface FakeSourceReaderOptions {
+  readonly table: FakeSourceTable;
+  /** Name of the source, first half of the event ids. */
+  readonly name: string;
+  readonly topic: string;
+  readonly gapMode?: GapMode;
+  readonly gate?: SourceGate;
+}
+
+const openGate: SourceGate = async () => undefined;
+
+export class FakeSourceReader implements SourceReader {
+  readonly gapMode: GapMode;
+  readonly #options: FakeSourceReaderOptions;
+  readonly #gate: SourceGate;
+
+  constructor(options: FakeSourceReaderOptions) {
+    this.#options = options;
+    this.gapMode = options.gapMode ?? 'locks';
+    this.#gate = options.gate ?? openGate;
+  }
+
+  readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch> {
+    return this.#call('readAfter', () =>
+      this.#batch(
+        this.#committed().filter((id) => id > after),
+        limits,
+      ),
+    );
+  }
+
+  readRanges(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
+    const inside = (id: bigint) => ranges.some(({ from, to }) => id >= from && id <= to);
+    return this.#call('readRanges', () => this.#batch(this.#committed().filter(inside), limits));
+  }
+
+  /** Walks in id order as the index does: the first row met decides, none met is `empty`. */
+  async probe(range: PositionRange): Promise<ProbeOutcome> {
+    if (this.gapMode !== 'locks') throw new RelayError('INTERNAL', 'the lock probe is only for gap mode locks');
+    return this.#call('probe', () => {
+      const { table } = this.#options;
+      const first = table.idsIn(range)[0];
+      if (first === undefined) return 'empty';
+      return table.rows.get(first)?.committed ? 'rows' : 'locked';
+    });
+  }
+
+  highestPosition(): Promise<bigint | null> {
+    return this.#call('highestPosition', () => this.#committed().at(-1) ?? null);
+  }
+
+  positionsIn(range: PositionRange, rowsMax: number): Promise<readonly bigint[]> {
+    return this.#call('positionsIn', () =>
+      this.#committed()
+        .filter((id) => id >= range.from && id <= range.to)
+        .slice(0, rowsMax),
+    );
+  }
+
+  /** The look itself is one instant, as a consistent read is. */
+  async #call<T>(name: string, look: () => T): Promise<T> {
+    await this.#gate(`source.${name}`);
+    const answer = look();
+    await this.#gate(`source.${name}:answered`);
+    return answer;
+  }
+
+  #committed(): readonly bigint[] {
+    return this.#options.table.committedIds();
+  }
+
+  #batch(ids: readonly bigint[], limits: BatchLimits): SourceBatch {
+    const rows: SourceRow[] = [];
+    let bytes = 0;
+    for (const id of ids) {
+      const row = this.#row(id);
+      bytes += (row.value?.length ?? 0) + (row.key?.length ?? 0);
+      if (rows.length > 0 && (rows.length >= limits.rowsMax || bytes > limits.bytesMax)) {
+        return { rows, full: true };
+      }
+      rows.push(row);
+    }
+    return { rows, full: false };
+  }
+
+  #row(id: bigint): SourceRow {
+    const { table, name, topic } = this.#options;
+    const row = table.rows.get(id) as StoredRow;
+    return {
+      position: id,
+      eventId: `${name}:${id}`,
+      topic: row.topic ?? topic,
+      key: row.key === null ? null : Buffer.from(row.key),
+      value: Buffer.from(`{"id":${id},"k":${JSON.stringify(row.key)},"body":${JSON.stringify(row.body)}}`),
+      headers: null,
+    };
+  }
+}
