@@ -10,10 +10,7 @@ export function reportOutages(redis: Redis, use: string, logger: Logger): void {
   const report = (code: string) => {
     if (away) return;
     away = true;
-    logger.warn(
-      { use, code },
-      wasReady ? 'redis connection lost, reconnecting' : 'redis cannot be reached, trying on',
-    );
+    logger.warn({ use, code }, wasReady ? 'redis connection lost, reconnecting' : 'redis cannot be reached, trying on');
   };
   redis.on('error', (error: unknown) => report(redisErrorCode(error)));
   // Not `close`: that one comes after our own disconnect too.

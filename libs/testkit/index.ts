@@ -1,2 +1,44 @@
 /** For tests only: servers of their own, fakes of the ports, contract suites that run on the fake and on the real thing. */
-export { freePort, type OwnRedis, startOwnRedis } from './own-redis.ts';
+
+export { type ElectionHarness, electionContract } from './contracts/election.ts';
+export {
+  type ContractRow,
+  type SourceHarness,
+  type SourceTransaction,
+  type SourceWorld,
+  sourceContract,
+} from './contracts/source-contract.ts';
+export { createTestDatabase, type TestDatabase } from './create-test-database.ts';
+export { createTestTopic, type TestTopic, type TestTopicOptions } from './create-test-topic.ts';
+export { ensureBinaries } from './ensure-binary.ts';
+export {
+  createFakeElections,
+  type FakeCandidate,
+  type FakeElections,
+  type FakeElectionsOptions,
+} from './fakes/election.ts';
+export {
+  FakeSourceReader,
+  type FakeSourceReaderOptions,
+  type FakeSourceRow,
+  FakeSourceTable,
+  FakeSourceTransaction,
+  type SourceGate,
+} from './fakes/source.ts';
+export { freePort, freePortNear } from './free-port.ts';
+export { testKafka } from './kafka-client.ts';
+export { failOnLeaks } from './leak-check.ts';
+export { assertContiguousIds, assertNoDuplicates, assertOrderPerKey } from './oracles.ts';
+export { type OwnRedis, startOwnRedis } from './own-redis.ts';
+export { type ReadTopicOptions, readTopic, type TopicRecord } from './read-topic.ts';
+export { seededRandom, testSeed } from './seeded-random.ts';
+export type { ServerControl } from './server-process.ts';
+export { type App, type AppExit, type LogLine, type SpawnAppOptions, spawnApp } from './spawn-app.ts';
+export { type KafkaOptions, type KafkaServer, startKafka } from './start-kafka.ts';
+export { type MariadbOptions, type MariadbServer, startMariadb } from './start-mariadb.ts';
+export { type RedisOptions, type RedisServer, startRedis } from './start-redis.ts';
+export { type Stack, type StackOptions, startStack } from './start-stack.ts';
+export { testDatabaseOptions } from './test-database-options.ts';
+export { type DatabaseAddress, type TestEnvironment, testEnvironment } from './test-environment.ts';
+export { uniqueName } from './unique-name.ts';
+export { until } from './until.ts';

@@ -1,0 +1,107 @@
+/**
+ * The lock in Redis, by redlock. Three of its ways are not ours, and are worked around here:
+ * - its validity uses the wall clock, so a clock jump ends or stretches it: the term keeps its own monotonic deadline and
+ *   the wall clock check is switched off (`expiration`);
+ * - a failed `acquire` sends a release after it, so a held lock would cost two round trips: a plain GET goes first;
+ * - its `extend` refuses a vanished key: ours takes it again, atomically and with the same value, so that an answer lost
+ *   on the way can never make us meet our own lock as a stranger's.
+ * `using` is not used: it never aborts while Redis hangs.
+ */
+import type { Redis } from 'ioredis';
+import Redlock, { ExecutionError, type Lock, ResourceLockedError } from 'redlock';
+import { closeRedis, RECONNECT_MAX_MS, waitUntilReady } from '#redis';
+import type { Clock } from '#runtime';
+import type { HeldLock, LockService, RenewOutcome } from './lock-service.ts';
+
+/** Extends the lock, or takes it again when the key has vanished; 0 only when it holds another value. */
+const EXTEND_OR_RETAKE = `
+  for i, key in ipairs(KEYS) do
+    local value = redis.call("get", key)
+    if value and value ~= ARGV[1] then
+      return 0
+    end
+  end
+  for i, key in ipairs(KEYS) do
+    redis.call("set", key, ARGV[1], "PX", ARGV[2])
+  end
+  return #KEYS
+`;
+
+/**
+ * After a reconnect a candidate holds back this long: a Redis that comes back empty is offered first to the leader that
+ * went on without it, so that a restart of Redis does not move leadership.
+ */
+const RECONNECT_GRACE_MS = 2 * RECONNECT_MAX_MS;
+/** The first attempt waits this long for the connection, so that a process started beside a running Redis leads at once. */
+const FIRST_CONNECT_WAIT_MS = 1000;
+
+export interface RedisLocksOptions {
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly ttlMs: number;
+  readonly clock: Clock;
+}
+
+/** True when Redis answered that somebody else has the lock; false when it gave no usable answer. */
+async function saysLocked(error: unknown): Promise<boolean> {
+  if (!(error instanceof ExecutionError)) return false;
+  for (const attempt of error.attempts) {
+    const { votesAgainst } = await attempt;
+    for (const vote of votesAgainst.values()) if (vote instanceof ResourceLockedError) return true;
+  }
+  return false;
+}
+
+function heldLock(redlock: Redlock, won: Lock, ttlMs: number): HeldLock {
+  let lock = won;
+  return {
+    renew: async (): Promise<RenewOutcome> => {
+      lock.expiration = Number.POSITIVE_INFINITY;
+      try {
+        lock = await redlock.extend(lock, ttlMs);
+        return 'held';
+      } catch (error) {
+        return (await saysLocked(error)) ? 'lost' : 'away';
+      }
+    },
+    release: async () => {
+      // Not ours any more, or Redis away: either way nothing is left to do, the lock lapses by itself.
+      await redlock.release(lock).catch(() => undefined);
+    },
+  };
+}
+
+/** Locks named `<prefix>:leader:<source>`, on a connection that is closed with them. */
+export function createRedisLocks(options: RedisLocksOptions): LockService {
+  const { redis, ttlMs, clock } = options;
+  const redlock = new Redlock([redis], { retryCount: 0, driftFactor: 0.01 }, { extendScript: () => EXTEND_OR_RETAKE });
+  let connections = 0;
+  let connectedAtMs = 0;
+  const onReady = () => {
+    connections += 1;
+    connectedAtMs = clock.nowMs();
+  };
+  if (redis.status === 'ready') onReady();
+  redis.on('ready', onReady);
+  const firstConnect = waitUntilReady(redis, FIRST_CONNECT_WAIT_MS, clock);
+
+  return {
+    acquire: async (source) => {
+      const key = `${options.prefix}:leader:${source}`;
+      await firstConnect;
+      if (connections > 1 && clock.nowMs() - connectedAtMs < RECONNECT_GRACE_MS) return null;
+      try {
+        if ((await redis.get(key)) !== null) return null;
+        return heldLock(redlock, await redlock.acquire([key], ttlMs), ttlMs);
+      } catch {
+        // Somebody was faster, or Redis is away, which the connection reports once an outage.
+        return null;
+      }
+    },
+    onReachable: (listener) => {
+      redis.on('ready', listener);
+      return () => redis.off('ready', listener);
+    },
+    close: async () => closeRedis(redis),
+  };
+}
