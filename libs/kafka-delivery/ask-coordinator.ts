@@ -1,0 +1,69 @@
+/**
+ * Asks the coordinator of a group or transactional id, and waits while the answer is "not yet": it is starting, it moved,
+ * it still ends the last transaction. In all these cases the broker has done nothing, so asking again is safe.
+ */
+import { backoffMs } from '#runtime';
+import { type Brokers, noCoordinator } from './brokers.ts';
+import { CODE, faultOfThrown, type Step } from './fault-table.ts';
+import type { KafkaSettings } from './kafka-options.ts';
+import type { CoordinatorKind } from './wire/cluster-requests.ts';
+import type { WireRequest } from './wire/request.ts';
+
+export interface Question<Answer> {
+  readonly kind: CoordinatorKind;
+  readonly key: string;
+  readonly step: Step;
+  readonly request: WireRequest<Answer>;
+  /** How long "not yet" is waited for. */
+  readonly patienceMs: number;
+}
+
+/** Markers of the last transaction, or somebody's open one, take milliseconds to end. */
+const QUICK = { baseMs: 1, maxMs: 20 };
+/** A coordinator that starts or moves takes seconds. */
+const SLOW = { baseMs: 20, maxMs: 500 };
+
+const ENDING: readonly number[] = [CODE.concurrentTransactions, CODE.unstableOffsets];
+const AWAY: readonly number[] = [CODE.coordinatorLoading, CODE.coordinatorNotAvailable, CODE.notCoordinator];
+
+async function askOnce<Answer extends { readonly code: number }>(
+  brokers: Brokers,
+  question: Question<Answer>,
+): Promise<{ readonly code: number; readonly answer: Answer | null }> {
+  const { kind, key, step, request } = question;
+  try {
+    const { code, link } = await brokers.coordinator(kind, key);
+    if (link === null) return { code, answer: null };
+    const answer = await link.ask(request);
+    return { code: answer.code, answer };
+  } catch (error) {
+    throw faultOfThrown(error, { step, api: request.name });
+  }
+}
+
+/**
+ * The first answer that is not "not yet", or the last one when patience ends: the caller judges its code.
+ * Throws the fault table's codes when there is no coordinator or it cannot be reached.
+ */
+export async function askCoordinator<Answer extends { readonly code: number }>(
+  brokers: Brokers,
+  settings: KafkaSettings,
+  question: Question<Answer>,
+): Promise<Answer> {
+  const { clock, random, logger } = settings;
+  const until = clock.nowMs() + question.patienceMs;
+  for (let attempt = 1; ; attempt += 1) {
+    const { code, answer } = await askOnce(brokers, question);
+    const ending = ENDING.includes(code);
+    const away = AWAY.includes(code);
+    if ((!ending && !away) || clock.nowMs() > until) {
+      if (answer) return answer;
+      throw noCoordinator(code);
+    }
+    if (away) {
+      brokers.forgetCoordinators();
+      logger.debug({ api: question.request.name, code, attempt }, 'the coordinator is not ready yet');
+    }
+    await clock.sleep(backoffMs(attempt, ending ? QUICK : SLOW, random));
+  }
+}

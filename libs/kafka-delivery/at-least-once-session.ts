@@ -1,0 +1,61 @@
+/**
+ * The honest weaker mode (acks not all, or idempotence off): a plain producer, no markers. A retry after a lost answer
+ * sends the records twice; with acks 0 or 1 a broker's death can lose them.
+ */
+import type { DeliveryRecord, ProducerSession } from '#outbox';
+import { RelayError, withDeadline } from '#runtime';
+import { faultOfThrown, type Step } from './fault-table.ts';
+import { planDelivery, topicsOf } from './plan-delivery.ts';
+import { sendFlows } from './send-flows.ts';
+import { createSequences } from './sequences.ts';
+import { createTopicViews } from './topic-views.ts';
+import type { SessionContext } from './transactional-session.ts';
+
+const DEADLINE_SHARE = 0.75;
+
+export async function openAtLeastOnceSession(context: SessionContext): Promise<ProducerSession> {
+  const { settings, brokers, bounds } = context;
+  const views = createTopicViews(brokers, settings);
+  const sender = { settings, bounds, sequences: createSequences(), identity: null };
+  let dead = false;
+  let step: Step = 'metadata';
+
+  async function run(records: readonly DeliveryRecord[]): Promise<void> {
+    step = 'metadata';
+    const plan = planDelivery(records, await views.load(topicsOf(records)), settings.partitioner);
+    step = 'send';
+    await settings.gate?.('before:send');
+    await Promise.all(
+      [...plan.flowsByLeader].map(async ([leader, flows]) => {
+        await sendFlows(await brokers.node(leader), flows, sender);
+      }),
+    );
+    await settings.gate?.('after:send');
+  }
+
+  async function transact(records: readonly DeliveryRecord[]): Promise<void> {
+    if (dead) throw new RelayError('INTERNAL', 'transact on a Kafka producer that is dead');
+    try {
+      const deadlineMs = settings.transactionTimeoutMs * DEADLINE_SHARE;
+      await withDeadline(run(records), deadlineMs, 'sending to Kafka');
+    } catch (error) {
+      dead = true;
+      throw faultOfThrown(error, { step });
+    }
+  }
+
+  try {
+    await brokers.any();
+  } catch (error) {
+    await brokers.close();
+    throw faultOfThrown(error, { step: 'connect' });
+  }
+  return {
+    transactional: false,
+    transact,
+    close: async () => {
+      dead = true;
+      await brokers.close();
+    },
+  };
+}

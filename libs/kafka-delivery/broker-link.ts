@@ -1,0 +1,126 @@
+/** One broker and how to ask it: connects when needed, checks the version both sides speak, keeps a deadline. */
+import { RelayError, withDeadline } from '#runtime';
+import type { Broker, BrokerConnection } from './kafkajs.ts';
+import type { WireRequest } from './wire/request.ts';
+import { WireReader } from './wire/wire-reader.ts';
+import { WireWriter } from './wire/wire-writer.ts';
+
+export interface BrokerLink {
+  readonly host: string;
+  readonly port: number;
+  connect(): Promise<void>;
+  /** Sends a request and reads its answer. Rejects with kafkajs's errors or RelayError: see the fault table. */
+  ask<Answer>(request: WireRequest<Answer>): Promise<Answer>;
+  /** The API versions the broker speaks; empty before the first connection. */
+  versions(): Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
+  /** Cuts the connections; requests under way are rejected. */
+  drop(): Promise<void>;
+}
+
+export interface LinkLimits {
+  readonly connectionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+const FETCH_API = 1;
+/** Requests above this size get a buffer of their own that is not kept. */
+const KEPT_BUFFER_BYTES_MAX = 4 * 1024 * 1024;
+const DROP_DEADLINE_MS = 1_000;
+
+function putHeader(writer: WireWriter, request: WireRequest<unknown>, id: number, clientId: string): void {
+  writer.offset = 0;
+  writer.int32(0).int16(request.api).int16(request.version).int32(id).string(clientId);
+  if (request.flexible) writer.noTags();
+}
+
+function checkVersion(broker: Broker, { api, name, version }: WireRequest<unknown>): void {
+  const range = broker.versions?.[api];
+  if (range && range.minVersion <= version && version <= range.maxVersion) return;
+  const spoken = range ? `${range.minVersion} to ${range.maxVersion}` : 'no version';
+  throw new RelayError(
+    'KAFKA_UNSUPPORTED',
+    `the broker speaks ${spoken} of ${name}, version ${version} is needed (Kafka 2.5 or newer)`,
+    { details: { api: name } },
+  );
+}
+
+/** Hands the bytes to kafkajs's request queue, which matches the answer and times it out. */
+function push(
+  connection: BrokerConnection,
+  request: WireRequest<unknown>,
+  id: number,
+  bytes: Buffer,
+  requestTimeoutMs: number,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    connection.requestQueue.push({
+      entry: {
+        apiKey: request.api,
+        apiName: request.name,
+        apiVersion: request.version,
+        correlationId: id,
+        resolve: ({ payload }) => resolve(payload ?? Buffer.alloc(0)),
+        reject,
+      },
+      expectResponse: request.answered !== false,
+      requestTimeout: requestTimeoutMs,
+      sendRequest: () => {
+        connection.socket?.write(bytes);
+      },
+    });
+  });
+}
+
+export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink {
+  const { host, port } = broker.connectionPool;
+  // Writers are lent out one a request: a buffer may be reused only when its request was answered.
+  const idleWriters: WireWriter[] = [];
+  let dropped = false;
+
+  async function connect(): Promise<void> {
+    if (broker.isConnected()) return;
+    const deadlineMs = limits.connectionTimeoutMs * 2 + limits.requestTimeoutMs;
+    await withDeadline(broker.connect(), deadlineMs, `connecting to broker ${host}:${port}`);
+    if (dropped) await drop();
+  }
+
+  async function ask<Answer>(request: WireRequest<Answer>): Promise<Answer> {
+    if (dropped) throw new RelayError('KAFKA_UNREACHABLE', 'the connection to the broker was closed');
+    await connect();
+    checkVersion(broker, request);
+    const connection = await broker.connectionPool.getConnection(request.api === FETCH_API ? 1 : 0);
+    // Sockets opened later, and sessions near their end (KIP-368), authenticate here.
+    if (connection.sasl && !connection.isAuthenticated()) await connection.authenticate();
+    const writer = idleWriters.pop() ?? new WireWriter(512);
+    const id = connection.nextCorrelationId();
+    putHeader(writer, request, id, connection.clientId);
+    await request.write(writer);
+    writer.bytes.writeInt32BE(writer.offset - 4, 0);
+    if (!connection.isConnected()) {
+      throw new RelayError('KAFKA_UNREACHABLE', `the connection to broker ${host}:${port} was lost`);
+    }
+    const payload = await push(connection, request, id, writer.written(), limits.requestTimeoutMs);
+    const answered = request.answered !== false;
+    if (answered && writer.bytes.length <= KEPT_BUFFER_BYTES_MAX) idleWriters.push(writer);
+    const reader = new WireReader(payload);
+    if (!answered) return request.read(new WireReader(Buffer.alloc(4)));
+    if (request.flexible) reader.skipTags();
+    return request.read(reader);
+  }
+
+  async function drop(): Promise<void> {
+    dropped = true;
+    idleWriters.length = 0;
+    const gone = new RelayError('KAFKA_UNREACHABLE', 'the connection to the broker was closed');
+    await Promise.all(
+      broker.connectionPool.pool.map(async (connection) => {
+        // A request under way would hold up kafkajs's disconnect until it times out.
+        connection.rejectRequests(gone);
+        await withDeadline(connection.disconnect(), DROP_DEADLINE_MS, 'disconnecting').catch(() => undefined);
+        connection.socket?.destroy();
+      }),
+    );
+  }
+
+  return { host, port, connect, ask, drop, versions: () => broker.versions ?? {} };
+}

@@ -1,0 +1,134 @@
+/** The brokers of one cluster as seen by one user of it: seeds, nodes by id, leaders and coordinators. */
+import { RelayError } from '#runtime';
+import { type BrokerLink, createBrokerLink } from './broker-link.ts';
+import { faultOfCode, faultOfThrown } from './fault-table.ts';
+import type { KafkaSettings } from './kafka-options.ts';
+import type { BrokerFactory } from './kafkajs.ts';
+import {
+  type BrokerAddress,
+  type ClusterDescription,
+  type CoordinatorKind,
+  findCoordinator,
+  metadata,
+} from './wire/cluster-requests.ts';
+
+export interface Brokers {
+  /** Any broker that answers, seeds included. Rejects with the last seed's fault when none does. */
+  any(): Promise<BrokerLink>;
+  /** Names, error codes and leaders of these topics, and the addresses of all nodes. */
+  describe(topics: readonly string[]): Promise<ClusterDescription>;
+  /** The node as last described. */
+  node(nodeId: number): Promise<BrokerLink>;
+  /** Kept until `forgetCoordinators`. The code is not 0 while there is none (yet). */
+  coordinator(
+    kind: CoordinatorKind,
+    key: string,
+  ): Promise<{ code: 0; link: BrokerLink } | { code: number; link: null }>;
+  forgetCoordinators(): void;
+  close(): Promise<void>;
+}
+
+/** `host:port` or `[ipv6]:port`. Throws CONFIG_INVALID. */
+export function parseBroker(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^[\]:/\s]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port < 1 || port > 65_535) {
+    throw new RelayError('CONFIG_INVALID', `"${text}" is not a broker address: host:port is expected`);
+  }
+  return { host: (match[1] ?? match[2]) as string, port };
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}
+
+export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): Brokers {
+  const seeds = shuffled(settings.brokers.map(parseBroker), settings.random);
+  const links = new Map<string, Promise<BrokerLink>>();
+  const addresses = new Map<number, BrokerAddress>();
+  const coordinators = new Map<string, number>();
+  let closed = false;
+
+  /** One link an address, so that a seed and its node share their sockets. */
+  function linkTo(address: { readonly host: string; readonly port: number }): Promise<BrokerLink> {
+    if (closed) return Promise.reject(new RelayError('STOPPED', 'the Kafka connection was closed'));
+    const name = `${address.host}:${address.port}`;
+    let link = links.get(name);
+    if (!link) {
+      link = factory.make(address).then((broker) => createBrokerLink(broker, settings));
+      links.set(name, link);
+    }
+    return link;
+  }
+
+  async function any(): Promise<BrokerLink> {
+    let last: unknown = new RelayError('CONFIG_INVALID', 'no broker is configured');
+    // Seeds first: nodes may be known by addresses that only exist inside their network.
+    for (const address of [...seeds, ...addresses.values()]) {
+      const link = await linkTo(address);
+      try {
+        await link.connect();
+        return link;
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw faultOfThrown(last, { step: 'connect' });
+  }
+
+  async function describe(topics: readonly string[]): Promise<ClusterDescription> {
+    const link = await any();
+    const described = await link.ask(metadata(topics)).catch((error) => {
+      throw faultOfThrown(error, { step: 'metadata' });
+    });
+    addresses.clear();
+    for (const broker of described.brokers) addresses.set(broker.nodeId, broker);
+    return described;
+  }
+
+  async function node(nodeId: number): Promise<BrokerLink> {
+    const address = addresses.get(nodeId);
+    if (!address) {
+      throw new RelayError('KAFKA_UNREACHABLE', `broker ${nodeId} is not among the known ones`);
+    }
+    return linkTo(address);
+  }
+
+  async function coordinator(kind: CoordinatorKind, key: string) {
+    const name = `${kind}:${key}`;
+    const known = coordinators.get(name);
+    if (known !== undefined) return { code: 0 as const, link: await node(known) };
+    const place = { step: 'connect', api: 'FindCoordinator' } as const;
+    const link = await any();
+    const { code, broker } = await link.ask(findCoordinator(kind, key)).catch((error) => {
+      throw faultOfThrown(error, place);
+    });
+    if (code !== 0) return { code, link: null };
+    addresses.set(broker.nodeId, broker);
+    coordinators.set(name, broker.nodeId);
+    return { code: 0 as const, link: await linkTo(broker) };
+  }
+
+  async function close(): Promise<void> {
+    closed = true;
+    const settled = await Promise.allSettled(links.values());
+    links.clear();
+    await Promise.all(settled.map((link) => (link.status === 'fulfilled' ? link.value.drop() : undefined)));
+  }
+
+  return {
+    any,
+    describe,
+    node,
+    coordinator,
+    forgetCoordinators: () => coordinators.clear(),
+    close,
+  };
+}
+
+/** The fault of a coordinator that is not there. */
+export const noCoordinator = (code: number): RelayError =>
+  faultOfCode(code, { step: 'connect', api: 'FindCoordinator' });

@@ -1,0 +1,13 @@
+/**
+ * Rank 2: the Kafka port. kafkajs gives the connections (TLS, SASL, request queue), this library speaks the transaction:
+ * InitProducerId, records with explicit partitions and their markers in one transaction, every answer checked.
+ */
+export { connectKafka, type KafkaConnection } from './connect-kafka.ts';
+export { type ClosableKafkaPort, createKafkaPort, createKafkaPortOn, scopeOf } from './create-kafka-port.ts';
+export { type KafkaOptions, markerGroup, markerTopic, type SaslOptions } from './kafka-options.ts';
+export { type Partitioner, pickPartition } from './partitioner.ts';
+export { type KafkaPreflight, preflight } from './preflight.ts';
+export { type ReadBatch, type ReadOptions, readTopics } from './read-topics.ts';
+export { createTopicAdmin, type TopicAdmin } from './topic-admin.ts';
+export type { FetchedRecord } from './wire/read-record-batches.ts';
+export type { Compression } from './wire/record-batch.ts';

@@ -1,0 +1,108 @@
+/**
+ * The only file that imports kafkajs 2.2.4. We use its connections: sockets, TLS, SASL, request queue, ApiVersions.
+ * Its producer, consumer and admin stay unused: the transaction is ours to speak (see SPEC.md for the reasons), so that
+ * each step's error code, partition and outcome is known.
+ */
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import kafkajs, { type KafkaConfig, type LogEntry } from 'kafkajs';
+import { RelayError } from '#runtime';
+import { mendRequestTimer } from './mend-request-timer.ts';
+
+/** One socket to a broker (kafkajs/src/network/connection.js). */
+export interface BrokerConnection {
+  readonly clientId: string;
+  readonly sasl: unknown;
+  readonly socket?: Socket;
+  readonly requestQueue: { push(request: PushedRequest): void };
+  isConnected(): boolean;
+  isAuthenticated(): boolean;
+  authenticate(): Promise<void>;
+  nextCorrelationId(): number;
+  rejectRequests(error: Error): void;
+  disconnect(): Promise<unknown>;
+}
+
+export interface PushedRequest {
+  readonly entry: {
+    readonly apiKey: number;
+    readonly apiName: string;
+    readonly apiVersion: number;
+    readonly correlationId: number;
+    readonly resolve: (answer: { payload: Buffer | null }) => void;
+    readonly reject: (error: unknown) => void;
+  };
+  readonly expectResponse: boolean;
+  readonly requestTimeout: number;
+  readonly sendRequest: () => void;
+}
+
+export interface ConnectionPool {
+  readonly host: string;
+  readonly port: number;
+  readonly pool: readonly BrokerConnection[];
+  getConnection(index: number): Promise<BrokerConnection>;
+}
+
+/** One broker (kafkajs/src/broker/index.js): `connect` opens the socket, asks for ApiVersions and authenticates. */
+export interface Broker {
+  readonly connectionPool: ConnectionPool;
+  readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>> | null;
+  isConnected(): boolean;
+  connect(): Promise<void>;
+}
+
+interface Cluster {
+  readonly connectionPoolBuilder: { build(address: { host: string; port: number }): Promise<ConnectionPool> };
+  readonly brokerPool: {
+    createBroker(options: { connectionPool: ConnectionPool; logger: unknown; nodeId?: number }): Broker;
+  };
+  readonly rootLogger: unknown;
+}
+
+/** Makes unconnected brokers that share one configuration. */
+export interface BrokerFactory {
+  make(address: { readonly host: string; readonly port: number }): Promise<Broker>;
+}
+
+export type { KafkaConfig, LogEntry };
+export const logLevel: typeof kafkajs.logLevel = kafkajs.logLevel;
+export const {
+  KafkaJSConnectionError,
+  KafkaJSRequestTimeoutError,
+  KafkaJSProtocolError,
+  KafkaJSSASLAuthenticationError,
+  KafkaJSServerDoesNotSupportApiKey,
+  KafkaJSLockTimeout,
+  KafkaJSError,
+} = kafkajs;
+
+const require = createRequire(import.meta.url);
+
+/** kafkajs keeps the constructor of its cluster behind a symbol; its description is part of the pinned version. */
+const CREATE_CLUSTER = 'private:Kafka:createCluster';
+
+function clusterOf(kafka: object): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find((each) => each.description === CREATE_CLUSTER);
+  const create = symbol && (kafka as Record<symbol, unknown>)[symbol];
+  const cluster = typeof create === 'function' ? (create as (o: object) => Cluster)({}) : undefined;
+  if (
+    typeof cluster?.connectionPoolBuilder?.build !== 'function' ||
+    typeof cluster.brokerPool?.createBroker !== 'function'
+  ) {
+    throw new RelayError('INTERNAL', 'kafkajs is not the version this adapter was written for (2.2.4)');
+  }
+  return cluster;
+}
+
+export function createBrokerFactory(config: KafkaConfig): BrokerFactory {
+  process.env.KAFKAJS_NO_PARTITIONER_WARNING ??= '1';
+  mendRequestTimer(require('kafkajs/src/network/requestQueue'));
+  const cluster = clusterOf(new kafkajs.Kafka(config));
+  return {
+    async make(address) {
+      const connectionPool = await cluster.connectionPoolBuilder.build(address);
+      return cluster.brokerPool.createBroker({ connectionPool, logger: cluster.rootLogger });
+    },
+  };
+}

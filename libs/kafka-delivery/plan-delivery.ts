@@ -1,0 +1,68 @@
+/** Sorts the records of a transaction by leader, topic and partition, the partition picked explicitly for each. */
+import type { DeliveryRecord } from '#outbox';
+import { faultOfCode } from './fault-table.ts';
+import { type Partitioner, pickPartition } from './partitioner.ts';
+import type { PartitionFlow } from './wire/produce-request.ts';
+import type { TopicPartitions } from './wire/transaction-requests.ts';
+
+export interface DeliveryPlan {
+  readonly topics: readonly TopicPartitions[];
+  /** Flows of one topic stand together. */
+  readonly flowsByLeader: ReadonlyMap<number, readonly PartitionFlow[]>;
+}
+
+const LEADER_NOT_AVAILABLE = 5;
+
+export const topicsOf = (records: readonly DeliveryRecord[]): Set<string> => {
+  const topics = new Set<string>();
+  for (const { topic } of records) topics.add(topic);
+  return topics;
+};
+
+/** Records by topic, then by partition (holes where a partition gets none), in the order given. */
+function groupByPartition(
+  records: readonly DeliveryRecord[],
+  leaders: ReadonlyMap<string, readonly number[]>,
+  partitioner: Partitioner,
+): Map<string, DeliveryRecord[][]> {
+  const groups = new Map<string, DeliveryRecord[][]>();
+  let lastTopic: string | null = null;
+  let group: DeliveryRecord[][] = [];
+  let partitions = 1;
+  for (const record of records) {
+    if (record.topic !== lastTopic) {
+      lastTopic = record.topic;
+      group = groups.get(lastTopic) ?? [];
+      groups.set(lastTopic, group);
+      partitions = leaders.get(lastTopic)?.length ?? 1;
+    }
+    const partition = pickPartition(partitioner, record.key, record.spread, partitions);
+    const list = group[partition];
+    if (list) list.push(record);
+    else group[partition] = [record];
+  }
+  return groups;
+}
+
+/** Throws KAFKA_UNREACHABLE, naming the partition, when one has no leader now. */
+export function planDelivery(
+  records: readonly DeliveryRecord[],
+  leaders: ReadonlyMap<string, readonly number[]>,
+  partitioner: Partitioner,
+): DeliveryPlan {
+  const topics: TopicPartitions[] = [];
+  const flowsByLeader = new Map<number, PartitionFlow[]>();
+  for (const [topic, group] of groupByPartition(records, leaders, partitioner)) {
+    const partitions: number[] = [];
+    group.forEach((list, partition) => {
+      const leader = leaders.get(topic)?.[partition] ?? -1;
+      if (leader < 0) throw faultOfCode(LEADER_NOT_AVAILABLE, { step: 'metadata', topic, partition });
+      partitions.push(partition);
+      const flows = flowsByLeader.get(leader) ?? [];
+      flows.push({ topic, partition, records: list, next: 0 });
+      flowsByLeader.set(leader, flows);
+    });
+    topics.push({ topic, partitions });
+  }
+  return { topics, flowsByLeader };
+}

@@ -1,0 +1,204 @@
+/** Requests that find things: topics and their leaders, coordinators, committed offsets, log ends, configuration. */
+import type { WireRequest } from './request.ts';
+
+export interface BrokerAddress {
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface TopicDescription {
+  readonly topic: string;
+  readonly code: number;
+  /** Ordered by partition; leader -1 while there is none. */
+  readonly partitions: readonly { readonly partition: number; readonly leader: number }[];
+}
+
+export interface ClusterDescription {
+  readonly brokers: readonly BrokerAddress[];
+  readonly controller: number;
+  readonly topics: readonly TopicDescription[];
+}
+
+/** Asks only for the topics named: an empty list means none, so that a broken stranger's topic cannot fail us. */
+export const metadata = (topics: readonly string[]): WireRequest<ClusterDescription> => ({
+  api: 3,
+  name: 'Metadata',
+  version: 4,
+  write: (writer) => {
+    writer.array(topics, (topic) => writer.string(topic)).boolean(false); // never create a topic
+  },
+  read: (reader) => {
+    reader.int32();
+    const brokers = reader.array(() => {
+      const broker = { nodeId: reader.int32(), host: reader.string() ?? '', port: reader.int32() };
+      reader.string(); // rack
+      return broker;
+    });
+    reader.string(); // cluster id
+    const controller = reader.int32();
+    const described = reader.array(() => {
+      const code = reader.int16();
+      const topic = reader.string() ?? '';
+      reader.boolean();
+      const partitions = reader.array(() => {
+        reader.int16(); // its code says no more than a leader of -1
+        const partition = { partition: reader.int32(), leader: reader.int32() };
+        reader.array(() => reader.int32());
+        reader.array(() => reader.int32());
+        return partition;
+      });
+      return { topic, code, partitions: partitions.sort((a, b) => a.partition - b.partition) };
+    });
+    return { brokers, controller, topics: described };
+  },
+});
+
+export type CoordinatorKind = 'group' | 'transaction';
+
+export const findCoordinator = (
+  kind: CoordinatorKind,
+  key: string,
+): WireRequest<{ code: number; broker: BrokerAddress }> => ({
+  api: 10,
+  name: 'FindCoordinator',
+  version: 1,
+  write: (writer) => {
+    writer.string(key).int8(kind === 'group' ? 0 : 1);
+  },
+  read: (reader) => {
+    reader.int32();
+    const code = reader.int16();
+    reader.string();
+    return {
+      code,
+      broker: { nodeId: reader.int32(), host: reader.string() ?? '', port: reader.int32() },
+    };
+  },
+});
+
+export interface CommittedOffset {
+  readonly partition: number;
+  /** -1: none. */
+  readonly offset: number;
+  readonly code: number;
+}
+
+/**
+ * OffsetFetch v7 with RequireStable (KIP-447): while a transaction that writes the offsets is open, the answer is
+ * UNSTABLE_OFFSET_COMMIT instead of a stale number.
+ */
+export const fetchStableOffsets = (
+  group: string,
+  topic: string,
+  partitions: readonly number[],
+): WireRequest<{ code: number; offsets: CommittedOffset[] }> => ({
+  api: 9,
+  name: 'OffsetFetch',
+  version: 7,
+  flexible: true,
+  write: (writer) => {
+    writer.compactString(group).compactArray([topic], (name) => {
+      writer.compactString(name).compactArray(partitions, (partition) => writer.int32(partition));
+      writer.noTags();
+    });
+    writer.boolean(true).noTags();
+  },
+  read: (reader) => {
+    reader.int32();
+    const topics = reader.compactArray(() => {
+      reader.compactString();
+      const offsets = reader.compactArray(() => {
+        const partition = reader.int32();
+        const offset = reader.int64();
+        reader.int32(); // leader epoch
+        reader.compactString(); // metadata
+        const code = reader.int16();
+        reader.skipTags();
+        return { partition, offset, code };
+      });
+      reader.skipTags();
+      return offsets;
+    });
+    return { code: reader.int16(), offsets: topics.flat() };
+  },
+});
+
+export const EARLIEST = -2;
+/** With read_committed: the last stable offset. */
+export const LATEST = -1;
+
+export const listOffsets = (
+  topic: string,
+  partitions: readonly number[],
+  when: typeof EARLIEST | typeof LATEST,
+): WireRequest<{ partition: number; code: number; offset: number }[]> => ({
+  api: 2,
+  name: 'ListOffsets',
+  version: 2,
+  write: (writer) => {
+    writer.int32(-1).int8(1); // read_committed
+    writer.array([topic], (name) => {
+      writer.string(name).array(partitions, (partition) => writer.int32(partition).int64(when));
+    });
+  },
+  read: (reader) => {
+    reader.int32();
+    return reader
+      .array(() => {
+        reader.string();
+        return reader.array(() => {
+          const partition = reader.int32();
+          const code = reader.int16();
+          reader.int64(); // timestamp
+          return { partition, code, offset: reader.int64() };
+        });
+      })
+      .flat();
+  },
+});
+
+const RESOURCE_BROKER = 4;
+
+/** Configuration of one broker: name to value, null when it is hidden. */
+export const describeBrokerConfig = (
+  nodeId: number,
+  names: readonly string[],
+): WireRequest<{ code: number; values: ReadonlyMap<string, string | null> }> => ({
+  api: 32,
+  name: 'DescribeConfigs',
+  version: 1,
+  write: (writer) => {
+    writer.array([nodeId], (node) => {
+      writer
+        .int8(RESOURCE_BROKER)
+        .string(String(node))
+        .array(names, (name) => writer.string(name));
+    });
+    writer.boolean(false);
+  },
+  read: (reader) => {
+    reader.int32();
+    const values = new Map<string, string | null>();
+    const codes = reader.array(() => {
+      const code = reader.int16();
+      reader.string();
+      reader.int8();
+      reader.string();
+      reader.array(() => {
+        const name = reader.string() ?? '';
+        values.set(name, reader.string());
+        reader.boolean(); // read-only
+        reader.int8(); // source
+        reader.boolean(); // sensitive
+        reader.array(() => {
+          reader.string();
+          reader.string();
+          reader.int8();
+        });
+      });
+      return code;
+    });
+    return { code: codes.find((code) => code !== 0) ?? 0, values };
+  },
+});

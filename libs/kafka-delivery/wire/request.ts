@@ -1,0 +1,15 @@
+/** The shape of one request to a broker: which API and version, how to write it, how to read the answer. */
+import type { WireReader } from './wire-reader.ts';
+import type { WireWriter } from './wire-writer.ts';
+
+export interface WireRequest<Answer> {
+  readonly api: number;
+  readonly name: string;
+  readonly version: number;
+  /** Flexible versions (KIP-482) have tagged fields in both headers. */
+  readonly flexible?: boolean;
+  /** False when the broker does not answer at all (produce with acks 0). */
+  readonly answered?: boolean;
+  readonly write: (writer: WireWriter) => void | Promise<void>;
+  readonly read: (reader: WireReader) => Answer;
+}
