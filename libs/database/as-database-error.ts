@@ -1,0 +1,54 @@
+/** Turns what mysql2 throws into RelayError. SQL text and values stay out: driver errors carry both. */
+import { type ErrorCode, RelayError } from '#runtime';
+import { classify } from './error-table.ts';
+
+interface DriverError extends Error {
+  readonly errno?: number;
+  readonly code?: string;
+  readonly sqlState?: string;
+}
+
+/** Server messages of these codes name users, tables and columns, never a row's values, and the operator needs them. */
+const MESSAGE_IS_SAFE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'DB_REFUSED',
+  'DB_SCHEMA',
+  'DB_READ_ONLY',
+  'DB_UNREACHABLE',
+]);
+
+const isDriverError = (thrown: unknown): thrown is DriverError =>
+  thrown instanceof Error && ('errno' in thrown || 'code' in thrown);
+
+/** `what` says what we were doing, in words for the log. A RelayError passes through unchanged. */
+export function asDatabaseError(thrown: unknown, what: string): RelayError {
+  if (thrown instanceof RelayError) return thrown;
+  if (!isDriverError(thrown)) {
+    // The one fault mysql2 reports without a code: a command on a connection that has failed meanwhile.
+    if (thrown instanceof Error && thrown.constructor === Error && 'fatal' in thrown) {
+      return new RelayError('DB_UNREACHABLE', `${what}: the connection is closed`);
+    }
+    // Not the driver's: a programming error of ours. Its message holds no SQL, so it is kept for the log.
+    return new RelayError(
+      'INTERNAL',
+      `${what}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      {
+        cause: thrown,
+      },
+    );
+  }
+  const errno = typeof thrown.errno === 'number' ? thrown.errno : undefined;
+  // Socket errors carry negative numbers of the operating system; only the server's are in the table.
+  const code = classify(errno !== undefined && errno > 0 ? errno : undefined, thrown.code) ?? 'INTERNAL';
+  const name = thrown.code ?? 'unknown error';
+  const text = MESSAGE_IS_SAFE.has(code) ? `: ${thrown.message}` : '';
+  return new RelayError(code, `${what}: ${name}${text}`, {
+    details: { driverCode: name, ...(errno === undefined ? {} : { errno }) },
+  });
+}
+
+/** The server's error number inside a RelayError made here, or null. */
+export function errnoOf(error: unknown): number | null {
+  if (!(error instanceof RelayError)) return null;
+  const { errno } = error.details;
+  return typeof errno === 'number' ? errno : null;
+}

@@ -1,0 +1,17 @@
+/**
+ * Rank 1: sessions on a MySQL-protocol server, with deadlines, one error type and known session settings (READ COMMITTED,
+ * autocommit, utf8mb4, strict, UTC). States of a session: idle in the pool, lent to one caller, broken (connection destroyed).
+ * After a crash of ours the server rolls back whatever was open; after a crash of the server every session is broken and the
+ * next caller gets a new one or DB_UNREACHABLE.
+ */
+export { asDatabaseError, errnoOf } from './as-database-error.ts';
+export { detectEngine, type Engine, type EngineKind } from './engine.ts';
+export { openSession } from './open-session.ts';
+export type { DatabaseOptions, DatabaseSslOptions } from './options.ts';
+export { createPool, type Pool } from './pool.ts';
+export { quoteIdentifier } from './quote-identifier.ts';
+export { type BoundedRows, type ReadBounds, readBounded } from './read-bounded.ts';
+export { type RetryTransientOptions, retryTransient } from './retry-transient.ts';
+export type { RunResult, Session, SqlValue } from './session.ts';
+export type { ByteSink, WireColumn } from './stream-bytes.ts';
+export { rollback, transaction, transactionOn } from './transaction.ts';

@@ -1,0 +1,29 @@
+/** The statements that make a fresh connection one of ours, by engine. */
+import type { EngineKind } from './engine.ts';
+
+/** Our own waits on a lock are short: a long one is somebody's stuck transaction, and we come again. */
+export const LOCK_WAIT_SECONDS = 5;
+
+const STRICT_MODE = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
+
+/**
+ * READ COMMITTED because deletes under REPEATABLE READ deadlocked with the writer's inserts; the sql_mode is set whole, so that
+ * neither NO_BACKSLASH_ESCAPES nor ANSI_QUOTES of the server's configuration can change how our statements are read.
+ */
+export function setupStatements(kind: EngineKind): readonly string[] {
+  const common = ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'];
+  switch (kind) {
+    case 'mariadb':
+    case 'mysql':
+    case 'tidb':
+      return [
+        ...common,
+        `SET SESSION autocommit = 1, sql_mode = '${STRICT_MODE}', time_zone = '+00:00', innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`,
+      ];
+    case 'singlestore':
+      // It is READ COMMITTED by nature, and does not know innodb_lock_wait_timeout; setting time_zone does nothing there.
+      return ["SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES'"];
+    case 'unknown':
+      return [...common, `SET SESSION autocommit = 1, sql_mode = '${STRICT_MODE}', time_zone = '+00:00'`];
+  }
+}
