@@ -1,5 +1,6 @@
 /** For tests only: servers of their own, fakes of the ports, contract suites that run on the fake and on the real thing. */
 
+export { type DoorbellHarness, doorbellContract } from './contracts/doorbell.ts';
 export { type ElectionHarness, electionContract } from './contracts/election.ts';
 export {
   type ContractRow,
@@ -11,6 +12,7 @@ export {
 export { createTestDatabase, type TestDatabase } from './create-test-database.ts';
 export { createTestTopic, type TestTopic, type TestTopicOptions } from './create-test-topic.ts';
 export { ensureBinaries } from './ensure-binary.ts';
+export { createFakeDoorbells, type FakeDoorbells, type FakeDoorbellsOptions } from './fakes/doorbell.ts';
 export {
   createFakeElections,
   type FakeCandidate,

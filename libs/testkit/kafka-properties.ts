@@ -1,0 +1,50 @@
+/** The settings of a Kafka node for tests: broker and controller in one, small, and quick to get ready. */
+import { join } from 'node:path';
+
+export type KafkaNodeCount = 1 | 3;
+
+export interface KafkaNode {
+  readonly id: number;
+  readonly host: string;
+  readonly port: number;
+  readonly controllerPort: number;
+  readonly advertisedPort: number;
+  readonly dir: string;
+}
+
+export function kafkaProperties(
+  node: KafkaNode,
+  nodes: readonly KafkaNode[],
+  more: Readonly<Record<string, string | number | boolean>>,
+): string {
+  const replicas = nodes.length;
+  const inSync = Math.min(2, replicas);
+  const settings = {
+    'process.roles': 'broker,controller',
+    'node.id': node.id,
+    'controller.quorum.voters': nodes
+      .map(({ id, host, controllerPort }) => `${id}@${host}:${controllerPort}`)
+      .join(','),
+    listeners: `PLAINTEXT://${node.host}:${node.port},CONTROLLER://${node.host}:${node.controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://${node.host}:${node.advertisedPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'log.dirs': join(node.dir, 'data'),
+    'default.replication.factor': replicas,
+    'min.insync.replicas': inSync,
+    'offsets.topic.replication.factor': replicas,
+    'offsets.topic.num.partitions': 8,
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': inSync,
+    'transaction.state.log.num.partitions': 8,
+    'group.initial.rebalance.delay.ms': 0,
+    'auto.create.topics.enable': false,
+    // A killed broker that comes back is let in only when its old session has ended.
+    'broker.session.timeout.ms': 4_000,
+    'broker.heartbeat.interval.ms': 1_000,
+    'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
+    ...more,
+  };
+  return `${Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n')}\n`;
+}

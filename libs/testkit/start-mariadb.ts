@@ -1,0 +1,138 @@
+/** A MariaDB server on a free loopback port with the user app/app, who may do everything. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import mysql from 'mysql2/promise';
+import { ensureBinaries } from './ensure-binary.ts';
+import { freePort } from './free-port.ts';
+import { serverFolder } from './server-folder.ts';
+import { type ServerControl, ServerProcess } from './server-process.ts';
+import type { DatabaseAddress } from './test-environment.ts';
+
+const run = promisify(execFile);
+
+export interface MariadbServer extends ServerControl, DatabaseAddress {
+  readonly socketPath: string;
+  readonly pid: number;
+}
+
+export interface MariadbOptions {
+  readonly port?: number;
+  readonly dir?: string;
+  /** Stays when this process ends. */
+  readonly detached?: boolean;
+  readonly bufferPoolMb?: number;
+  /** More arguments for mariadbd. */
+  readonly args?: readonly string[];
+}
+
+const HOST = '127.0.0.1';
+const USER = 'app';
+const INSTALL_DEADLINE_MS = 60_000;
+const READY_DEADLINE_MS = 60_000;
+const asRoot = process.getuid?.() === 0 ? ['--user=root'] : [];
+
+export async function startMariadb(options: MariadbOptions = {}): Promise<MariadbServer> {
+  const { mariadbd, mysql_install_db: install } = await ensureBinaries(['mariadbd', 'mysql_install_db']);
+  const port = options.port ?? (await freePort());
+  const folder = await serverFolder('mariadb', options.dir);
+  const dataDir = join(folder.dir, 'data');
+  const socketPath = join(folder.dir, 'mariadb.sock');
+  const server = new ServerProcess({
+    name: 'mariadbd',
+    binary: mariadbd,
+    args: serverArguments({ dataDir, socketPath, port, bufferPoolMb: options.bufferPoolMb ?? 256 }, options.args ?? []),
+    dir: folder.dir,
+    logFile: join(folder.dir, 'mariadb.log'),
+    // A statement that needs the user makes ready mean usable; before the users are made, the socket and root do.
+    probe: () => ping({ host: HOST, port, user: USER, password: USER }, socketPath),
+    readyDeadlineMs: READY_DEADLINE_MS,
+    detached: options.detached ?? false,
+  });
+  const dispose = async () => {
+    await server.kill();
+    await folder.dispose();
+  };
+  try {
+    if (!existsSync(dataDir)) await installDatabase(install, dataDir);
+    await server.start();
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return {
+    host: HOST,
+    port,
+    user: USER,
+    password: USER,
+    socketPath,
+    get pid() {
+      return server.pid;
+    },
+    kill: () => server.kill(),
+    pause: () => server.signal('SIGSTOP'),
+    resume: () => server.signal('SIGCONT'),
+    restart: async () => {
+      await server.terminate();
+      await server.start();
+    },
+    stop: async () => {
+      if (!folder.temporary) await server.terminate();
+      await dispose();
+    },
+  };
+}
+
+function serverArguments(
+  place: { dataDir: string; socketPath: string; port: number; bufferPoolMb: number },
+  more: readonly string[],
+): string[] {
+  return [
+    '--no-defaults',
+    `--datadir=${place.dataDir}`,
+    `--socket=${place.socketPath}`,
+    `--port=${place.port}`,
+    `--bind-address=${HOST}`,
+    `--innodb-buffer-pool-size=${place.bufferPoolMb}M`,
+    '--max-connections=500',
+    '--character-set-server=utf8mb4',
+    ...asRoot,
+    ...more,
+  ];
+}
+
+async function installDatabase(binary: string, dataDir: string): Promise<void> {
+  const flags = ['--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db', `--datadir=${dataDir}`];
+  await run(binary, [...flags, ...asRoot], { timeout: INSTALL_DEADLINE_MS });
+}
+
+async function ping(address: DatabaseAddress, socketPath: string): Promise<void> {
+  try {
+    await query({ ...address, connectTimeout: 2_000 }, ['SELECT 1']);
+  } catch (error) {
+    // ER_ACCESS_DENIED_ERROR: it answers, but the users are not there yet.
+    if ((error as { errno?: number }).errno !== 1045) throw error;
+    await createUsers(socketPath);
+    await query({ ...address, connectTimeout: 2_000 }, ['SELECT 1']);
+  }
+}
+
+/** A fresh data folder has anonymous accounts on localhost that would shadow app@'%'. */
+async function createUsers(socketPath: string): Promise<void> {
+  const grants = ['%', 'localhost'].flatMap((host) => [
+    `CREATE OR REPLACE USER '${USER}'@'${host}' IDENTIFIED BY '${USER}'`,
+    `GRANT ALL PRIVILEGES ON *.* TO '${USER}'@'${host}' WITH GRANT OPTION`,
+  ]);
+  const anonymous = "DELETE FROM mysql.global_priv WHERE User = ''";
+  await query({ socketPath, user: 'root' }, [anonymous, 'FLUSH PRIVILEGES', ...grants]);
+}
+
+async function query(options: mysql.ConnectionOptions, statements: readonly string[]): Promise<void> {
+  const connection = await mysql.createConnection(options);
+  try {
+    for (const statement of statements) await connection.query(statement);
+  } finally {
+    connection.destroy();
+  }
+}
