@@ -28,13 +28,9 @@ export function asDatabaseError(thrown: unknown, what: string): RelayError {
       return new RelayError('DB_UNREACHABLE', `${what}: the connection is closed`);
     }
     // Not the driver's: a programming error of ours. Its message holds no SQL, so it is kept for the log.
-    return new RelayError(
-      'INTERNAL',
-      `${what}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
-      {
-        cause: thrown,
-      },
-    );
+    return new RelayError('INTERNAL', `${what}: ${thrown instanceof Error ? thrown.message : String(thrown)}`, {
+      cause: thrown,
+    });
   }
   const errno = typeof thrown.errno === 'number' ? thrown.errno : undefined;
   // Socket errors carry negative numbers of the operating system; only the server's are in the table.

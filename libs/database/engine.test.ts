@@ -15,12 +15,7 @@ test('engines are told apart by version and comment', async () => {
     ['5.5.5-10.6.22-MariaDB', 'mariadb.org binary distribution', 'mariadb', 10],
     ['8.0.36', 'MySQL Community Server - GPL', 'mysql', 8],
     ['8.4.3-3', 'Percona Server (GPL), Release 3', 'mysql', 8],
-    [
-      '5.7.32',
-      'SingleStoreDB source distribution (compatible; MySQL Enterprise & MySQL Commercial)',
-      'singlestore',
-      5,
-    ],
+    ['5.7.32', 'SingleStoreDB source distribution (compatible; MySQL Enterprise & MySQL Commercial)', 'singlestore', 5],
     ['8.0.11-TiDB-v7.5.1', 'TiDB Server (Apache License 2.0)', 'tidb', 7],
     ['8.0.31', 'Somebody else', 'unknown', 8],
   ] as const;

@@ -55,9 +55,7 @@ export async function openSession(options: DatabaseOptions): Promise<Session> {
   // mysql2 reports one fault several times; after the first we are no longer interested, and nobody else may be surprised.
   connection.on('error', () => undefined);
   const setUp = async (): Promise<Session> => {
-    await new Promise<void>((resolve, reject) =>
-      connection.connect((error) => (error ? reject(error) : resolve())),
-    );
+    await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
     const session = new Session(connection, options.readTimeoutMs);
     session.engine = await detectEngine(session);
     for (const statement of setupStatements(session.engine.kind)) await session.run(statement);
@@ -70,9 +68,6 @@ export async function openSession(options: DatabaseOptions): Promise<Session> {
     const error = asDatabaseError(thrown, `connecting to ${options.host}:${options.port}`);
     // A server that does not answer in time while connecting is away, whatever we were doing with it.
     if (error.code !== 'DEADLINE_EXCEEDED') throw error;
-    throw new RelayError(
-      'DB_UNREACHABLE',
-      `connecting to ${options.host}:${options.port}: no answer in time`,
-    );
+    throw new RelayError('DB_UNREACHABLE', `connecting to ${options.host}:${options.port}: no answer in time`);
   }
 }

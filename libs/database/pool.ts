@@ -44,10 +44,7 @@ export class Pool {
   }
 
   /** One SELECT on any session. */
-  query<Row extends object = Record<string, unknown>>(
-    sql: string,
-    values: readonly SqlValue[] = [],
-  ): Promise<Row[]> {
+  query<Row extends object = Record<string, unknown>>(sql: string, values: readonly SqlValue[] = []): Promise<Row[]> {
     return this.use((session) => session.query<Row>(sql, values));
   }
 

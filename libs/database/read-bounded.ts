@@ -28,10 +28,7 @@ export async function readBounded<Row extends object>(
   let dropped = 0;
   await session.stream<Row>(sql, values, (row) => {
     const size = bounds.sizeOf(row);
-    if (
-      dropped > 0 ||
-      (rows.length > 0 && (rows.length >= bounds.rowsMax || bytes + size > bounds.bytesMax))
-    ) {
+    if (dropped > 0 || (rows.length > 0 && (rows.length >= bounds.rowsMax || bytes + size > bounds.bytesMax))) {
       dropped += 1;
       return;
     }
