@@ -1,0 +1,38 @@
+/** Rings waiting to go out, merged: bounded by the number of lanes and sources, whatever the rate of ringing. */
+import type { DoorbellRing } from '#outbox';
+
+/** Sources that can wait at once; a ring for one more is dropped, which costs its listeners one poll interval. */
+const SOURCES_MAX = 1024;
+
+export interface PendingRings {
+  add(ring: DoorbellRing): void;
+  /** Everything waiting, merged; nothing waits afterwards. */
+  take(): readonly DoorbellRing[];
+}
+
+export function createPendingRings(): PendingRings {
+  const rows = new Set<number>();
+  const due = new Set<number>();
+  const leaderless = new Set<string>();
+  let lanesChanged = false;
+
+  return {
+    add: (ring) => {
+      if (ring.kind === 'rows') for (const lane of ring.lanes) rows.add(lane);
+      else if (ring.kind === 'retry-due') for (const lane of ring.lanes) due.add(lane);
+      else if (ring.kind === 'lanes-changed') lanesChanged = true;
+      else if (leaderless.size < SOURCES_MAX) leaderless.add(ring.source);
+    },
+    take: () => {
+      const rings: DoorbellRing[] = [...leaderless].map((source) => ({ kind: 'leader-gone', source }));
+      if (lanesChanged) rings.push({ kind: 'lanes-changed' });
+      if (rows.size > 0) rings.push({ kind: 'rows', lanes: [...rows] });
+      if (due.size > 0) rings.push({ kind: 'retry-due', lanes: [...due] });
+      rows.clear();
+      due.clear();
+      leaderless.clear();
+      lanesChanged = false;
+      return rings;
+    },
+  };
+}
