@@ -1,0 +1,248 @@
+/**
+ * The comparison of one source with its topics. Feed it in this order, which is also the order of reading that makes it right
+ * while the relay runs: the watermark (options), then what is on its way, then the records, then the source's rows.
+ */
+import { LastIds } from './last-ids.ts';
+import { PositionSet } from './position-set.ts';
+
+export const EXAMPLES_MAX = 10;
+const KEY_SHOWN_MAX = 60;
+
+export interface DeliveryCheckOptions {
+  readonly source: string;
+  /** Rows at or below it (and outside `gaps`) have been moved; null compares every row. */
+  readonly upTo: bigint | null;
+  /** Rows at or below it were never to be moved: where the source started. Null: from the first row. */
+  readonly after?: bigint | null;
+  /** Open gaps, inclusive, ascending and disjoint: a row in one of them is pending. */
+  readonly gaps?: readonly { readonly from: bigint; readonly to: bigint }[];
+  /** False when rows leave the table as they are moved: then only duplicates and order can be checked. */
+  readonly rowsStay?: boolean;
+}
+
+/** A record of a topic, in offset order within its partition. */
+export interface CheckedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** `outbox`: not delivered yet. `aside`: waiting for a retry or behind its key. `dead`: in the dead letters. */
+export type OnItsWay = 'outbox' | 'aside' | 'dead';
+
+export interface RowOnItsWay {
+  readonly eventId: string;
+  readonly outboxId: number;
+  readonly key: Buffer | null;
+  readonly where: OnItsWay;
+}
+
+export interface Example {
+  /** Event id, as in the header `id`. */
+  readonly id: string;
+  readonly key: string | null;
+  /** `topic partition:offset`, or null for a row that is nowhere. */
+  readonly at: string | null;
+  readonly note: string | null;
+}
+
+export interface Finding {
+  readonly count: number;
+  readonly examples: readonly Example[];
+}
+
+export interface SourceCheck {
+  readonly source: string;
+  /** Rows that should be in Kafka: delivered, missing and dead. */
+  readonly expected: number;
+  readonly delivered: number;
+  readonly missing: Finding;
+  readonly duplicated: Finding;
+  readonly outOfOrder: Finding;
+  /** Given up by policy, so not delivered. */
+  readonly dead: Finding;
+  /** Not moved yet, in the outbox, or set aside for a retry. */
+  readonly pending: number;
+  /** Records whose row is not in the source any more. */
+  readonly withoutRow: number;
+  /** Records of this source read, duplicates included. */
+  readonly records: number;
+  readonly keys: number;
+}
+
+class Findings {
+  count = 0;
+  readonly examples: Example[] = [];
+
+  add(example: () => Example): void {
+    this.count += 1;
+    if (this.examples.length < EXAMPLES_MAX) this.examples.push(example());
+  }
+
+  done(): Finding {
+    return { count: this.count, examples: this.examples };
+  }
+}
+
+const showKey = (key: Buffer | null): string | null => {
+  if (key === null) return null;
+  const text = key.toString('utf8');
+  return text.length > KEY_SHOWN_MAX ? `${text.slice(0, KEY_SHOWN_MAX)}...` : text;
+};
+
+const placeOf = ({ topic, partition, offset }: CheckedRecord): string => `${topic} ${partition}:${offset}`;
+
+export class DeliveryCheck {
+  readonly #options: DeliveryCheckOptions;
+  readonly #prefix: string;
+  readonly #rowsStay: boolean;
+  readonly #onItsWay: Record<OnItsWay, PositionSet> = {
+    outbox: new PositionSet(),
+    aside: new PositionSet(),
+    dead: new PositionSet(),
+  };
+  /** Positions of records, or outbox ids where the rows do not stay. */
+  readonly #seen = new PositionSet();
+  readonly #lastIds = new LastIds();
+  readonly #partitions = new Map<string, number>();
+  readonly #missing = new Findings();
+  readonly #duplicated = new Findings();
+  readonly #outOfOrder = new Findings();
+  readonly #dead = new Findings();
+  #records = 0;
+  #seenInScope = 0;
+  #delivered = 0;
+  #pending = 0;
+  #gapAt = 0;
+
+  constructor(options: DeliveryCheckOptions) {
+    this.#options = options;
+    this.#prefix = `${options.source}:`;
+    this.#rowsStay = options.rowsStay ?? true;
+  }
+
+  /** A row found in the outbox or aside before the records were read. */
+  noteOnItsWay(row: RowOnItsWay): void {
+    const { eventId, outboxId, where } = row;
+    if (this.#rowsStay) {
+      const digits = this.#digitsOf(eventId);
+      if (digits !== null) this.#onItsWay[where].addText(digits);
+    } else if (where === 'dead') {
+      this.#dead.add(() => ({ id: eventId, key: showKey(row.key), at: null, note: null }));
+    } else if (this.#onItsWay[where].addText(String(outboxId))) {
+      this.#pending += 1;
+    }
+  }
+
+  /** False when the record is not of this source. Records of a partition come in offset order. */
+  record(record: CheckedRecord): boolean {
+    const { headers } = record;
+    if (headers.source !== this.#options.source) return false;
+    const outboxId = Number(headers['outbox-id']);
+    if (!Number.isSafeInteger(outboxId) || outboxId <= 0) return false;
+    const eventId = headers.id ?? '';
+    const digits = this.#rowsStay ? this.#digitsOf(eventId) : String(outboxId);
+    if (digits === null) return false;
+    this.#records += 1;
+    if (!this.#seen.addText(digits)) {
+      this.#duplicated.add(() => this.#exampleOf(record, `outbox id ${outboxId}`));
+      // A second copy says nothing new about the order.
+      return true;
+    }
+    if (this.#rowsStay) {
+      if (this.#inScope(BigInt(digits))) this.#seenInScope += 1;
+    } else if (this.#isWaiting(BigInt(digits))) {
+      // Delivered already, only not deleted from the outbox yet.
+      this.#pending -= 1;
+    }
+    if (record.key !== null) this.#checkOrder(record, record.key, outboxId);
+    return true;
+  }
+
+  /** The source's rows, ascending, after all records. */
+  sourceRow(position: bigint, key: Buffer | null): void {
+    const { after = null, upTo } = this.#options;
+    if (after !== null && position <= after) return;
+    const seen = this.#seen.has(position);
+    if ((upTo !== null && position > upTo) || this.#inGap(position)) {
+      if (!seen) this.#pending += 1;
+      return;
+    }
+    if (seen) this.#delivered += 1;
+    else if (this.#isWaiting(position)) this.#pending += 1;
+    else {
+      const findings = this.#onItsWay.dead.has(position) ? this.#dead : this.#missing;
+      findings.add(() => ({ id: `${this.#prefix}${position}`, key: showKey(key), at: null, note: null }));
+    }
+  }
+
+  result(): SourceCheck {
+    const delivered = this.#rowsStay ? this.#delivered : this.#seen.size;
+    return {
+      source: this.#options.source,
+      expected: delivered + this.#missing.count + this.#dead.count,
+      delivered,
+      missing: this.#missing.done(),
+      duplicated: this.#duplicated.done(),
+      outOfOrder: this.#outOfOrder.done(),
+      dead: this.#dead.done(),
+      pending: this.#pending,
+      withoutRow: this.#rowsStay ? Math.max(0, this.#seenInScope - this.#delivered) : 0,
+      records: this.#records,
+      keys: this.#lastIds.size,
+    };
+  }
+
+  #isWaiting(position: bigint): boolean {
+    return this.#onItsWay.outbox.has(position) || this.#onItsWay.aside.has(position);
+  }
+
+  #checkOrder(record: CheckedRecord, key: Buffer, outboxId: number): void {
+    const last = this.#lastIds.raise(this.#partitionNumber(record), key, outboxId);
+    if (last > outboxId) {
+      this.#outOfOrder.add(() => this.#exampleOf(record, `outbox id ${outboxId} after ${last}`));
+    }
+  }
+
+  #exampleOf(record: CheckedRecord, note: string): Example {
+    return { id: record.headers.id ?? '', key: showKey(record.key), at: placeOf(record), note };
+  }
+
+  /** A small number for each partition of each topic. */
+  #partitionNumber({ topic, partition }: CheckedRecord): number {
+    const name = `${topic}/${partition}`;
+    let number = this.#partitions.get(name);
+    if (number === undefined) {
+      number = this.#partitions.size + 1;
+      this.#partitions.set(name, number);
+    }
+    return number;
+  }
+
+  /** The watermark value of an event id of this source, as digits. */
+  #digitsOf(eventId: string): string | null {
+    if (!this.#rowsStay || !eventId.startsWith(this.#prefix)) return null;
+    const digits = eventId.slice(this.#prefix.length);
+    return /^-?\d{1,20}$/.test(digits) ? digits : null;
+  }
+
+  #inScope(position: bigint): boolean {
+    const { after = null, upTo } = this.#options;
+    if (after !== null && position <= after) return false;
+    return (upTo === null || position <= upTo) && !this.#inGap(position);
+  }
+
+  /** Neighbours come together, so the search starts where the last one ended. */
+  #inGap(position: bigint): boolean {
+    const gaps = this.#options.gaps ?? [];
+    if (gaps.length === 0) return false;
+    let at = this.#gapAt;
+    while (at > 0 && (gaps[at] === undefined || position < (gaps[at] as { from: bigint }).from)) at -= 1;
+    while (at < gaps.length - 1 && position > (gaps[at] as { to: bigint }).to) at += 1;
+    this.#gapAt = at;
+    const gap = gaps[at] as { from: bigint; to: bigint };
+    return position >= gap.from && position <= gap.to;
+  }
+}
