@@ -1,0 +1,25 @@
+/** The test files of the repository, in tiers: what can share the machine, and what measures time and wants it alone. */
+import { globSync } from 'node:fs';
+import { relative } from 'node:path';
+
+export interface TestTier {
+  readonly name: string;
+  /** Relative to the repository. */
+  readonly files: readonly string[];
+  readonly concurrency: number;
+}
+
+/** Every `*.test.ts` whose path holds one of the filters (a path as a shell completes it counts too); all without filters. */
+export function findTestFiles(repository: string, filters: readonly string[], concurrency: number): TestTier[] {
+  const wanted = filters.map((filter) => relative(repository, filter).replace(/^(\.\.\/)+/, ''));
+  const fits = (file: string) => wanted.length === 0 || wanted.some((filter) => file.includes(filter));
+  const find = (folder: string) =>
+    globSync(`${folder}/**/*.test.ts`, { cwd: repository, exclude: ['**/node_modules/**'] })
+      .filter(fits)
+      .sort();
+  return [
+    { name: 'libs', files: find('libs'), concurrency },
+    // Drills kill processes and measure how soon others take over: one file at a time.
+    { name: 'apps', files: find('apps'), concurrency: 1 },
+  ];
+}
