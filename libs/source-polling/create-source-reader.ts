@@ -24,7 +24,7 @@ const PLAN_ATTEMPTS_MAX = 3;
 /** Ranges in one statement: the range optimizer walks them one by one, and past some hundreds gives up on the index. */
 const RANGES_PER_STATEMENT_MAX = 200;
 /** Rows asked for beyond what the last batch's row size says will fit. */
-const LIMIT_SLACK = 1.5;
+const LIMIT_SLACK = 1.25;
 
 /**
  * Inspects the table and makes a reader. Rejects with DB_SCHEMA when table, watermark column, index or a named column
@@ -120,7 +120,7 @@ class TableReader implements SourceReader {
   /** Few rows are asked for when rows are big, so that little of a result is read only to be dropped. */
   #limitRows({ rowsMax, bytesMax }: BatchLimits): number {
     if (this.#rowBytes === null) return rowsMax;
-    return Math.min(rowsMax, Math.ceil((bytesMax / Math.max(this.#rowBytes, 1)) * LIMIT_SLACK) + 1);
+    return Math.min(rowsMax, Math.ceil((bytesMax / Math.max(this.#rowBytes, 1)) * LIMIT_SLACK));
   }
 
   /** Runs a statement; when the table turns out to have changed, describes it anew and runs it again. */

@@ -9,6 +9,9 @@ import { RowEncoder, type WireRow } from './row-encoder.ts';
 /** `stale`: the table has changed since the plan was made, and nothing was read. */
 export type ReadOutcome = SourceBatch | 'stale';
 
+/** Reading so much to its end is quicker than a new connection. */
+const BYTES_DROPPED_MIN = 4 * 1024 * 1024;
+
 /** Bytes a row counts for: value and key. */
 export const sizeOfRow = (row: SourceRow): number => (row.value?.length ?? 0) + (row.key?.length ?? 0);
 
@@ -61,7 +64,7 @@ export async function readRows(
   const sql = `SELECT ${plan.selectList} ${plan.from} WHERE ${where} ORDER BY ${plan.watermark} LIMIT ?`;
   await pool.use((session) =>
     session.streamBytes(sql, [...values, limitRows + 1], {
-      bytesDroppedMax: limits.bytesMax,
+      bytesDroppedMax: Math.max(limits.bytesMax, BYTES_DROPPED_MIN),
       onColumns(columns: readonly WireColumn[]): boolean {
         const kinds = resolveKinds(plan, columns);
         if (kinds === 'not-utf8') {

@@ -21,6 +21,7 @@ import type { PlanColumn, ReadPlan } from './read-plan.ts';
 export type WireRow = readonly (Buffer | null)[];
 
 const NULL = Buffer.from('null', 'latin1');
+const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 /** Below this many digits a number is exact, and quicker to make a bigint of than text is. */
 const SAFE_DIGITS = 15;
@@ -117,6 +118,7 @@ export class RowEncoder {
   #json(row: WireRow): Buffer {
     const writer = this.#writer;
     const members = this.#members;
+    if (members.length === 0) writer.byte(OPEN_BRACE);
     for (let i = 0; i < members.length; i += 1) {
       const member = members[i] as Member;
       writer.raw(member.prefix);

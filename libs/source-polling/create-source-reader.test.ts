@@ -1,0 +1,186 @@
+/** What a reader refuses at start, how it takes changes of the table while it runs, and how it bounds big rows. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import mysql from 'mysql2/promise';
+import { createPool, type Pool } from '#database';
+import type { GapMode, SourceBatch } from '#outbox';
+import { type Logger, RelayError, silentLogger } from '#runtime';
+import { createTestDatabase, type TestDatabase, testDatabaseOptions } from '#testkit';
+import { createSourceReader, type SourceDefinition } from './index.ts';
+
+const LIMITS = { rowsMax: 100, bytesMax: 1_000_000 };
+
+let database: TestDatabase;
+let pool: Pool;
+
+before(async () => {
+  database = await createTestDatabase({ prefix: 'krs_source_reader' });
+  pool = createPool(testDatabaseOptions(database));
+});
+
+after(async () => {
+  await pool.close();
+  await database.drop();
+});
+
+function readerOf(
+  table: string,
+  more: Partial<SourceDefinition> = {},
+  gapMode: GapMode = 'locks',
+  logger = silentLogger,
+) {
+  return createSourceReader({
+    pool,
+    source: {
+      name: 'src',
+      table,
+      watermarkColumn: 'id',
+      columns: null,
+      keyColumn: null,
+      topic: 'events',
+      topicColumn: null,
+      ...more,
+    },
+    gapMode,
+    logger,
+  });
+}
+
+const refusal =
+  (code: string, ...words: string[]) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof RelayError, String(error));
+    assert.equal(error.code, code, error.message);
+    for (const word of words) assert.ok(error.message.includes(word), `${word} in: ${error.message}`);
+    assert.ok(!error.message.includes('\n'));
+    return true;
+  };
+
+const values = (batch: SourceBatch): (string | undefined)[] => batch.rows.map((row) => row.value?.toString());
+
+test('what is not as it must be is refused in one line', async () => {
+  await pool.run('CREATE TABLE good (id INT AUTO_INCREMENT PRIMARY KEY, a INT, s VARCHAR(9), d DECIMAL(9,0))');
+  await pool.run('CREATE VIEW looking AS SELECT * FROM good');
+  await pool.run('CREATE TABLE no_primary (id INT AUTO_INCREMENT, KEY (id))');
+  await pool.run('CREATE TABLE not_leading (g INT, id INT AUTO_INCREMENT, PRIMARY KEY (g, id)) ENGINE = MyISAM');
+  await pool.run('CREATE TABLE aria (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE = Aria');
+  const cases: readonly [string, Partial<SourceDefinition>, string[]][] = [
+    ['absent', {}, ['absent', 'does not exist']],
+    ['looking', {}, ['view']],
+    ['good', { watermarkColumn: 'WatermarkId' }, ['WatermarkId', 'no column']],
+    ['good', { watermarkColumn: 's' }, ['s of good', 'varchar']],
+    ['good', { watermarkColumn: 'd' }, ['decimal']],
+    ['good', { watermarkColumn: 'a' }, ['AUTO_INCREMENT']],
+    ['good', { columns: ['id', 'nope'] }, ['nope', 'listed']],
+    ['good', { keyColumn: 'nope' }, ['nope', 'key column']],
+    ['good', { topicColumn: 'nope' }, ['nope', 'topic column']],
+    ['no_primary', {}, ['primary key']],
+    ['not_leading', {}, ['leads no index']],
+  ];
+  for (const [table, more, words] of cases) {
+    await assert.rejects(readerOf(table, more), refusal('DB_SCHEMA', ...words));
+  }
+  await assert.rejects(readerOf('aria'), refusal('DB_UNSUPPORTED', 'Aria', 'time'));
+  assert.equal((await readerOf('aria', {}, 'time')).gapMode, 'time');
+  await assert.rejects((await readerOf('good', {}, 'time')).probe({ from: 1n, to: 2n }), refusal('INTERNAL'));
+});
+
+test('columns, key and topic are found whatever their case and wherever they are', async () => {
+  await pool.run(
+    'CREATE TABLE routed (Id INT AUTO_INCREMENT PRIMARY KEY, Body VARCHAR(9), Customer BIGINT, Route VARCHAR(20))',
+  );
+  await pool.run(
+    "INSERT INTO routed (Body, Customer, Route) VALUES ('a', 9007199254740993, 'orders'), ('b', NULL, NULL)",
+  );
+  const reader = await readerOf('routed', { columns: ['body'], keyColumn: 'customer', topicColumn: 'route' });
+  const { rows } = await reader.readAfter(0n, LIMITS);
+  assert.deepEqual(
+    rows.map((row) => [row.topic, row.key?.toString() ?? null, row.value?.toString()]),
+    [
+      ['orders', '9007199254740993', '{"Body":"a"}'],
+      ['events', null, '{"Body":"b"}'],
+    ],
+  );
+  const bare = await readerOf(`${database.name}.routed`, { columns: ['body'], topic: null, topicColumn: 'route' });
+  assert.deepEqual(
+    (await bare.readAfter(0n, LIMITS)).rows.map((row) => row.topic),
+    ['orders', ''],
+    'no topic at all is an empty one',
+  );
+});
+
+test('a column added shows up with the next row, one that changes its type follows, one dropped stops the source', async () => {
+  await pool.run('CREATE TABLE moving (id INT AUTO_INCREMENT PRIMARY KEY, a INT)');
+  await pool.run('INSERT INTO moving (a) VALUES (1)');
+  const reader = await readerOf('moving');
+  const only = await readerOf('moving', { columns: ['id', 'a'] });
+  assert.deepEqual(values(await reader.readAfter(0n, LIMITS)), ['{"id":1,"a":1}']);
+  await pool.run('ALTER TABLE moving ADD f FLOAT DEFAULT 0.1, ADD j JSON FIRST');
+  assert.deepEqual(values(await reader.readAfter(0n, LIMITS)), ['{"j":null,"id":1,"a":1,"f":0.1}']);
+  await pool.run('ALTER TABLE moving MODIFY a VARCHAR(9), MODIFY f VARCHAR(9)');
+  assert.deepEqual(values(await reader.readAfter(0n, LIMITS)), ['{"j":null,"id":1,"a":"1","f":"0.1"}']);
+  await pool.run('ALTER TABLE moving MODIFY a FLOAT');
+  assert.deepEqual(values(await only.readRanges([{ from: 1n, to: 1n }], LIMITS)), ['{"id":1,"a":1}']);
+  assert.deepEqual(values(await reader.readAfter(0n, LIMITS)), ['{"j":null,"id":1,"a":1,"f":"0.1"}']);
+  await pool.run('ALTER TABLE moving RENAME COLUMN a TO b');
+  await assert.rejects(reader.readAfter(0n, LIMITS), refusal('DB_SCHEMA', 'column a', 'dropped or renamed'));
+  await assert.rejects(only.readAfter(0n, LIMITS), refusal('DB_SCHEMA', 'column a'));
+  await pool.run('ALTER TABLE moving RENAME COLUMN b TO a, RENAME COLUMN id TO pk');
+  await assert.rejects(reader.highestPosition(), refusal('DB_SCHEMA', 'id'));
+  await pool.run('DROP TABLE moving');
+  await assert.rejects(reader.probe({ from: 1n, to: 2n }), refusal('DB_SCHEMA', 'does not exist'));
+});
+
+test('a watermark that is not unique warns, and a value used twice stops the source', async () => {
+  await pool.run('CREATE TABLE loose (pk INT PRIMARY KEY, id INT AUTO_INCREMENT, KEY by_id (id))');
+  const warnings: string[] = [];
+  const logger: Logger = { ...silentLogger, warn: (_facts, message) => void warnings.push(message) };
+  const reader = await readerOf('loose', {}, 'locks', logger);
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] as string, /not unique/);
+  await pool.run('INSERT INTO loose VALUES (1, 1), (2, 2), (3, 2), (4, 3)');
+  await assert.rejects(reader.readAfter(0n, LIMITS), refusal('DB_SCHEMA', 'watermark 2', 'unique'));
+  await assert.rejects(
+    reader.readAfter(0n, { rowsMax: 2, bytesMax: 1_000_000 }),
+    refusal('DB_SCHEMA', 'watermark 2'),
+    'also across the cut of a batch',
+  );
+});
+
+test('rows far bigger than the budget are read one by one, in order, and the pool stays usable', async () => {
+  await pool.run('CREATE TABLE big (id INT AUTO_INCREMENT PRIMARY KEY, body LONGTEXT)');
+  await pool.run("INSERT INTO big (body) SELECT REPEAT('x', 1000000) FROM seq_1_to_30");
+  const reader = await readerOf('big');
+  const seen: bigint[] = [];
+  for (let after = 0n; ; after = seen.at(-1) as bigint) {
+    const batch = await reader.readAfter(after, { rowsMax: 1000, bytesMax: 500_000 });
+    assert.ok(batch.rows.length <= 1);
+    seen.push(...batch.rows.map((row) => row.position));
+    if (!batch.full) break;
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 30 }, (_, index) => BigInt(index + 1)),
+  );
+});
+
+test('a probe takes neither neighbour of the range for one of its rows', async () => {
+  await pool.run('CREATE TABLE neighbours (id INT AUTO_INCREMENT PRIMARY KEY, v INT DEFAULT 0)');
+  await pool.run('INSERT INTO neighbours (id) VALUES (1), (1000), (2000)');
+  const reader = await readerOf('neighbours');
+  const { name, drop: _drop, ...address } = database;
+  const application = await mysql.createConnection({ ...address, database: name });
+  try {
+    await application.query('START TRANSACTION');
+    await application.query('UPDATE neighbours SET v = 1 WHERE id = 1000');
+    assert.equal(await reader.probe({ from: 990n, to: 999n }), 'empty', 'short range below');
+    assert.equal(await reader.probe({ from: 1001n, to: 1010n }), 'empty', 'short range above');
+    assert.equal(await reader.probe({ from: 2n, to: 999n }), 'empty', 'long range below');
+    assert.equal(await reader.probe({ from: 1001n, to: 1999n }), 'empty', 'long range above');
+    assert.equal(await reader.probe({ from: 2n, to: 1000n }), 'locked');
+    assert.equal(await reader.probe({ from: 1000n, to: 1999n }), 'locked');
+    assert.equal(await reader.probe({ from: 2n, to: 1999n }), 'locked');
+  } finally {
+    await application.end();
+  }
+});
