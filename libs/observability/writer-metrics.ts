@@ -1,0 +1,49 @@
+/** What a writer shows: who leads, how far it is, how fast it moves rows. */
+import type { ErrorCode } from '#runtime';
+import type { FaultMetrics } from './fault-metrics.ts';
+import type { Instruments } from './instruments.ts';
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export interface WriterMetrics {
+  /** 1 while this process leads the source. A process that does not lead shows no position of it: the leader's is the true one. */
+  leader(source: string, leads: boolean): void;
+  epoch(source: string, epoch: number): void;
+  /** Every row at or below it was moved, but for the gaps. Beyond 2^53 the shown number is rounded. */
+  watermark(source: string, position: bigint): void;
+  openGaps(source: string, gaps: number): void;
+  /** Rows of one committed append; `late` of them had been left behind in a gap. */
+  moved(source: string, rows: number, late: number): void;
+  appendMs(source: string, durationMs: number): void;
+  retry(code: ErrorCode): void;
+  /** An append found that somebody else leads. */
+  fenced(): void;
+}
+
+export function createWriterMetrics(make: Instruments, faults: FaultMetrics): WriterMetrics {
+  const bySource = ['source'] as const;
+  const leader = make.gauge('leader', '1 while this process leads the source, else 0', bySource);
+  const epoch = make.gauge('epoch', 'Epoch of the current term', bySource);
+  const watermark = make.gauge('watermark', 'Position up to which rows were moved to the outbox', bySource);
+  const openGaps = make.gauge('open_gaps', 'Ranges below the watermark whose rows may still commit', bySource);
+  const moved = make.counter('moved_rows_total', 'Rows moved to the outbox', bySource);
+  const late = make.counter('moved_late_rows_total', 'Rows moved that committed after later ones', bySource);
+  const append = make.histogram('append_seconds', 'Time of one append transaction', SECONDS, bySource);
+
+  return {
+    leader: (source, leads) => {
+      leader.set({ source }, leads ? 1 : 0);
+      if (!leads) for (const gauge of [epoch, watermark, openGaps]) gauge.remove({ source });
+    },
+    epoch: (source, value) => epoch.set({ source }, value),
+    watermark: (source, position) => watermark.set({ source }, Number(position)),
+    openGaps: (source, gaps) => openGaps.set({ source }, gaps),
+    moved: (source, rows, lateRows) => {
+      moved.inc({ source }, rows);
+      late.inc({ source }, lateRows);
+    },
+    appendMs: (source, durationMs) => append.observe({ source }, durationMs / 1000),
+    retry: (code) => faults.retry('writer', code),
+    fenced: () => faults.fenced('writer'),
+  };
+}
