@@ -60,6 +60,11 @@ async function main(filters: readonly string[], options: Options): Promise<void>
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
   cleanEnvironment();
   const startedMs = performance.now();
+  if (findTestFiles(REPOSITORY, filters, CONCURRENCY).every(({ files }) => files.length === 0)) {
+    process.stderr.write(`no test file fits ${filters.join(' ')}\n`);
+    process.exitCode = EXIT.usage;
+    return;
+  }
   let stack: Stack;
   try {
     stack = await startStack();
