@@ -4,6 +4,13 @@ import type { EngineKind } from './engine.ts';
 /** Our own waits on a lock are short: a long one is somebody's stuck transaction, and we come again. */
 export const LOCK_WAIT_SECONDS = 5;
 
+/**
+ * A paused or cut-off process of ours must not keep its row locks for hours: the server ends a connection that rests inside
+ * a transaction this long. MySQL has no such limit; there the limit on any rest stands in for it, and the pool reconnects.
+ */
+const TRANSACTION_IDLE_SECONDS = 5;
+const CONNECTION_IDLE_SECONDS = 20;
+
 const STRICT_MODE = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
 
 /**
@@ -12,18 +19,19 @@ const STRICT_MODE = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SU
  */
 export function setupStatements(kind: EngineKind): readonly string[] {
   const common = ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'];
+  const settings = `SET SESSION autocommit = 1, sql_mode = '${STRICT_MODE}', time_zone = '+00:00'`;
+  const lockWait = `innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`;
   switch (kind) {
     case 'mariadb':
+      return [...common, `${settings}, ${lockWait}, idle_transaction_timeout = ${TRANSACTION_IDLE_SECONDS}`];
     case 'mysql':
+      return [...common, `${settings}, ${lockWait}, wait_timeout = ${CONNECTION_IDLE_SECONDS}`];
     case 'tidb':
-      return [
-        ...common,
-        `SET SESSION autocommit = 1, sql_mode = '${STRICT_MODE}', time_zone = '+00:00', innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`,
-      ];
+      return [...common, `${settings}, ${lockWait}`];
     case 'singlestore':
       // It is READ COMMITTED by nature, and does not know innodb_lock_wait_timeout; setting time_zone does nothing there.
       return ["SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES'"];
     case 'unknown':
-      return [...common, `SET SESSION autocommit = 1, sql_mode = '${STRICT_MODE}', time_zone = '+00:00'`];
+      return [...common, settings];
   }
 }

@@ -186,6 +186,16 @@ test('an INSERT whose answer is lost is a plain fault, and nothing was written',
   assert.equal((await pool.query('SELECT id FROM t WHERE id = 201 LOCK IN SHARE MODE')).length, 0);
 });
 
+test('the locks of a process that rests inside a transaction are freed by the server', async () => {
+  await pool.run("INSERT INTO t VALUES (300, 'free')");
+  const paused = await openSession({ ...options, database: schema });
+  await paused.run('START TRANSACTION');
+  await paused.run("UPDATE t SET v = 'held' WHERE id = 300");
+  const ended = new Promise<void>((resolve) => paused.whenBroken(resolve));
+  await ended;
+  assert.equal((await pool.run("UPDATE t SET v = 'mine' WHERE id = 300 AND v = 'free'")).affectedRows, 1);
+});
+
 test('retryTransient runs a deadlocked transaction again, and stops at its bound', async () => {
   let runs = 0;
   const random = () => 0;
