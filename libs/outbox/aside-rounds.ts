@@ -19,10 +19,11 @@ export class AsideRounds {
   }
 
   /**
-   * One attempt of one due row. `none`: nothing was due. `delivered`: the session is sound. `refused`: it is dead.
+   * One attempt of one due row. `none`: nothing was due. `delivered`: the session is sound. `refused`: it is dead. `lost`:
+   * the lane was taken from us, and most likely the session fenced with it.
    * A rejection leaves the outcome to be settled under a fresh session.
    */
-  async tryOne(session: ProducerSession): Promise<'none' | 'delivered' | 'refused'> {
+  async tryOne(session: ProducerSession): Promise<'none' | 'delivered' | 'refused' | 'lost'> {
     const stale = [...this.#lanes.holds.values()].filter((hold) => this.#isStale(hold));
     if (stale.length > 0) await loadAside(this.#options, stale);
     for (const hold of [...this.#lanes.holds.values()]) {
@@ -33,7 +34,9 @@ export class AsideRounds {
       const head = dueHead(hold, this.#options);
       if (head === null) continue;
       hold.asideReadAtMs = null;
-      return attemptHead(this.#options, session, hold, head);
+      const outcome = await attemptHead(this.#options, session, hold, head);
+      if (outcome === 'lost') this.#lanes.lose(hold);
+      return outcome;
     }
     return 'none';
   }

@@ -30,7 +30,7 @@ export class HeldLanes {
     const claims = [...this.holds.values()];
     if (claims.length === 0) return;
     const kept = new Set(await this.#options.store.renewLeases(claims, this.#options.leaseMs));
-    for (const hold of claims) if (!kept.has(hold.lane)) this.#lose(hold);
+    for (const hold of claims) if (!kept.has(hold.lane)) this.lose(hold);
     if (!session.transactional) return;
     const expected = [...this.holds.values()].map(({ lane, marker }) => ({
       lane,
@@ -54,7 +54,7 @@ export class HeldLanes {
   async apply(session: ProducerSession, refence: () => Promise<ProducerSession>): Promise<void> {
     for (const [lane, claimEpoch] of this.membership.takeLost()) {
       const hold = this.holds.get(lane);
-      if (hold !== undefined && hold.claimEpoch === claimEpoch) this.#lose(hold);
+      if (hold !== undefined && hold.claimEpoch === claimEpoch) this.lose(hold);
     }
     if (this.#taking.length > 0) return this.#finishTaking(session, refence);
     const view = this.membership.takeView();
@@ -96,14 +96,15 @@ export class HeldLanes {
     }
   }
 
-  #lose(hold: LaneHold): void {
+  /** The claim is somebody else's now: nothing more is done for the lane. */
+  lose(hold: LaneHold): void {
     this.holds.delete(hold.lane);
     this.#options.onEvent({ kind: 'lane-lost', lane: hold.lane });
   }
 
   async halt(hold: LaneHold, why: string): Promise<void> {
+    if (!(await this.#options.store.haltLane(hold.lane, hold.claimEpoch, why))) return this.lose(hold);
     this.holds.delete(hold.lane);
-    await this.#options.store.haltLane(hold.lane, why);
     this.#options.onEvent({ kind: 'lane-halted', lane: hold.lane, why });
   }
 }

@@ -146,7 +146,7 @@ export interface SenderStore {
    * Fence ids left by an earlier claim that died half-way stay in the list. A lane not `running` is not claimed.
    */
   claimLane(lane: number, holder: string, leaseMs: number): Promise<LaneClaim | null>;
-  /** Empties fence_ids; false when the claim is no longer ours. */
+  /** Empties fence_ids (also when they are empty: it is the look whether the claim still stands); false when it is no longer ours. */
   clearFences(lane: number, claimEpoch: number): Promise<boolean>;
   /** Renews leases of claims still ours and returns those lanes only; a lane missing from the answer is lost (or not running any more). */
   renewLeases(
@@ -157,8 +157,11 @@ export interface SenderStore {
   releaseLane(lane: number, claimEpoch: number, deliveredId: number): Promise<boolean>;
   /** Records that the lane's first marker is in Kafka: from here on a missing marker halts the lane. */
   recordMarkerWritten(lane: number, claimEpoch: number, deliveredId: number): Promise<boolean>;
-  /** Stops a lane with a reason that the operator reads; nobody claims it until resumed. */
-  haltLane(lane: number, why: string): Promise<void>;
+  /**
+   * Stops a lane with a reason that the operator reads; nobody claims it until resumed. False: the claim is no longer ours
+   * and nothing changed, since a judgement made under an old claim says nothing about the lane of its present holder.
+   */
+  haltLane(lane: number, claimEpoch: number, why: string): Promise<boolean>;
   /** Next sequence of the lane's source: a marker at or past it means that the database is older than Kafka. */
   nextSequenceOf(lane: number): Promise<number>;
   /** Rows after each lane's cursor, in one statement, ascending per lane, within the limits over all lanes. */
@@ -166,32 +169,38 @@ export interface SenderStore {
   /** Deletes rows with cursor < id <= upTo and raises delivered_id to upTo, in one transaction a range of at most `rowsMax`. Resolves to the new delivered id. */
   deleteDelivered(lane: number, after: number, upTo: number, rowsMax: number): Promise<number>;
   // Rows set aside.
+  // What changes them names the claim and checks it in the same transaction (the lane row locked until commit): false
+  // means that the claim is no longer ours and nothing changed. A paused sender's late copy or token would otherwise
+  // send a row twice, or take one for delivered that never was.
   /** Copies rows aside (a row already there stays as it is): before the marker may pass them. */
   setAside(
+    lane: number,
+    claimEpoch: number,
     rows: readonly {
       readonly row: OutboxRow;
       readonly state: AsideState;
       readonly error: string;
       readonly dueInMs: number;
     }[],
-    lane: number,
-  ): Promise<void>;
+  ): Promise<boolean>;
   /**
    * Heads of the rows set aside and not dead: per lane and key the row with the lowest id (a row without a key is its own
    * head), in id order, at most `rowsMax`. Every key with a row aside is named by its head.
    */
   listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideRow[]>;
   /** Persists the attempt's token before it is sent. */
-  beginAttempt(id: number, token: number): Promise<void>;
+  beginAttempt(lane: number, claimEpoch: number, id: number, token: number): Promise<boolean>;
   /** Records a failed attempt (attempts + 1, token back to 0: its outcome is known); `state` dead when the policy gives up on the row. */
   failAttempt(
+    lane: number,
+    claimEpoch: number,
     id: number,
     outcome: {
       readonly error: string;
       readonly dueInMs: number;
       readonly state: AsideState;
     },
-  ): Promise<void>;
+  ): Promise<boolean>;
   /** Removes a row that is in Kafka now. */
   removeAside(id: number): Promise<void>;
 }

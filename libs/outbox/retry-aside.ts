@@ -8,6 +8,12 @@ import { toRecord } from './plan-transaction.ts';
 import type { AsideRow, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 
+/**
+ * What a row is after its last attempt. Under `halt` it stays due: a holder that dies between this and halting the lane leaves
+ * it to the next one, and an operator who resumes the lane gets the attempt that shows whether the cause is gone.
+ */
+const SPENT_STATE = { 'dead-letter': 'dead', 'park-key': 'parked', halt: 'retrying' } as const;
+
 /** The head due for an attempt, or null. A row is only retried once the lane's marker has passed it for good. */
 export function dueHead(hold: LaneHold, options: SenderOptions): AsideRow | null {
   const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
@@ -29,23 +35,22 @@ export function nextHeadDueInMs(hold: LaneHold, options: SenderOptions): number 
 
 /**
  * One attempt. Resolves when the outcome is settled; rejects when it is not (a world fault, or the database away): the caller
- * then throws the session away, and `loadAside` after the next fencing settles it.
+ * then throws the session away, and `loadAside` after the next fencing settles it. `lost`: the lane is somebody else's.
  */
 export async function attemptHead(
   options: SenderOptions,
   session: ProducerSession,
   hold: LaneHold,
   head: AsideRow,
-): Promise<'delivered' | 'refused'> {
+): Promise<'delivered' | 'refused' | 'lost'> {
   const token = await nextToken(options, session, hold);
-  await options.store.beginAttempt(head.id, token);
+  if (!(await options.store.beginAttempt(hold.lane, hold.claimEpoch, head.id, token))) return 'lost';
   try {
     await session.transact([toRecord(head, hold)], [{ kind: 'retry', lane: hold.lane, value: token }]);
   } catch (thrown) {
     const error = asRelayError(thrown);
     if (error.verdict !== 'row-fault') throw error;
-    await recordRefusal(options, hold, head, error);
-    return 'refused';
+    return (await recordRefusal(options, hold, head, error)) ? 'refused' : 'lost';
   }
   await options.store.removeAside(head.id);
   options.onEvent({ kind: 'row-recovered', lane: hold.lane, id: head.id });
@@ -64,16 +69,22 @@ async function nextToken(options: SenderOptions, session: ProducerSession, hold:
   return hold.retryToken;
 }
 
-async function recordRefusal(options: SenderOptions, hold: LaneHold, head: AsideRow, error: RelayError): Promise<void> {
+/** False: the lane is not ours any more, and what became of the row is its new holder's to find out. */
+async function recordRefusal(
+  options: SenderOptions,
+  hold: LaneHold,
+  head: AsideRow,
+  error: RelayError,
+): Promise<boolean> {
   const attempts = head.attempts + 1;
   const spent = attempts >= options.retriesMax;
   const delayMs = backoffMs(attempts, options.backoff, options.random);
-  const state = !spent ? 'retrying' : options.rowFaultPolicy === 'dead-letter' ? 'dead' : 'parked';
-  await options.store.failAttempt(head.id, {
+  const outcome = {
     error: `${error.code}: ${error.message}`,
     dueInMs: delayMs,
-    state,
-  });
+    state: spent ? SPENT_STATE[options.rowFaultPolicy] : 'retrying',
+  };
+  if (!(await options.store.failAttempt(hold.lane, hold.claimEpoch, head.id, outcome))) return false;
   if (!spent) {
     options.onEvent({
       kind: 'row-retry-failed',
@@ -83,7 +94,7 @@ async function recordRefusal(options: SenderOptions, hold: LaneHold, head: Aside
       attempts,
       delayMs,
     });
-    return;
+    return true;
   }
   options.onEvent({
     kind: 'row-dead',
@@ -92,8 +103,9 @@ async function recordRefusal(options: SenderOptions, hold: LaneHold, head: Aside
     attempts,
     policy: options.rowFaultPolicy,
   });
-  if (options.rowFaultPolicy !== 'halt') return;
+  if (options.rowFaultPolicy !== 'halt') return true;
   const why = `row ${head.id} was refused ${attempts} times (${error.code}) and the policy is halt`;
-  await options.store.haltLane(hold.lane, why);
+  if (!(await options.store.haltLane(hold.lane, hold.claimEpoch, why))) return false;
   options.onEvent({ kind: 'lane-halted', lane: hold.lane, why });
+  return true;
 }

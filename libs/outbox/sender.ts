@@ -178,7 +178,7 @@ export class Sender {
         error: 'waits behind a row of its key',
         dueInMs: 0,
       }));
-      await this.#options.store.setAside(parked, hold.lane);
+      if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, parked))) return this.#lanes.lose(hold);
     }
     crashPoint('sender-before-transact');
     const startedMs = this.#options.clock.nowMs();
@@ -219,17 +219,8 @@ export class Sender {
       if (culprit === null) return;
       const { hold, row } = culprit;
       const dueInMs = backoffMs(1, this.#options.backoff, this.#options.random);
-      await this.#options.store.setAside(
-        [
-          {
-            row,
-            state: 'retrying',
-            error: `${error.code}: ${error.message}`,
-            dueInMs,
-          },
-        ],
-        hold.lane,
-      );
+      const aside = { row, state: 'retrying' as const, error: `${error.code}: ${error.message}`, dueInMs };
+      if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, [aside]))) return this.#lanes.lose(hold);
       this.#options.onEvent({
         kind: 'row-aside',
         lane: hold.lane,
@@ -254,7 +245,7 @@ export class Sender {
   async #retryOne(session: ProducerSession): Promise<boolean> {
     try {
       const outcome = await this.#aside.tryOne(session);
-      if (outcome === 'refused') await this.#dropSession();
+      if (outcome === 'refused' || outcome === 'lost') await this.#dropSession();
       return outcome !== 'none';
     } catch (thrown) {
       // Only a fresh session makes the retry marker trustworthy again.

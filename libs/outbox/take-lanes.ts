@@ -41,7 +41,9 @@ export async function takeClaimedLanes(
   crashPoint('sender-after-fence');
   const ours: LaneClaim[] = [];
   for (const claim of claims) {
-    if (claim.fenceIds.length === 0 || (await store.clearFences(claim.lane, claim.claimEpoch))) ours.push(claim);
+    // Also with nothing to fence: a claim kept over a lost session may have been taken by somebody who fenced only that
+    // session, and the one we have now would deliver beside the new holder.
+    if (await store.clearFences(claim.lane, claim.claimEpoch)) ours.push(claim);
     else options.onEvent({ kind: 'lane-lost', lane: claim.lane });
   }
   if (ours.length === 0) return [];
@@ -77,12 +79,10 @@ async function holdsByMarker(
     const verdict = verdicts.get(claim.lane);
     if (verdict === undefined) continue;
     if (verdict.kind === 'halt') {
-      await options.store.haltLane(claim.lane, verdict.why);
-      options.onEvent({
-        kind: 'lane-halted',
-        lane: claim.lane,
-        why: verdict.why,
-      });
+      const halted = await options.store.haltLane(claim.lane, claim.claimEpoch, verdict.why);
+      options.onEvent(
+        halted ? { kind: 'lane-halted', lane: claim.lane, why: verdict.why } : { kind: 'lane-lost', lane: claim.lane },
+      );
       continue;
     }
     const floor = laneFloor(claim.lane);
