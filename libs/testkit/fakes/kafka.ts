@@ -1,0 +1,328 @@
+/**
+ * Kafka in memory, as far as the core sees it: partitioned logs with transactions, producer epochs that fence, markers
+ * inside the transaction, read_committed up to the first open transaction. For the simulation every step passes a gate
+ * before and after its effect, where a test can hold it, crash it, or lose its reply after the effect.
+ */
+import type { DeliveryFaultScope, DeliveryRecord, KafkaPort, MarkerWrite, ProducerSession } from '#outbox';
+import { murmur2 } from '#outbox';
+import { RelayError } from '#runtime';
+
+/** Called as `before:<step>` and `after:<step>` (open, send, markers, commit, fence, read-markers); a rejection is the step's. */
+export type KafkaGate = (name: string) => Promise<void>;
+
+export interface FakeKafkaOptions {
+  readonly prefix?: string;
+  /** Partitions of the marker topic; 0: it does not exist. */
+  readonly markerPartitions?: number;
+  /** Records larger than this (key, value and headers) are refused. */
+  readonly recordBytesMax?: number;
+}
+
+export interface FakePortOptions {
+  readonly gate?: KafkaGate;
+  /** False: the at-least-once mode. */
+  readonly transactional?: boolean;
+}
+
+export interface FakeKafkaPort extends KafkaPort {
+  readonly transactional: boolean;
+  close(): Promise<void>;
+}
+
+export interface FakeRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+type Fate = 'open' | 'committed' | 'aborted';
+
+interface Transaction {
+  fate: Fate;
+  readonly markers: Map<string, number>;
+}
+
+interface Entry {
+  readonly record: DeliveryRecord;
+  readonly transaction: Transaction;
+}
+
+interface Producer {
+  epoch: number;
+  transaction: Transaction | null;
+}
+
+const COMMITTED: Transaction = { fate: 'committed', markers: new Map() };
+
+const markerName = (kind: 'lane' | 'retry', lane: number): string => `${kind}/${lane}`;
+
+function sizeOf({ key, value, headers }: DeliveryRecord): number {
+  const text = Object.entries(headers).reduce((sum, [name, held]) => sum + name.length + held.length, 0);
+  return (key?.length ?? 0) + (value?.length ?? 0) + text;
+}
+
+export class FakeKafka {
+  readonly prefix: string;
+  markerPartitions: number;
+  recordBytesMax: number;
+  /** While true every step fails as an unreachable broker. */
+  down = false;
+  /** Records for which it answers true are refused, as a broker's validation would. */
+  refuses: (record: DeliveryRecord) => boolean = () => false;
+  /** Topics that may not be written. */
+  readonly forbidden = new Set<string>();
+  readonly #logs = new Map<string, Entry[][]>();
+  readonly #producers = new Map<string, Producer>();
+  readonly #markers = new Map<string, number>();
+
+  constructor(options: FakeKafkaOptions = {}) {
+    this.prefix = options.prefix ?? 'fake';
+    this.markerPartitions = options.markerPartitions ?? 1024;
+    this.recordBytesMax = options.recordBytesMax ?? 1_000_000;
+  }
+
+  createTopic(topic: string, partitions = 1): void {
+    this.#logs.set(
+      topic,
+      Array.from({ length: partitions }, () => []),
+    );
+  }
+
+  deleteTopic(topic: string): void {
+    this.#logs.delete(topic);
+  }
+
+  /** What a read_committed reader sees, by partition and offset: nothing behind a transaction that is still open. */
+  committed(topic: string): readonly FakeRecord[] {
+    const log = this.#logs.get(topic) ?? [];
+    return log.flatMap((entries, partition) => {
+      const firstOpen = entries.findIndex(({ transaction }) => transaction.fate === 'open');
+      const stable = firstOpen < 0 ? entries : entries.slice(0, firstOpen);
+      return stable.flatMap(({ record, transaction }, offset) => {
+        const { key, value, headers } = record;
+        return transaction.fate === 'committed' ? [{ partition, offset, key, value, headers }] : [];
+      });
+    });
+  }
+
+  /** The marker as committed, -1 when there is none: for oracles; the relay reads through its port. */
+  marker(kind: 'lane' | 'retry', lane: number): number {
+    return this.#markers.get(markerName(kind, lane)) ?? -1;
+  }
+
+  /** What happens to the markers of an idle group after the retention. */
+  forgetMarkers(): void {
+    this.#markers.clear();
+  }
+
+  /** Transactional ids with an open transaction: they stall their readers. */
+  openTransactions(): readonly string[] {
+    return [...this.#producers].filter(([, { transaction }]) => transaction !== null).map(([id]) => id);
+  }
+
+  /** The broker's transaction timeout: ends the open transaction and fences its producer. */
+  expireTransaction(transactionalId: string): void {
+    if (this.#producers.get(transactionalId)?.transaction) this.init(transactionalId);
+  }
+
+  // The broker's side of each step, without gates.
+
+  /** InitProducerId: ends the open transaction, raises the epoch. Returns the new epoch. */
+  init(transactionalId: string): number {
+    this.#reach();
+    const producer = this.#producers.get(transactionalId) ?? { epoch: -1, transaction: null };
+    if (producer.transaction) producer.transaction.fate = 'aborted';
+    producer.transaction = null;
+    producer.epoch += 1;
+    this.#producers.set(transactionalId, producer);
+    return producer.epoch;
+  }
+
+  /** Throws what the brokers would, by topic, before anything is sent. */
+  checkTopics(records: readonly DeliveryRecord[]): void {
+    this.#reach();
+    for (const { topic } of records) {
+      const scope = { topic, partition: null };
+      if (!this.#logs.has(topic)) {
+        throw new RelayError('KAFKA_TOPIC_MISSING', `topic ${topic} does not exist`, { details: scope });
+      }
+      if (this.forbidden.has(topic)) {
+        throw new RelayError('KAFKA_REFUSED', `topic ${topic} may not be written`, { details: scope });
+      }
+    }
+  }
+
+  /** Appends to the producer's open transaction; without an id, at once and for good. */
+  append(transactionalId: string | null, epoch: number, records: readonly DeliveryRecord[]): void {
+    this.#reach();
+    const transaction = transactionalId === null ? COMMITTED : this.#transactionOf(transactionalId, epoch);
+    for (const record of records) {
+      const log = this.#logs.get(record.topic);
+      if (!log) {
+        throw new RelayError('KAFKA_TOPIC_MISSING', 'the topic went away', {
+          details: { topic: record.topic, partition: null },
+        });
+      }
+      const hash = record.key === null ? record.spread : murmur2(record.key) & 0x7fffffff;
+      const partition = hash % log.length;
+      if (sizeOf(record) > this.recordBytesMax || this.refuses(record)) {
+        throw new RelayError('KAFKA_RECORD_REFUSED', 'the broker refused a record', {
+          details: { topic: record.topic, partition },
+        });
+      }
+      log[partition]?.push({ record, transaction });
+    }
+  }
+
+  putMarkers(transactionalId: string, epoch: number, markers: readonly MarkerWrite[]): void {
+    this.#reach();
+    const transaction = this.#transactionOf(transactionalId, epoch);
+    for (const { kind, lane, value } of markers) {
+      if (lane >= this.markerPartitions) throw this.#noMarkerPartition(lane);
+      transaction.markers.set(markerName(kind, lane), value);
+    }
+  }
+
+  end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): void {
+    this.#reach();
+    const producer = this.#producerAt(transactionalId, epoch);
+    const { transaction } = producer;
+    if (!transaction) throw new RelayError('KAFKA_OUTCOME_UNKNOWN', 'no transaction is open');
+    transaction.fate = fate;
+    producer.transaction = null;
+    if (fate === 'aborted') return;
+    for (const [name, value] of transaction.markers) this.#markers.set(name, value);
+  }
+
+  readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number> {
+    this.#reach();
+    for (const lane of lanes) {
+      if (lane >= this.markerPartitions) throw this.#noMarkerPartition(lane);
+      const pending = [...this.#producers.values()].some(({ transaction }) =>
+        transaction?.markers.has(markerName(kind, lane)),
+      );
+      // The broker answers UNSTABLE_OFFSET_COMMIT: somebody who could still write it was not fenced.
+      if (pending) throw new RelayError('KAFKA_UNREACHABLE', `the marker of lane ${lane} is not settled`);
+    }
+    return new Map(lanes.map((lane) => [lane, this.marker(kind, lane)]));
+  }
+
+  port(options: FakePortOptions = {}): FakeKafkaPort {
+    return createFakePort(this, options.gate ?? (async () => undefined), options.transactional ?? true);
+  }
+
+  #reach(): void {
+    if (this.down) throw new RelayError('KAFKA_UNREACHABLE', 'the fake Kafka is down');
+  }
+
+  #producerAt(transactionalId: string, epoch: number): Producer {
+    const producer = this.#producers.get(transactionalId);
+    if (!producer || producer.epoch !== epoch) {
+      throw new RelayError('KAFKA_FENCED', `producer ${transactionalId} was fenced`);
+    }
+    return producer;
+  }
+
+  #transactionOf(transactionalId: string, epoch: number): Transaction {
+    const producer = this.#producerAt(transactionalId, epoch);
+    producer.transaction ??= { fate: 'open', markers: new Map() };
+    return producer.transaction;
+  }
+
+  #noMarkerPartition(lane: number): RelayError {
+    const topic = `${this.prefix}.markers`;
+    return new RelayError('KAFKA_TOPIC_MISSING', `the marker topic has no partition ${lane}: run init`, {
+      details: { topic, partition: lane },
+    });
+  }
+}
+
+function scopeOf(error: unknown): DeliveryFaultScope | null {
+  if (!(error instanceof RelayError)) return null;
+  const { topic, partition } = error.details;
+  if (typeof topic !== 'string') return null;
+  return { topic, partition: typeof partition === 'number' ? partition : null };
+}
+
+/** What the session does to the fake, step by step. */
+type Deliver = (records: readonly DeliveryRecord[], markers: readonly MarkerWrite[]) => Promise<void>;
+
+/** A session's life around its deliveries: one at a time, dead after the first fault. */
+function createSession(transactional: boolean, deliver: Deliver, abandon: () => void): ProducerSession {
+  let state: 'ready' | 'busy' | 'dead' | 'closed' = 'ready';
+  return {
+    transactional,
+    async transact(records, markers) {
+      if (state !== 'ready') throw new RelayError('INTERNAL', `transact on a Kafka producer that is ${state}`);
+      if (records.length === 0 && markers.length === 0) return;
+      state = 'busy';
+      try {
+        await deliver(records, markers);
+        state = 'ready';
+      } catch (error) {
+        state = 'dead';
+        throw error;
+      }
+    },
+    async close() {
+      if (state === 'dead') abandon();
+      state = 'closed';
+    },
+  };
+}
+
+function createFakePort(kafka: FakeKafka, gate: KafkaGate, transactional: boolean): FakeKafkaPort {
+  async function step<T>(name: string, effect: () => T): Promise<T> {
+    await gate(`before:${name}`);
+    const result = effect();
+    await gate(`after:${name}`);
+    return result;
+  }
+
+  async function open(id: string): Promise<ProducerSession> {
+    const epoch = await step('open', () => kafka.init(id));
+    let commitSent = false;
+    const deliver: Deliver = async (records, markers) => {
+      commitSent = false;
+      kafka.checkTopics(records);
+      await step('send', () => kafka.append(id, epoch, records));
+      await step('markers', () => kafka.putMarkers(id, epoch, markers));
+      await gate('before:commit');
+      commitSent = true;
+      kafka.end(id, epoch, 'committed');
+      await gate('after:commit');
+    };
+    return createSession(true, deliver, () => {
+      if (commitSent) return;
+      try {
+        kafka.end(id, epoch, 'aborted');
+      } catch {
+        // As with the real broker, an abort on the way out is a courtesy: the next open does the same.
+      }
+    });
+  }
+
+  async function openPlain(): Promise<ProducerSession> {
+    const deliver: Deliver = async (records) => {
+      kafka.checkTopics(records);
+      await step('send', () => kafka.append(null, 0, records));
+    };
+    return createSession(false, deliver, () => undefined);
+  }
+
+  return {
+    transactional,
+    scopeOf,
+    open: (id) => (transactional ? open(id) : openPlain()),
+    async fence(id) {
+      if (transactional) await step('fence', () => kafka.init(id));
+    },
+    readMarkers: (kind, lanes) =>
+      transactional
+        ? step('read-markers', () => kafka.readMarkers(kind, lanes))
+        : Promise.reject(new RelayError('INTERNAL', 'there are no markers in the at-least-once mode')),
+    close: async () => undefined,
+  };
+}
