@@ -3,6 +3,12 @@
 export { type DoorbellHarness, doorbellContract } from './contracts/doorbell.ts';
 export { type ElectionHarness, electionContract } from './contracts/election.ts';
 export {
+  type KafkaHarness,
+  type KafkaWorld,
+  kafkaContract,
+  type SeenRecord,
+} from './contracts/kafka-contract.ts';
+export {
   type ContractRow,
   type SourceHarness,
   type SourceTransaction,
@@ -19,6 +25,14 @@ export {
   type FakeElections,
   type FakeElectionsOptions,
 } from './fakes/election.ts';
+export {
+  FakeKafka,
+  type FakeKafkaOptions,
+  type FakeKafkaPort,
+  type FakePortOptions,
+  type FakeRecord,
+  type KafkaGate,
+} from './fakes/kafka.ts';
 export {
   FakeSourceReader,
   type FakeSourceReaderOptions,
