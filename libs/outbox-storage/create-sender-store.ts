@@ -1,0 +1,44 @@
+/** The sender's half of the outbox on a database. */
+import type { SenderStore } from '#outbox';
+import { beginAttempt } from './begin-attempt.ts';
+import { claimLane } from './claim-lane.ts';
+import { clearFences } from './clear-fences.ts';
+import { deleteDelivered } from './delete-delivered.ts';
+import { failAttempt } from './fail-attempt.ts';
+import { haltLane } from './halt-lane.ts';
+import { heartbeat } from './heartbeat.ts';
+import { leave } from './leave.ts';
+import { listAsideHeads } from './list-aside-heads.ts';
+import { listLanes } from './list-lanes.ts';
+import { nextSequenceOf } from './next-sequence-of.ts';
+import { BatchReader } from './read-batches.ts';
+import { recordMarkerWritten } from './record-marker-written.ts';
+import { releaseLane } from './release-lane.ts';
+import { removeAside } from './remove-aside.ts';
+import { renewLeases } from './renew-leases.ts';
+import { setAside } from './set-aside.ts';
+import { openStorage, type StoreOptions } from './storage.ts';
+
+export function createSenderStore(options: StoreOptions): SenderStore {
+  const storage = openStorage(options);
+  const batches = new BatchReader(storage);
+  return {
+    heartbeat: (member, ttlMs) => heartbeat(storage, member, ttlMs),
+    leave: (memberId) => leave(storage, memberId),
+    listLanes: () => listLanes(storage),
+    claimLane: (lane, holder, leaseMs) => claimLane(storage, lane, holder, leaseMs),
+    clearFences: (lane, claimEpoch) => clearFences(storage, lane, claimEpoch),
+    renewLeases: (claims, leaseMs) => renewLeases(storage, claims, leaseMs),
+    releaseLane: (lane, claimEpoch, deliveredId) => releaseLane(storage, lane, claimEpoch, deliveredId),
+    recordMarkerWritten: (lane, claimEpoch, deliveredId) => recordMarkerWritten(storage, lane, claimEpoch, deliveredId),
+    haltLane: (lane, why) => haltLane(storage, lane, why),
+    nextSequenceOf: (lane) => nextSequenceOf(storage, lane),
+    readBatches: (cursors, limits) => batches.read(cursors, limits),
+    deleteDelivered: (lane, after, upTo, rowsMax) => deleteDelivered(storage, lane, after, upTo, rowsMax),
+    setAside: (rows, lane) => setAside(storage, rows, lane),
+    listAsideHeads: (lanes, rowsMax) => listAsideHeads(storage, lanes, rowsMax),
+    beginAttempt: (id, token) => beginAttempt(storage, id, token),
+    failAttempt: (id, outcome) => failAttempt(storage, id, outcome),
+    removeAside: (id) => removeAside(storage, id),
+  };
+}

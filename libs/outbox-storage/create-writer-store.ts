@@ -1,0 +1,20 @@
+/** The writer's half of the outbox on a database. */
+import type { WriterStore } from '#outbox';
+import { append, appendStatements } from './append.ts';
+import { beginTerm } from './begin-term.ts';
+import { lanesOf } from './lanes-of.ts';
+import { loadWatermark } from './load-watermark.ts';
+import { registerSource } from './register-source.ts';
+import { openStorage, type StoreOptions } from './storage.ts';
+
+export function createWriterStore(options: StoreOptions): WriterStore {
+  const storage = openStorage(options);
+  const statements = appendStatements(storage);
+  return {
+    loadWatermark: (source) => loadWatermark(storage, source),
+    registerSource: (request) => registerSource(storage, request),
+    lanesOf: (source) => lanesOf(storage, source),
+    beginTerm: (source, leader) => beginTerm(storage, source, leader),
+    append: (request) => append(storage, statements, request),
+  };
+}

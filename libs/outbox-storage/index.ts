@@ -1,0 +1,18 @@
+/**
+ * Rank 2: the outbox store on a MySQL-protocol database. A lane is free (no holder), held (a lease runs), lapsed (it ran out)
+ * or not running (halted, paused); an outbox row is waiting or gone; a row aside is retrying, parked or dead. After a crash:
+ * the watermark row says exactly what was appended, a lane's `fence_ids` and holder name everybody who may still be sending,
+ * and `delivered_id` is at or below the lane's marker in Kafka. All clocks are the database's.
+ */
+export { countAside } from './count-aside.ts';
+export { createSenderStore } from './create-sender-store.ts';
+export { createWriterStore } from './create-writer-store.ts';
+export { type DeadLetter, dropDead, listDeadLetters, requeueDead } from './dead-letters.ts';
+export { listMembers, type MemberStatus } from './list-members.ts';
+export { listWatermarks } from './list-watermarks.ts';
+export { checkSchema, initSql, type MigrateResult, migrate, schemaVersion } from './migrate.ts';
+export { type LaneBacklog, outboxStatistics } from './outbox-statistics.ts';
+export { pauseLane } from './pause-lane.ts';
+export { type ResumeFrom, resumeLane } from './resume-lane.ts';
+export type { StoreOptions } from './storage.ts';
+export type { OutboxTables } from './tables.ts';

@@ -1,0 +1,86 @@
+/**
+ * The statements that make the tables, by version and engine. The version in force is kept in the comment of the watermark
+ * table, which is made last: no table beside the five is needed, and tables half made are made whole by the next `init`.
+ */
+import type { EngineKind } from '#database';
+import type { OutboxTables } from './tables.ts';
+
+export const SCHEMA_VERSION = 1;
+const COMMENT_PREFIX = 'kafka-row-sender schema ';
+
+/** The version a table comment names, or null when it is none of ours. */
+export function versionIn(comment: string): number | null {
+  const number = comment.startsWith(COMMENT_PREFIX) ? Number(comment.slice(COMMENT_PREFIX.length)) : Number.NaN;
+  return Number.isSafeInteger(number) && number > 0 ? number : null;
+}
+
+/** Compared byte by byte, so that two names that differ in case or accents stay two. */
+const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
+
+/** The columns a message has, in the outbox and in the dead letters alike. Names too long for Kafka are judged by the sender. */
+const MESSAGE_COLUMNS = `
+  event_id VARCHAR(1024) ${TEXT} NOT NULL,
+  topic VARCHAR(1024) ${TEXT} NOT NULL,
+  record_key LONGBLOB NULL,
+  payload LONGBLOB NULL,
+  headers MEDIUMTEXT ${TEXT} NULL,
+  size INT UNSIGNED NOT NULL,`;
+
+/** `tables` quoted. Each statement can be run again without harm. */
+export function schemaStatements(tables: OutboxTables, kind: EngineKind): readonly string[] {
+  const create = kind === 'singlestore' ? 'CREATE ROWSTORE TABLE IF NOT EXISTS' : 'CREATE TABLE IF NOT EXISTS';
+  const engine = kind === 'singlestore' ? '' : ' ENGINE=InnoDB ROW_FORMAT=DYNAMIC';
+  return [
+    `${create} ${tables.outbox} (
+  id BIGINT NOT NULL,${MESSAGE_COLUMNS}
+  created_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  PRIMARY KEY (id)
+)${engine}`,
+    `${create} ${tables.lane} (
+  lane SMALLINT UNSIGNED NOT NULL,
+  source VARCHAR(255) ${TEXT} NOT NULL,
+  delivered_id BIGINT NULL,
+  holder VARCHAR(255) ${TEXT} NULL,
+  claim_epoch BIGINT NOT NULL,
+  lease_until DATETIME(6) NULL,
+  fence_ids MEDIUMTEXT ${TEXT} NOT NULL,
+  state VARCHAR(16) ${TEXT} NOT NULL,
+  why TEXT ${TEXT} NULL,
+  updated_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (lane)
+)${engine}`,
+    `${create} ${tables.member} (
+  id VARCHAR(255) ${TEXT} NOT NULL,
+  kind VARCHAR(16) ${TEXT} NOT NULL,
+  heartbeat_at DATETIME(6) NOT NULL,
+  started_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (id, kind)
+)${engine}`,
+    `${create} ${tables.deadLetter} (
+  id BIGINT NOT NULL,
+  lane SMALLINT UNSIGNED NOT NULL,
+  state VARCHAR(16) ${TEXT} NOT NULL,${MESSAGE_COLUMNS}
+  key_hash BINARY(32) NULL,
+  attempts INT UNSIGNED NOT NULL,
+  attempt_token BIGINT NOT NULL,
+  error TEXT ${TEXT} NOT NULL,
+  due_at DATETIME(6) NOT NULL,
+  first_at DATETIME(6) NOT NULL,
+  last_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (id),
+  KEY by_state (lane, state, id),
+  KEY by_key (lane, key_hash, id)
+)${engine}`,
+    // The position is a DECIMAL because a watermark column may be signed or unsigned, and 64 bits wide either way.
+    `${create} ${tables.watermark} (
+  source VARCHAR(255) ${TEXT} NOT NULL,
+  position DECIMAL(20,0) NOT NULL,
+  gaps LONGTEXT ${TEXT} NOT NULL,
+  next_sequence BIGINT NOT NULL,
+  epoch BIGINT NOT NULL,
+  leader VARCHAR(255) ${TEXT} NULL,
+  updated_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (source)
+)${engine} COMMENT='${COMMENT_PREFIX}${SCHEMA_VERSION}'`,
+  ];
+}
