@@ -31,14 +31,14 @@ export function createSenderStore(options: StoreOptions): SenderStore {
     renewLeases: (claims, leaseMs) => renewLeases(storage, claims, leaseMs),
     releaseLane: (lane, claimEpoch, deliveredId) => releaseLane(storage, lane, claimEpoch, deliveredId),
     recordMarkerWritten: (lane, claimEpoch, deliveredId) => recordMarkerWritten(storage, lane, claimEpoch, deliveredId),
-    haltLane: (lane, why) => haltLane(storage, lane, why),
+    haltLane: (lane, claimEpoch, why) => haltLane(storage, lane, claimEpoch, why),
     nextSequenceOf: (lane) => nextSequenceOf(storage, lane),
     readBatches: (cursors, limits) => batches.read(cursors, limits),
     deleteDelivered: (lane, after, upTo, rowsMax) => deleteDelivered(storage, lane, after, upTo, rowsMax),
-    setAside: (rows, lane) => setAside(storage, rows, lane),
+    setAside: (lane, claimEpoch, rows) => setAside(storage, lane, claimEpoch, rows),
     listAsideHeads: (lanes, rowsMax) => listAsideHeads(storage, lanes, rowsMax),
-    beginAttempt: (id, token) => beginAttempt(storage, id, token),
-    failAttempt: (id, outcome) => failAttempt(storage, id, outcome),
+    beginAttempt: (lane, claimEpoch, id, token) => beginAttempt(storage, lane, claimEpoch, id, token),
+    failAttempt: (lane, claimEpoch, id, outcome) => failAttempt(storage, lane, claimEpoch, id, outcome),
     removeAside: (id) => removeAside(storage, id),
   };
 }

@@ -1,7 +1,8 @@
 /** Records an attempt that certainly failed. */
 import type { AsideState } from '#outbox';
 import { errorText } from './aside-row.ts';
-import { retryDeadlock, type Storage } from './storage.ts';
+import { underClaim } from './prove-claim.ts';
+import type { Storage } from './storage.ts';
 
 export interface AttemptOutcome {
   readonly error: string;
@@ -9,9 +10,18 @@ export interface AttemptOutcome {
   readonly state: AsideState;
 }
 
-/** One attempt more, its token forgotten since its outcome is known. */
-export async function failAttempt(storage: Storage, id: number, outcome: AttemptOutcome): Promise<void> {
+/** One attempt more, its token forgotten since its outcome is known. False also when the row is gone. */
+export function failAttempt(
+  storage: Storage,
+  lane: number,
+  claimEpoch: number,
+  id: number,
+  outcome: AttemptOutcome,
+): Promise<boolean> {
   const sql = `UPDATE ${storage.tables.deadLetter} SET attempts = attempts + 1, attempt_token = 0, state = ?, error = ?, due_at = NOW(6) + INTERVAL ? MICROSECOND, last_at = NOW(6) WHERE id = ?`;
   const values = [outcome.state, errorText(outcome.error), Math.round(outcome.dueInMs * 1_000), id];
-  await retryDeadlock(storage, () => storage.pool.run(sql, values));
+  return underClaim(storage, lane, claimEpoch, async (session) => {
+    const { affectedRows } = await session.run(sql, values);
+    return affectedRows === 1;
+  });
 }

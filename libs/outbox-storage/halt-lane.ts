@@ -3,7 +3,10 @@ import { retryDeadlock, type Storage } from './storage.ts';
 
 const WHY_LENGTH_MAX = 4_000;
 
-export async function haltLane(storage: Storage, lane: number, why: string): Promise<void> {
-  const sql = `UPDATE ${storage.tables.lane} SET state = 'halted', why = ?, updated_at = NOW(6) WHERE lane = ?`;
-  await retryDeadlock(storage, () => storage.pool.run(sql, [why.slice(0, WHY_LENGTH_MAX), lane]));
+/** False, with nothing changed, when the claim is no longer ours. */
+export async function haltLane(storage: Storage, lane: number, claimEpoch: number, why: string): Promise<boolean> {
+  const sql = `UPDATE ${storage.tables.lane} SET state = 'halted', why = ?, updated_at = NOW(6) WHERE lane = ? AND claim_epoch = ? AND holder IS NOT NULL`;
+  const values = [why.slice(0, WHY_LENGTH_MAX), lane, claimEpoch];
+  const { affectedRows } = await retryDeadlock(storage, () => storage.pool.run(sql, values));
+  return affectedRows === 1;
 }
