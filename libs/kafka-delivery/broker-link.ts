@@ -11,6 +11,11 @@ export interface BrokerLink {
   connect(): Promise<void>;
   /** Sends a request and reads its answer. Rejects with kafkajs's errors or RelayError: see the fault table. */
   ask<Answer>(request: WireRequest<Answer>): Promise<Answer>;
+  /**
+   * Resolves as soon as the request is on its way: the broker answers the requests of a socket in their order, so that
+   * the next one may be written meanwhile. A rejection of `answer` that nobody awaits is not an unhandled one.
+   */
+  post<Answer>(request: WireRequest<Answer>): Promise<{ readonly answer: Promise<Answer> }>;
   /** The API versions the broker speaks; empty before the first connection. */
   versions(): Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
   /** Cuts the connections; requests under way are rejected. */
@@ -22,10 +27,17 @@ export interface LinkLimits {
   readonly requestTimeoutMs: number;
 }
 
+/**
+ * All requests of a transaction share one socket, whose requests a broker takes one after the other: two of them that
+ * make it verify the same transaction at once (produce, and the commit of offsets) would be refused, one for the other,
+ * with NOT_ENOUGH_REPLICAS. Only fetches wait long, and have a socket of their own.
+ */
 const FETCH_API = 1;
 /** Requests above this size get a buffer of their own that is not kept. */
 const KEPT_BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 const DROP_DEADLINE_MS = 1_000;
+/** What an unanswered request reads: an array of nothing. */
+const NO_ITEMS = Buffer.alloc(4);
 
 function putHeader(writer: WireWriter, request: WireRequest<unknown>, id: number, clientId: string): void {
   writer.offset = 0;
@@ -84,7 +96,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     if (dropped) await drop();
   }
 
-  async function ask<Answer>(request: WireRequest<Answer>): Promise<Answer> {
+  async function post<Answer>(request: WireRequest<Answer>): Promise<{ readonly answer: Promise<Answer> }> {
     if (dropped) throw new RelayError('KAFKA_UNREACHABLE', 'the connection to the broker was closed');
     await connect();
     checkVersion(broker, request);
@@ -99,11 +111,16 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     if (!connection.isConnected()) {
       throw new RelayError('KAFKA_UNREACHABLE', `the connection to broker ${host}:${port} was lost`);
     }
-    const payload = await push(connection, request, id, writer.written(), limits.requestTimeoutMs);
-    const answered = request.answered !== false;
-    if (answered && writer.bytes.length <= KEPT_BUFFER_BYTES_MAX) idleWriters.push(writer);
+    const payload = push(connection, request, id, writer.written(), limits.requestTimeoutMs);
+    const answer = payload.then((bytes) => readAnswer(request, bytes, writer));
+    answer.catch(() => undefined);
+    return { answer };
+  }
+
+  function readAnswer<Answer>(request: WireRequest<Answer>, payload: Buffer, writer: WireWriter): Answer {
+    if (request.answered === false) return request.read(new WireReader(NO_ITEMS));
+    if (writer.bytes.length <= KEPT_BUFFER_BYTES_MAX) idleWriters.push(writer);
     const reader = new WireReader(payload);
-    if (!answered) return request.read(new WireReader(Buffer.alloc(4)));
     if (request.flexible) reader.skipTags();
     return request.read(reader);
   }
@@ -122,5 +139,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     );
   }
 
-  return { host, port, connect, ask, drop, versions: () => broker.versions ?? {} };
+  const ask = async <Answer>(request: WireRequest<Answer>) => (await post(request)).answer;
+
+  return { host, port, connect, ask, post, drop, versions: () => broker.versions ?? {} };
 }

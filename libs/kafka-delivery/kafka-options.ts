@@ -70,7 +70,7 @@ export function settingsFrom(options: KafkaOptions): KafkaSettings {
     compression: 'none',
     partitioner: 'java',
     partitionBatchBytesMax: 900_000,
-    requestBytesMax: 8_000_000,
+    requestBytesMax: 1_000_000,
     metadataMaxAgeMs: 30_000,
     clock: systemClock,
     random: systemRandom,

@@ -61,25 +61,53 @@ function contextFor(sender: FlowSender, flow: PartitionFlow): BatchContext {
   };
 }
 
+/**
+ * Requests of one leader under way at once: while the broker appends one, the next is being written. Safe without
+ * retries: the broker takes a socket's requests in order, and after a refusal the producer is thrown away.
+ */
+const UNDER_WAY_MAX = 4;
+
+interface SentRequest {
+  readonly acknowledged: Promise<void>;
+}
+
+/** Resolves once the request is on its way; `acknowledged` when every batch of it is. */
+async function sendRequest(
+  link: BrokerLink,
+  flows: readonly PartitionFlow[],
+  sender: FlowSender,
+): Promise<SentRequest> {
+  const { settings, identity, sequences, bounds } = sender;
+  const acks = isTransactional(settings) ? -1 : settings.acks;
+  const request = produce(flows, {
+    transactionalId: identity?.transactionalId ?? null,
+    acks,
+    timeoutMs: settings.requestTimeoutMs,
+    requestBytesMax: settings.requestBytesMax,
+    contextOf: (flow) => contextFor(sender, flow),
+  });
+  const failed = (error: unknown): never => {
+    throw faultOfThrown(error, { step: 'send' });
+  };
+  const { answer } = await link.post(request).catch(failed);
+  for (const { topic, partition, records } of request.sent) sequences.advance(topic, partition, records);
+  const acknowledged = answer.then((produced) => {
+    if (acks !== 0) checkProduced(request.sent, produced, bounds);
+  }, failed);
+  // It is awaited later; a fault that comes first must not count as unhandled.
+  acknowledged.catch(() => undefined);
+  return { acknowledged };
+}
+
 /** Resolves when the leader has acknowledged every record of the flows. */
 export async function sendFlows(link: BrokerLink, flows: readonly PartitionFlow[], sender: FlowSender): Promise<void> {
-  const { settings, identity, sequences } = sender;
-  const acks = isTransactional(settings) ? -1 : settings.acks;
+  const underWay: SentRequest[] = [];
   let waiting = flows;
-  // Each round sends at least one record of the first waiting flow, which bounds the loop.
+  // Each round takes at least one record of the first waiting flow, which bounds the loop.
   while (waiting.length > 0) {
-    const request = produce(waiting, {
-      transactionalId: identity?.transactionalId ?? null,
-      acks,
-      timeoutMs: settings.requestTimeoutMs,
-      requestBytesMax: settings.requestBytesMax,
-      contextOf: (flow) => contextFor(sender, flow),
-    });
-    const answered = await link.ask(request).catch((error) => {
-      throw faultOfThrown(error, { step: 'send' });
-    });
-    if (acks !== 0) checkProduced(request.sent, answered, sender.bounds);
-    for (const { topic, partition, records } of request.sent) sequences.advance(topic, partition, records);
+    underWay.push(await sendRequest(link, waiting, sender));
+    if (underWay.length >= UNDER_WAY_MAX) await underWay.shift()?.acknowledged;
     waiting = waiting.filter((flow) => flow.next < flow.records.length);
   }
+  await Promise.all(underWay.map(({ acknowledged }) => acknowledged));
 }

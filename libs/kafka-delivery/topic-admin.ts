@@ -5,6 +5,7 @@ import type { Brokers } from './brokers.ts';
 import type { KafkaConnection } from './connect-kafka.ts';
 import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
 import { markerTopic } from './kafka-options.ts';
+import { LATEST, listOffsets, type TopicDescription } from './wire/cluster-requests.ts';
 import type { WireRequest } from './wire/request.ts';
 import { createTopics, deleteTopics, growTopic, type NewTopic } from './wire/topic-requests.ts';
 
@@ -56,6 +57,16 @@ async function countPartitions(brokers: Brokers, topics: readonly string[]): Pro
   return counts;
 }
 
+/** Whether every leader knows that it leads: for a moment after the metadata names it, it refuses records. */
+async function isLed(brokers: Brokers, { topic, partitions }: TopicDescription): Promise<boolean> {
+  for (const { partition, leader } of partitions) {
+    if (leader < 0) return false;
+    const answers = await (await brokers.node(leader)).ask(listOffsets(topic, [partition], LATEST));
+    if (answers.some(({ code }) => code !== CODE.none)) return false;
+  }
+  return true;
+}
+
 export function createTopicAdmin(connection: KafkaConnection): TopicAdmin {
   const { settings } = connection;
   const brokers = connection.brokers();
@@ -65,9 +76,8 @@ export function createTopicAdmin(connection: KafkaConnection): TopicAdmin {
     for (let poll = 0; poll < VISIBLE_POLLS_MAX; poll += 1) {
       const { topics } = await brokers.describe([topic]);
       const found = topics.find((each) => each.topic === topic);
-      const led = found?.partitions.every(({ leader }) => leader >= 0) ?? false;
       const partitions = found?.code === CODE.none ? found.partitions.length : null;
-      if (done(partitions) && (partitions === null || led)) return;
+      if (done(partitions) && (!found || partitions === null || (await isLed(brokers, found)))) return;
       await settings.clock.sleep(VISIBLE_POLL_MS);
     }
     throw new RelayError('KAFKA_UNREACHABLE', `topic ${topic} did not change in time`, {

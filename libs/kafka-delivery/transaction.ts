@@ -1,6 +1,6 @@
 /**
- * One Kafka transaction, step by step: add the partitions, send the records and the markers side by side, commit.
- * Markers may be written before the records are acknowledged: both are part of the transaction, and the commit waits for both.
+ * One Kafka transaction, step by step: add partitions and offsets, send the records and the markers side by side, commit.
+ * Markers may be written before the records are acknowledged: both are part of the transaction, the commit waits for both.
  */
 import type { MarkerWrite } from '#outbox';
 import { crashPoint } from '#runtime';
@@ -52,6 +52,32 @@ async function addPartitions(parts: TransactionParts, plan: DeliveryPlan): Promi
   throwIfRefused(answer, step);
 }
 
+/** The markers of one group, with the group's name. */
+interface MarkerSet {
+  readonly group: string;
+  readonly markers: readonly MarkerWrite[];
+}
+
+function markerSets({ settings }: TransactionParts, markers: readonly MarkerWrite[]): MarkerSet[] {
+  const kinds = ['lane', 'retry'] as const;
+  return kinds
+    .map((kind) => ({
+      group: markerGroup(settings.prefix, settings.outboxTable, kind),
+      markers: markers.filter((marker) => marker.kind === kind),
+    }))
+    .filter((set) => set.markers.length > 0);
+}
+
+async function addOffsets(parts: TransactionParts, sets: readonly MarkerSet[]): Promise<void> {
+  const { identity } = parts;
+  const step = 'markers';
+  for (const { group } of sets) {
+    const request = addOffsetsToTxn(identity, group);
+    const answer = await ask(parts, { kind: 'transaction', key: identity.transactionalId, step, request });
+    throwIfRefused(answer, step);
+  }
+}
+
 async function sendRecords(parts: TransactionParts, plan: DeliveryPlan): Promise<void> {
   await parts.gate('before:send');
   await Promise.all(
@@ -63,40 +89,32 @@ async function sendRecords(parts: TransactionParts, plan: DeliveryPlan): Promise
   await parts.gate('after:send');
 }
 
-async function writeMarkers(
-  parts: TransactionParts,
-  kind: 'lane' | 'retry',
-  markers: readonly MarkerWrite[],
-): Promise<void> {
-  if (markers.length === 0) return;
+async function writeMarkers(parts: TransactionParts, sets: readonly MarkerSet[]): Promise<void> {
   const { settings, identity } = parts;
-  const group = markerGroup(settings.prefix, settings.outboxTable, kind);
   const step = 'markers';
-  const key = identity.transactionalId;
-  const adding = addOffsetsToTxn(identity, group);
-  throwIfRefused(await ask(parts, { kind: 'transaction', key, step, request: adding }), step);
-  const offsets = markers.map(({ lane, value }) => ({ partition: lane, offset: value }));
-  const committing = txnOffsetCommit(identity, group, markerTopic(settings.prefix), offsets);
-  throwIfRefused(await ask(parts, { kind: 'group', key: group, step, request: committing }), step);
-}
-
-async function writeAllMarkers(parts: TransactionParts, markers: readonly MarkerWrite[]): Promise<void> {
   await parts.gate('before:markers');
-  for (const kind of ['lane', 'retry'] as const) {
-    const ofKind = markers.filter((marker) => marker.kind === kind);
-    await writeMarkers(parts, kind, ofKind);
+  for (const { group, markers } of sets) {
+    const offsets = markers.map(({ lane, value }) => ({ partition: lane, offset: value }));
+    const request = txnOffsetCommit(identity, group, markerTopic(settings.prefix), offsets);
+    throwIfRefused(await ask(parts, { kind: 'group', key: group, step, request }), step);
   }
   await parts.gate('after:markers');
 }
 
-/** Everything up to the commit. After it, the transaction is complete but open. */
+/**
+ * Everything up to the commit. After it, the transaction is complete but open.
+ * Partitions and offsets are added one after the other and before anything is sent: brokers ask the coordinator whether a
+ * batch's transaction is open, and while it is adding something they refuse the batch with NOT_ENOUGH_REPLICAS.
+ */
 export async function fillTransaction(
   parts: TransactionParts,
   plan: DeliveryPlan,
   markers: readonly MarkerWrite[],
 ): Promise<void> {
+  const sets = markerSets(parts, markers);
   await addPartitions(parts, plan);
-  await Promise.all([sendRecords(parts, plan), writeAllMarkers(parts, markers)]);
+  await addOffsets(parts, sets);
+  await Promise.all([writeMarkers(parts, sets), sendRecords(parts, plan)]);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What every KafkaPort must do, run on the fake and on a real broker: the ground under I4, I5 and I6. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DeliveryRecord, KafkaPort, MarkerWrite } from '#outbox';
+import type { DeliveryRecord, KafkaPort, MarkerWrite, ProducerSession } from '#outbox';
 import { murmur2 } from '#outbox';
 import { RelayError } from '#runtime';
 import type { KafkaGate } from '../fakes/kafka.ts';
@@ -42,7 +42,7 @@ interface Scene {
   readonly id: string;
   /** A lane nobody else uses. */
   readonly lane: number;
-  /** Closed after the test. */
+  /** Closed after the test, and the sessions opened on it. */
   port(options?: Parameters<KafkaWorld['port']>[0]): KafkaPort;
 }
 
@@ -98,6 +98,7 @@ export function kafkaContract(harness: KafkaHarness): void {
       worlds ??= harness.world();
       const world = await worlds;
       const ports: ClosablePort[] = [];
+      const sessions: ProducerSession[] = [];
       const scene: Scene = {
         world,
         id: uniqueName('contract'),
@@ -105,13 +106,19 @@ export function kafkaContract(harness: KafkaHarness): void {
         port: (options) => {
           const port = world.port(options);
           ports.push(port);
-          return port;
+          const open = async (id: string): Promise<ProducerSession> => {
+            const session = await port.open(id);
+            sessions.push(session);
+            return session;
+          };
+          return { ...port, open };
         },
       };
       try {
         await body(scene);
       } finally {
-        await Promise.all(ports.map((port) => port.close()));
+        // A test that fails half-way must not keep the process alive by its sockets.
+        await Promise.all([...sessions, ...ports].map((each) => each.close()));
       }
     });
   checkDelivery(check);
