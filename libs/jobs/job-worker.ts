@@ -1,0 +1,99 @@
+/** The working side: one BullMQ worker, its liveness, and an end that cannot hang. */
+import { Worker } from 'bullmq';
+import { redisErrorCode } from '#redis';
+import { type Clock, type Logger, type Random, withDeadline } from '#runtime';
+import type { JobHandlers } from './job.ts';
+import { queueName } from './job-queue.ts';
+import { runJob } from './run-job.ts';
+import { openWorkerConnection } from './worker-connection.ts';
+
+export interface JobWorkerOptions {
+  readonly url: string;
+  readonly prefix: string;
+  readonly handlers: JobHandlers;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface JobWorker {
+  /** True while it runs as many jobs as it may. */
+  readonly full: boolean;
+  /** Monotonic time at which it last began or ended a job, or was started. */
+  readonly lastActiveMs: number;
+  /** Aborts the jobs' signals, waits for them until the deadline, then cuts the connections. Never rejects. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Jobs one process runs at a time: a long verify must not keep a retry waiting. */
+const CONCURRENCY = 4;
+const LOCK_MS = 30_000;
+/** Workers that die take a job down with them this many times before it fails; the reconciler would add it again anyway. */
+const STALLED_MAX = 10;
+/** How soon a finished job is reported again after Redis was away. */
+const REPORT_RETRY_MS = 1000;
+/** What cutting the connections may take when the jobs used up the deadline. */
+const CUT_DEADLINE_MS = 200;
+
+export function startJobWorker(options: JobWorkerOptions): JobWorker {
+  const { prefix, handlers, logger, clock } = options;
+  const connection = openWorkerConnection(options.url, `${prefix}-jobs-worker`, logger, options.random);
+  const stopping = new AbortController();
+  const idle = new AbortController();
+  let running = 0;
+  let activeAtMs = clock.nowMs();
+
+  // Three parameters: BullMQ hands a signal only to processors that ask for it.
+  const perform = async (job: Parameters<typeof runJob>[0], _token?: string, cancelled?: AbortSignal) => {
+    // Fetched just before the end: it runs again elsewhere.
+    if (stopping.signal.aborted) throw new Error('STOPPED');
+    running += 1;
+    activeAtMs = clock.nowMs();
+    try {
+      const signals = cancelled ? [stopping.signal, cancelled] : [stopping.signal];
+      await runJob(job, handlers, AbortSignal.any(signals), logger);
+    } finally {
+      running -= 1;
+      activeAtMs = clock.nowMs();
+      if (running === 0 && stopping.signal.aborted) idle.abort();
+    }
+  };
+  const worker = new Worker(queueName(prefix), (job, token, signal) => perform(job, token, signal), {
+    connection: connection.redis,
+    prefix,
+    concurrency: CONCURRENCY,
+    lockDuration: LOCK_MS,
+    stalledInterval: LOCK_MS,
+    maxStalledCount: STALLED_MAX,
+    runRetryDelay: REPORT_RETRY_MS,
+  });
+  // Outages are reported once by the connection; the rest is BullMQ's own trouble with single jobs.
+  worker.on('error', (error) => {
+    logger.debug({ code: redisErrorCode(error) }, 'the job worker reported a fault');
+  });
+  // The lock is gone, so another worker may run the job as well.
+  worker.on('lockRenewalFailed', (jobIds: string[]) => {
+    for (const id of jobIds) worker.cancelJob(id, 'another worker may have taken the job');
+  });
+
+  return {
+    get full() {
+      return running >= CONCURRENCY;
+    },
+    get lastActiveMs() {
+      return activeAtMs;
+    },
+    close: async (deadlineMs) => {
+      stopping.abort();
+      const deadline = clock.nowMs() + deadlineMs;
+      await worker.pause(true);
+      if (running > 0) await clock.sleep(deadlineMs, idle.signal);
+      if (running > 0) logger.warn({ running }, 'jobs did not end in time and will run again elsewhere');
+      // An orderly close reports what has just ended, for which it needs Redis, and waits for jobs without a limit.
+      const orderly = running === 0 && connection.redis.status === 'ready';
+      const remainingMs = Math.max(CUT_DEADLINE_MS, deadline - clock.nowMs());
+      await withDeadline(worker.close(!orderly), remainingMs, 'closing the job worker').catch(() => undefined);
+      connection.close();
+    },
+  };
+}
