@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+/** The sender: delivers the outbox's lanes to Kafka, exactly once. Run as many as you like; they share the lanes out. */
+import { createKafkaPort } from '#kafka-delivery';
+import { openDoorbell } from '../wiring/open-coordination.ts';
+import { openDatabase } from '../wiring/open-database.ts';
+import { kafkaOptions } from '../wiring/open-kafka.ts';
+import { serve } from '../wiring/serve.ts';
+import { runService } from '../wiring/service.ts';
+import { runSender } from './run-sender.ts';
+
+await runService('sender', { envFile: '.env', needs: ['database'] }, async (service) => {
+  const { config, logger, signal } = service;
+  const pool = await openDatabase(config, 'sender', logger, signal);
+  const doorbell = openDoorbell(config, logger);
+  const kafka = createKafkaPort(kafkaOptions(config, logger));
+  const served = await serve(service, pool, { writer: false, sender: true });
+  try {
+    await runSender(service, { pool, doorbell, kafka, onEvent: served.onSenderEvent, onSender: served.watch });
+  } finally {
+    await served.close();
+    await kafka.close();
+    await doorbell.close();
+    await pool.close();
+  }
+});

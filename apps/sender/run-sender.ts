@@ -1,0 +1,63 @@
+/** A sender process: one track, that is one transactional producer for all the lanes it holds. */
+import type { Pool } from '#database';
+import type { KafkaPort } from '#outbox';
+import { type Doorbell, Sender, type SenderEvent } from '#outbox';
+import { createSenderStore } from '#outbox-storage';
+import { systemClock, systemRandom } from '#runtime';
+import { logSenderEvents, summariseDeliveries } from '../wiring/log-events.ts';
+import type { Service } from '../wiring/service.ts';
+
+/** Heartbeats and a look at the lanes: often enough that a joining or leaving sender is noticed without Redis, too. */
+const TICK_MS = 1_000;
+const MARKER_SETTLE_MS = 5_000;
+const PARKED_KEYS_MAX = 10_000;
+const TRIM_ROWS_MAX = 5_000;
+const TRIM_INTERVAL_MS = 250;
+const SUMMARY_INTERVAL_MS = 10_000;
+
+export interface SenderParts {
+  readonly pool: Pool;
+  readonly doorbell: Doorbell;
+  readonly kafka: KafkaPort;
+  readonly onEvent: (event: SenderEvent) => void;
+  readonly onSender?: (sender: Sender) => void;
+}
+
+/** Runs until the signal aborts, then gives the lanes back. Rejects with a fatal fault only. */
+export async function runSender(service: Service, parts: SenderParts): Promise<void> {
+  const { config, logger, signal, instanceId } = service;
+  const log = logSenderEvents(logger);
+  const summary = summariseDeliveries(logger);
+  const sender = new Sender({
+    transactionalId: `${config.kafka.transactionalIdPrefix}.${instanceId}`,
+    store: createSenderStore({ pool: parts.pool, tables: config.tables }),
+    kafka: parts.kafka,
+    doorbell: parts.doorbell,
+    clock: systemClock,
+    random: systemRandom,
+    limits: { rowsMax: config.sender.batchRowsMax, bytesMax: config.sender.batchBytesMax },
+    pollIntervalMs: config.sender.pollIntervalMs,
+    leaseMs: config.sender.laneLeaseMs,
+    tickMs: Math.min(TICK_MS, config.sender.laneLeaseMs / 3),
+    markerSettleMs: MARKER_SETTLE_MS,
+    backoff: config.sender.retryBackoff,
+    retriesMax: config.sender.retriesMax,
+    rowFaultPolicy: config.sender.rowFaultPolicy,
+    parkedKeysMax: PARKED_KEYS_MAX,
+    trimRowsMax: TRIM_ROWS_MAX,
+    trimIntervalMs: TRIM_INTERVAL_MS,
+    onEvent: (event) => {
+      log(event);
+      summary.note(event);
+      parts.onEvent(event);
+    },
+  });
+  parts.onSender?.(sender);
+  const summaryTimer = setInterval(() => summary.flush(), SUMMARY_INTERVAL_MS);
+  try {
+    await sender.run(signal);
+  } finally {
+    clearInterval(summaryTimer);
+    summary.flush();
+  }
+}

@@ -1,0 +1,46 @@
+/** Settings to a database pool; waits for a server that is not there yet, refuses at once what waiting cannot mend. */
+import type { Config } from '#config';
+import { createPool, type DatabaseOptions, type Pool } from '#database';
+import { asRelayError, backoffMs, type Logger, systemClock, systemRandom } from '#runtime';
+
+/** How long a starting process waits for its database before it gives up with exit code 3. */
+const STARTUP_WAIT_MS = 60_000;
+const STARTUP_BACKOFF = { baseMs: 250, maxMs: 3_000 };
+
+export function databaseOptions(config: Config, applicationName: string): DatabaseOptions {
+  const { db } = config;
+  return {
+    host: db.host,
+    port: db.port,
+    user: db.user,
+    password: db.password,
+    database: db.database,
+    connectTimeoutMs: db.connectTimeoutMs,
+    readTimeoutMs: db.readTimeoutMs,
+    ssl: db.ssl,
+    applicationName,
+  };
+}
+
+/** Rejects with the last fault: DB_UNREACHABLE after the startup wait, anything else at once. */
+export async function openDatabase(config: Config, name: string, logger: Logger, signal: AbortSignal): Promise<Pool> {
+  const pool = createPool(databaseOptions(config, `kafka-row-sender ${name}`));
+  const deadlineMs = systemClock.nowMs() + STARTUP_WAIT_MS;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const engine = await pool.engine();
+      logger.info({ host: config.db.host, engine: engine.kind, version: engine.version }, 'database connected');
+      return pool;
+    } catch (thrown) {
+      const error = asRelayError(thrown);
+      const waits = error.code === 'DB_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED';
+      if (!waits || systemClock.nowMs() >= deadlineMs || signal.aborted) {
+        await pool.close();
+        throw error;
+      }
+      const delayMs = backoffMs(attempt, STARTUP_BACKOFF, systemRandom);
+      logger.warn({ code: error.code, reason: error.message, delayMs }, 'waiting for the database');
+      await systemClock.sleep(delayMs, signal);
+    }
+  }
+}

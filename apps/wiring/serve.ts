@@ -1,0 +1,143 @@
+/** What a process shows while it runs: events of the core as metrics and health, served when HTTP_PORT is set. */
+import type { Pool } from '#database';
+import {
+  createMetrics,
+  createProgressHealth,
+  type Metrics,
+  type ProgressHealth,
+  startHttpServer,
+} from '#observability';
+import type { Sender, SenderEvent, WriterEvent } from '#outbox';
+import { systemClock } from '#runtime';
+import { sampleBacklog } from './sample-backlog.ts';
+import type { Service } from './service.ts';
+
+/** Above the longest deadline of one step, a Kafka transaction of 30 s. */
+const STALL_MS = 60_000;
+
+export interface Served {
+  readonly onWriterEvent: (event: WriterEvent) => void;
+  readonly onSenderEvent: (event: SenderEvent) => void;
+  /** The sender whose progress is health. */
+  watch(sender: Sender): void;
+  close(): Promise<void>;
+}
+
+export interface ServeRoles {
+  readonly writer: boolean;
+  readonly sender: boolean;
+}
+
+export async function serve(service: Service, pool: Pool, roles: ServeRoles): Promise<Served> {
+  const { config, logger } = service;
+  const metrics = createMetrics(roles);
+  const health = createProgressHealth({ clock: systemClock, stallMs: STALL_MS });
+  const state = { sender: null as Sender | null, waitsFor: new Set<string>(roles.sender ? ['Kafka'] : []) };
+  const shown = {
+    onWriterEvent: (event: WriterEvent) => showWriterEvent(metrics, health, event),
+    onSenderEvent: (event: SenderEvent) => {
+      if (event.kind === 'session-opened') state.waitsFor.delete('Kafka');
+      if (event.kind === 'session-lost') state.waitsFor.add('Kafka');
+      showSenderEvent(metrics, health, event);
+      if (state.sender !== null) metrics.sender.lanesHeld(state.sender.lanes.length);
+    },
+    watch: (sender: Sender) => {
+      state.sender = sender;
+    },
+  };
+  const { host, port } = config.http;
+  if (port === null) return { ...shown, close: async () => undefined };
+  const server = await startHttpServer({
+    host,
+    port,
+    metrics,
+    logger,
+    health: () => {
+      const answer = health.health();
+      const stalledMs = state.sender === null ? 0 : systemClock.nowMs() - state.sender.progressAtMs;
+      if (stalledMs < STALL_MS) return answer;
+      return {
+        healthy: false,
+        reasons: [...answer.reasons, `no turn ended well for ${Math.floor(stalledMs / 1000)} s`],
+      };
+    },
+    ready: () => ({
+      ready: state.waitsFor.size === 0,
+      reasons: [...state.waitsFor].map((name) => `waits for ${name}`),
+    }),
+  });
+  logger.info({ host: server.host, port: server.port }, 'serving health and metrics');
+  const ended = new AbortController();
+  const sampling = roles.sender ? sampleBacklog(service, pool, metrics, ended.signal) : Promise.resolve();
+  return {
+    ...shown,
+    close: async () => {
+      ended.abort();
+      await sampling;
+      await server.close();
+    },
+  };
+}
+
+function showWriterEvent({ writer }: Metrics, health: ProgressHealth, event: WriterEvent): void {
+  const subject = `source ${event.source}`;
+  switch (event.kind) {
+    case 'term-begun':
+      writer.leader(event.source, true);
+      writer.epoch(event.source, event.epoch);
+      writer.watermark(event.source, event.position);
+      writer.openGaps(event.source, event.gaps);
+      health.idle(subject);
+      break;
+    case 'term-ended':
+      writer.leader(event.source, false);
+      if (event.why === 'fenced') writer.fenced();
+      break;
+    case 'moved':
+      writer.moved(event.source, event.rows, event.late);
+      writer.appendMs(event.source, event.appendMs);
+      writer.watermark(event.source, event.position);
+      writer.openGaps(event.source, event.gaps);
+      health.idle(subject);
+      break;
+    case 'writer-retry':
+      writer.retry(event.code);
+      health.working(subject);
+      break;
+    case 'source-halted':
+      health.stuck(subject, 'halted');
+      break;
+    default:
+      break;
+  }
+}
+
+function showSenderEvent({ sender }: Metrics, health: ProgressHealth, event: SenderEvent): void {
+  switch (event.kind) {
+    case 'delivered':
+      sender.delivered(event);
+      break;
+    case 'sender-retry':
+    case 'row-retry-failed':
+      sender.retry(event.code);
+      break;
+    case 'session-lost':
+      if (event.code === 'KAFKA_FENCED') sender.fenced();
+      break;
+    case 'lane-lost':
+      sender.fenced();
+      break;
+    case 'lane-halted':
+      health.stuck(`lane ${event.lane}`, 'halted');
+      break;
+    case 'lane-taken':
+    case 'lane-released':
+      health.forget(`lane ${event.lane}`);
+      break;
+    case 'row-dead':
+      sender.rowDead();
+      break;
+    default:
+      break;
+  }
+}

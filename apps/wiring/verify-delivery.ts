@@ -1,0 +1,179 @@
+/**
+ * Compares topics with their sources, while the relay runs or after it stopped. The order of reading makes the result right:
+ * first how far each source was moved, then what waits in the outbox and aside, then the topics to the end they had then,
+ * and last the rows. A row moved before the first reading is by then in the outbox, aside, or in the topics.
+ */
+import type { Config, SourceConfig } from '#config';
+import type { Pool } from '#database';
+import { createTopicAdmin, type KafkaConnection, type ReadBatch, readTopics } from '#kafka-delivery';
+import type { WatermarkState } from '#outbox';
+import { createWriterStore, listWaiting } from '#outbox-storage';
+import { RelayError, silentLogger } from '#runtime';
+import { createSourceReader, listSourcePositions } from '#source-polling';
+import { type CheckTotals, DeliveryCheck, type SourceCheck, summarise } from '#verification';
+import { fixedTopics, namedTopics } from './source-topics.ts';
+
+export interface VerifyDeliveryOptions {
+  readonly config: Pick<Config, 'sources' | 'tables'>;
+  readonly pool: Pool;
+  readonly kafka: KafkaConnection;
+  /** Names of the sources to check; all of them when absent. */
+  readonly only?: readonly string[];
+  readonly onProgress?: (progress: VerifyProgress) => void;
+}
+
+/** Records and rows read so far, and how many are known to come. */
+export interface VerifyProgress {
+  readonly what: 'records' | 'rows';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface VerifyDeliveryResult {
+  readonly sources: readonly SourceCheck[];
+  readonly totals: CheckTotals;
+  /** What limits the result, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+interface Subject {
+  readonly source: SourceConfig;
+  readonly check: DeliveryCheck;
+  /** Rows above it came after the start of the comparison. */
+  readonly highest: bigint | null;
+}
+
+const LOWEST_POSITION = -(2n ** 63n);
+
+/** Rejects with CONFIG_INVALID for an unknown source, and with the faults of database and Kafka. */
+export async function verifyDelivery(options: VerifyDeliveryOptions): Promise<VerifyDeliveryResult> {
+  const notes: string[] = [];
+  const sources = pickSources(options.config.sources, options.only);
+  const subjects: Subject[] = [];
+  for (const source of sources) subjects.push(await openSubject(options, source, notes));
+  const bySource = new Map(subjects.map((subject) => [subject.source.name, subject.check]));
+  await readWaiting(options, bySource);
+  await readRecords(options, sources, bySource, notes);
+  for (const subject of subjects) await readRows(options, subject);
+  const checks = subjects.map(({ check }) => check.result());
+  return { sources: checks, totals: summarise(checks), notes };
+}
+
+export function pickSources(sources: readonly SourceConfig[], only?: readonly string[]): readonly SourceConfig[] {
+  if (only === undefined || only.length === 0) return sources;
+  return only.map((name) => {
+    const found = sources.find((source) => source.name === name);
+    if (found) return found;
+    const known = sources.map((source) => source.name).join(', ');
+    throw new RelayError('CONFIG_INVALID', `there is no source ${name}; the sources are: ${known}`);
+  });
+}
+
+async function openSubject(options: VerifyDeliveryOptions, source: SourceConfig, notes: string[]): Promise<Subject> {
+  const { pool, config } = options;
+  const { name, startFrom } = source;
+  const watermark = await createWriterStore({ pool, tables: config.tables }).loadWatermark(name);
+  if (watermark === null) notes.push(`source ${name} was never led by a writer: all of its rows are pending`);
+  const rowsStay = source.mode === 'append';
+  if (!rowsStay) notes.push(`source ${name}: rows leave the table as they are moved, so missing ones cannot be seen`);
+  if (startFrom === 'latest') {
+    notes.push(`source ${name} began at the latest row: rows before the first one delivered are not compared`);
+  }
+  const highest = rowsStay ? await highestPosition(pool, source) : null;
+  return { source, highest, check: new DeliveryCheck({ ...scopeOf(source, watermark), rowsStay }) };
+}
+
+function scopeOf(source: SourceConfig, watermark: WatermarkState | null) {
+  const { name, startFrom } = source;
+  return {
+    source: name,
+    upTo: watermark?.position ?? LOWEST_POSITION,
+    gaps: watermark?.gaps ?? [],
+    after: typeof startFrom === 'bigint' ? startFrom - 1n : null,
+    startsAtFirstSeen: startFrom === 'latest',
+  };
+}
+
+async function highestPosition(pool: Pool, source: SourceConfig): Promise<bigint | null> {
+  const reader = await createSourceReader({ pool, source, gapMode: 'time', logger: silentLogger });
+  return reader.highestPosition();
+}
+
+async function readWaiting(options: VerifyDeliveryOptions, checks: ReadonlyMap<string, DeliveryCheck>): Promise<void> {
+  const { pool, config } = options;
+  for await (const page of listWaiting({ pool, tables: config.tables })) {
+    for (const row of page) {
+      checks.get(row.source)?.noteOnItsWay({ ...row, where: placeOf(row.state) });
+    }
+  }
+}
+
+const placeOf = (state: string) => (state === 'outbox' || state === 'dead' ? state : 'aside');
+
+/** Fixed topics must be there; one that only a row names may be missing, and then its rows cannot have been delivered. */
+async function findTopics(options: VerifyDeliveryOptions, sources: readonly SourceConfig[], notes: string[]) {
+  const fixed = fixedTopics(sources);
+  const named = new Set<string>();
+  for (const source of sources) for (const topic of await namedTopics(options.pool, source)) named.add(topic);
+  const extra = [...named].filter((topic) => !fixed.includes(topic));
+  const admin = createTopicAdmin(options.kafka);
+  try {
+    const described = await admin.describeTopics([...fixed, ...extra]);
+    const isThere = (topic: string) => (described.get(topic) ?? null) !== null;
+    const missing = fixed.find((topic) => !isThere(topic));
+    if (missing !== undefined) throw new RelayError('KAFKA_TOPIC_MISSING', `topic ${missing} does not exist`);
+    for (const topic of extra.filter((each) => !isThere(each))) notes.push(`topic ${topic} does not exist`);
+    return [...fixed, ...extra.filter(isThere)];
+  } finally {
+    await admin.close();
+  }
+}
+
+async function readRecords(
+  options: VerifyDeliveryOptions,
+  sources: readonly SourceConfig[],
+  checks: ReadonlyMap<string, DeliveryCheck>,
+  notes: string[],
+): Promise<void> {
+  const topics = await findTopics(options, sources, notes);
+  if (topics.length === 0) return;
+  const partitions = new Map<string, ReadBatch>();
+  for await (const batch of readTopics(options.kafka, { topics })) {
+    const { topic, partition } = batch;
+    for (const record of batch.records) {
+      const source = record.headers.source;
+      if (source === undefined) continue;
+      const { key, headers, offset } = record;
+      checks.get(source)?.record({ topic, partition, offset, key, headers });
+    }
+    partitions.set(`${topic} ${partition}`, { ...batch, records: [] });
+    options.onProgress?.(progressOf(partitions.values()));
+  }
+  for (const [name, { start }] of partitions) {
+    if (start > 0) {
+      notes.push(`partition ${name} begins at offset ${start}: what the topic has dropped before counts as missing`);
+    }
+  }
+}
+
+function progressOf(partitions: Iterable<ReadBatch>): VerifyProgress {
+  let done = 0;
+  let total = 0;
+  for (const { start, position, end } of partitions) {
+    done += position - start;
+    total += end - start;
+  }
+  return { what: 'records', done, total };
+}
+
+async function readRows(options: VerifyDeliveryOptions, { source, check, highest }: Subject): Promise<void> {
+  if (highest === null) return;
+  let rows = 0;
+  const { pool, onProgress } = options;
+  const total = check.result().records;
+  for await (const page of listSourcePositions({ pool, source, upTo: highest })) {
+    for (const { position, key } of page) check.sourceRow(position, key);
+    rows += page.length;
+    onProgress?.({ what: 'rows', done: rows, total: Math.max(total, rows) });
+  }
+}
