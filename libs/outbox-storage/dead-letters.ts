@@ -17,7 +17,10 @@ interface DeadLetterColumns extends AsideColumns {
   readonly last_at: string;
 }
 
-/** Dead rows with id > after, in id order, at most `rowsMax`. */
+/** Spent its attempts: dead, or parked with its key's later rows behind it. Those later rows have no attempts yet. */
+const GIVEN_UP = "(state = 'dead' OR (state = 'parked' AND attempts > 0))";
+
+/** Rows given up with id > after, in id order, at most `rowsMax`. */
 export async function listDeadLetters(
   pool: Pool,
   tables: OutboxTables,
@@ -25,20 +28,20 @@ export async function listDeadLetters(
   after = -1,
 ): Promise<readonly DeadLetter[]> {
   const rows = await pool.query<DeadLetterColumns>(
-    `SELECT ${ASIDE_COLUMNS}, d.error, d.first_at, d.last_at FROM ${quoteTables(tables).deadLetter} d WHERE d.state = 'dead' AND d.id > ? ORDER BY d.id LIMIT ?`,
+    `SELECT ${ASIDE_COLUMNS}, d.error, d.first_at, d.last_at FROM ${quoteTables(tables).deadLetter} d WHERE ${GIVEN_UP} AND d.id > ? ORDER BY d.id LIMIT ?`,
     [after, rowsMax],
   );
   return rows.map((row) => ({ ...toAside(row), error: row.error, firstAt: row.first_at, lastAt: row.last_at }));
 }
 
-/** Lets a dead row be tried again from its first attempt, due now. False when there is no such dead row. */
+/** Lets a row given up be tried again from its first attempt, due now. False when there is no such row. */
 export async function requeueDead(pool: Pool, tables: OutboxTables, id: number): Promise<boolean> {
-  const sql = `UPDATE ${quoteTables(tables).deadLetter} SET state = 'retrying', attempts = 0, attempt_token = 0, due_at = NOW(6), last_at = NOW(6) WHERE id = ? AND state = 'dead'`;
+  const sql = `UPDATE ${quoteTables(tables).deadLetter} SET state = 'retrying', attempts = 0, attempt_token = 0, due_at = NOW(6), last_at = NOW(6) WHERE id = ? AND ${GIVEN_UP}`;
   return (await pool.run(sql, [id])).affectedRows === 1;
 }
 
-/** Gives a dead row up for good. False when there is no such dead row. */
+/** Deletes a row given up, for good. False when there is no such row. */
 export async function dropDead(pool: Pool, tables: OutboxTables, id: number): Promise<boolean> {
-  const sql = `DELETE FROM ${quoteTables(tables).deadLetter} WHERE id = ? AND state = 'dead'`;
+  const sql = `DELETE FROM ${quoteTables(tables).deadLetter} WHERE id = ? AND ${GIVEN_UP}`;
   return (await pool.run(sql, [id])).affectedRows === 1;
 }

@@ -8,6 +8,7 @@ export { countAside } from './count-aside.ts';
 export { createSenderStore } from './create-sender-store.ts';
 export { createWriterStore } from './create-writer-store.ts';
 export { type DeadLetter, dropDead, listDeadLetters, requeueDead } from './dead-letters.ts';
+export { listWaiting, type WaitingRow } from './list-waiting.ts';
 export { listMembers, type MemberStatus } from './list-members.ts';
 export { listWatermarks } from './list-watermarks.ts';
 export { checkSchema, initSql, type MigrateResult, migrate, schemaVersion } from './migrate.ts';

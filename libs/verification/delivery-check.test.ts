@@ -149,6 +149,12 @@ test('rows from before the start of the source are not expected, records whose r
     { after: 5n },
   );
   assert.equal(summaryLine(summarise([late])), 'delivered 5 of 5: 0 missing, 0 duplicated, 0 out of order');
+  const latest = check(
+    10,
+    all(10).filter(({ position }) => position > 4 && position !== 8),
+    { startsAtFirstSeen: true },
+  );
+  assert.equal(summaryLine(summarise([latest])), 'delivered 5 of 6: 1 missing, 0 duplicated, 0 out of order');
   const gone = check(3, all(5), { upTo: 5n });
   assert.equal(gone.withoutRow, 2);
   assert.equal(summarise([gone]).passed, true);

@@ -14,6 +14,8 @@ export interface DeliveryCheckOptions {
   readonly upTo: bigint | null;
   /** Rows at or below it were never to be moved: where the source started. Null: from the first row. */
   readonly after?: bigint | null;
+  /** The rows before the first one delivered or on its way were never to be moved: for a source that began at the latest row. */
+  readonly startsAtFirstSeen?: boolean;
   /** Open gaps, inclusive, ascending and disjoint: a row in one of them is pending. */
   readonly gaps?: readonly { readonly from: bigint; readonly to: bigint }[];
   /** False when rows leave the table as they are moved: then only duplicates and order can be checked. */
@@ -116,6 +118,7 @@ export class DeliveryCheck {
   #delivered = 0;
   #pending = 0;
   #gapAt = 0;
+  #firstSeen: bigint | null = null;
 
   constructor(options: DeliveryCheckOptions) {
     this.#options = options;
@@ -128,7 +131,9 @@ export class DeliveryCheck {
     const { eventId, outboxId, where } = row;
     if (this.#rowsStay) {
       const digits = this.#digitsOf(eventId);
-      if (digits !== null) this.#onItsWay[where].addText(digits);
+      if (digits === null) return;
+      this.#onItsWay[where].addText(digits);
+      this.#noteFirst(BigInt(digits));
     } else if (where === 'dead') {
       this.#dead.add(() => ({ id: eventId, key: showKey(row.key), at: null, note: null }));
     } else if (this.#onItsWay[where].addText(String(outboxId))) {
@@ -152,6 +157,7 @@ export class DeliveryCheck {
       return true;
     }
     if (this.#rowsStay) {
+      this.#noteFirst(BigInt(digits));
       if (this.#inScope(BigInt(digits))) this.#seenInScope += 1;
     } else if (this.#isWaiting(BigInt(digits))) {
       // Delivered already, only not deleted from the outbox yet.
@@ -164,7 +170,7 @@ export class DeliveryCheck {
   /** The source's rows, ascending, after all records. */
   sourceRow(position: bigint, key: Buffer | null): void {
     const { after = null, upTo } = this.#options;
-    if (after !== null && position <= after) return;
+    if ((after !== null && position <= after) || this.#beforeFirst(position)) return;
     const seen = this.#seen.has(position);
     if ((upTo !== null && position > upTo) || this.#inGap(position)) {
       if (!seen) this.#pending += 1;
@@ -193,6 +199,17 @@ export class DeliveryCheck {
       records: this.#records,
       keys: this.#lastIds.size,
     };
+  }
+
+  #noteFirst(position: bigint): void {
+    if (this.#firstSeen === null || position < this.#firstSeen) this.#firstSeen = position;
+  }
+
+  #beforeFirst(position: bigint): boolean {
+    if (!this.#options.startsAtFirstSeen) return false;
+    return this.#firstSeen === null
+      ? this.#options.upTo !== null && position <= this.#options.upTo
+      : position < this.#firstSeen;
   }
 
   #isWaiting(position: bigint): boolean {

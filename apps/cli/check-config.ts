@@ -1,0 +1,175 @@
+/**
+ * `config check`: tries what the settings name, one line each, `ok` or what is wrong. Each server has its own deadline, and
+ * one that is away does not keep the others from being tried.
+ */
+import { type Config, maskUrl, type SourceConfig } from '#config';
+import type { Pool } from '#database';
+import { connectKafka, createTopicAdmin, type KafkaConnection, preflight } from '#kafka-delivery';
+import { checkSchema, createSenderStore } from '#outbox-storage';
+import { asRelayError, EXIT, type ExitCode, RelayError, silentLogger } from '#runtime';
+import { createSourceReader, proveGapMode } from '#source-polling';
+import { kafkaOptions } from '../wiring/open-kafka.ts';
+import { fixedTopics } from '../wiring/source-topics.ts';
+import type { Cli } from './cli.ts';
+import { withDatabase } from './connect.ts';
+import { lanesNeeded } from './init.ts';
+import { pingRedis } from './ping-redis.ts';
+
+const OFFSETS_RETENTION_MINUTES_MIN = 2 * 24 * 60;
+
+/** Says what was tried and how it ended; remembers the worst exit code: bad configuration before unreachable. */
+class Findings {
+  readonly #cli: Cli;
+  #failed: readonly ExitCode[] = [];
+
+  constructor(cli: Cli) {
+    this.#cli = cli;
+  }
+
+  /** Runs `attempt`, which resolves to what to say after `ok`; null when it failed. */
+  async try<T>(what: string, attempt: () => Promise<{ readonly says: string; readonly value: T }>): Promise<T | null> {
+    try {
+      const { says, value } = await attempt();
+      this.ok(what, says);
+      return value;
+    } catch (thrown) {
+      this.fail(what, asRelayError(thrown));
+      return null;
+    }
+  }
+
+  ok(what: string, says: string): void {
+    this.#cli.print(`ok      ${what}${says === '' ? '' : `: ${says}`}`);
+  }
+
+  warn(what: string, why: string): void {
+    this.#cli.print(`warning ${what}: ${why}`);
+  }
+
+  fail(what: string, error: RelayError): void {
+    this.#cli.print(`FAILED  ${what}: ${error.message}`);
+    this.#failed = [...this.#failed, error.exitCode === EXIT.usage ? EXIT.usage : EXIT.unreachable];
+  }
+
+  exitCode(): ExitCode {
+    if (this.#failed.length === 0) return EXIT.done;
+    return this.#failed.includes(EXIT.usage) ? EXIT.usage : EXIT.unreachable;
+  }
+}
+
+export async function checkConfig(cli: Cli): Promise<ExitCode> {
+  const { config, warnings } = cli.load();
+  const findings = new Findings(cli);
+  findings.ok('settings', `${config.sources.length} source${config.sources.length === 1 ? '' : 's'}`);
+  for (const warning of warnings) findings.warn('settings', warning);
+  const lanes = await checkDatabase(config, findings);
+  await checkKafka(config, findings, lanes);
+  await checkRedis(config, findings);
+  return findings.exitCode();
+}
+
+/** Resolves to the lanes needed, or null when that could not be found out. */
+async function checkDatabase(config: Config, findings: Findings): Promise<number | null> {
+  const { db } = config;
+  const what = `database ${db.host}:${db.port}/${db.database}`;
+  try {
+    return await withDatabase(config, async (pool) => {
+      const engine = await pool.engine();
+      findings.ok(what, `${engine.kind} ${engine.version}`);
+      const lanes = await checkTables(config, pool, findings);
+      for (const source of config.sources) await checkSource(pool, source, findings);
+      return lanes;
+    });
+  } catch (thrown) {
+    findings.fail(what, asRelayError(thrown));
+    return null;
+  }
+}
+
+async function checkTables(config: Config, pool: Pool, findings: Findings): Promise<number | null> {
+  return findings.try('tables', async () => {
+    await checkSchema(pool, config.tables);
+    const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
+    for (const { name, lanes: wanted } of config.sources) {
+      const there = lanes.filter(({ source }) => source === name).length;
+      if (there > 0 && there !== wanted) {
+        findings.warn(`source ${name}`, `has ${there} lanes; LANES=${wanted} is for new sources only`);
+      }
+    }
+    return { says: Object.values(config.tables).join(', '), value: lanesNeeded(config, lanes) };
+  });
+}
+
+async function checkSource(pool: Pool, source: SourceConfig, findings: Findings): Promise<void> {
+  await findings.try(`source ${source.name}`, async () => {
+    if (source.mode !== 'append') {
+      throw new RelayError('CONFIG_INVALID', `mode ${source.mode} is not available in this version`);
+    }
+    const proof = await proveGapMode({ pool, wanted: source.gapMode });
+    const reader = await createSourceReader({ pool, source, gapMode: proof.mode, logger: silentLogger });
+    const highest = await reader.highestPosition();
+    // A row shows that all columns can be read and that key and topic are what they must be.
+    if (highest !== null) await reader.readAfter(highest - 1n, { rowsMax: 1, bytesMax: 1 });
+    const rows = highest === null ? 'no rows yet' : `highest ${source.watermarkColumn} ${highest}`;
+    return { says: `table ${source.table}, ${rows}; gap mode ${proof.mode} (${proof.reason})`, value: null };
+  });
+}
+
+async function checkKafka(config: Config, findings: Findings, lanes: number | null): Promise<void> {
+  const kafka = await findings.try(`kafka ${config.kafka.bootstrapServers.join(',')}`, async () => {
+    const connection = connectKafka(kafkaOptions(config, silentLogger));
+    const { brokers, offsetsRetentionMinutes, transactionTimeoutMsMax } = await preflight(connection);
+    if (offsetsRetentionMinutes !== null && offsetsRetentionMinutes < OFFSETS_RETENTION_MINUTES_MIN) {
+      findings.warn(
+        'kafka',
+        `offsets.retention.minutes is ${offsetsRetentionMinutes}: markers are refreshed daily, give it ${OFFSETS_RETENTION_MINUTES_MIN} at least`,
+      );
+    }
+    if (transactionTimeoutMsMax !== null && config.kafka.transactionTimeoutMs > transactionTimeoutMsMax) {
+      throw new RelayError(
+        'CONFIG_INVALID',
+        `KAFKA_TRANSACTION_TIMEOUT is above the brokers' transaction.max.timeout.ms of ${transactionTimeoutMsMax}`,
+      );
+    }
+    return { says: `${brokers} broker${brokers === 1 ? '' : 's'}, delivery ${config.deliveryMode}`, value: connection };
+  });
+  if (kafka !== null) await checkTopics(config, kafka, findings, lanes);
+}
+
+async function checkTopics(
+  config: Config,
+  kafka: KafkaConnection,
+  findings: Findings,
+  lanes: number | null,
+): Promise<void> {
+  const admin = createTopicAdmin(kafka);
+  try {
+    const marker = config.kafka.markerTopic;
+    for (const topic of [marker, ...fixedTopics(config.sources)]) {
+      const isMarker = topic === marker;
+      await findings.try(`${isMarker ? 'marker topic' : 'topic'} ${topic}`, async () => {
+        const count = (await admin.describeTopics([topic])).get(topic) ?? null;
+        const how = isMarker ? 'run init' : 'create it, or run init --create-topics';
+        if (count === null) throw new RelayError('KAFKA_TOPIC_MISSING', `does not exist: ${how}`);
+        if (isMarker && lanes !== null && count < lanes) {
+          throw new RelayError('KAFKA_TOPIC_MISSING', `has ${count} partitions for ${lanes} lanes: run init`);
+        }
+        return { says: `${count} partition${count === 1 ? '' : 's'}`, value: null };
+      });
+    }
+  } finally {
+    await admin.close();
+  }
+}
+
+async function checkRedis(config: Config, findings: Findings): Promise<void> {
+  const { url } = config.redis;
+  if (url === null) {
+    findings.ok('redis', 'not configured; everything works through the database');
+    return;
+  }
+  await findings.try(`redis ${maskUrl(url)}`, async () => {
+    await pingRedis(url);
+    return { says: '', value: null };
+  });
+}

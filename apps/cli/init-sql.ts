@@ -1,0 +1,43 @@
+/** `init-sql`: the statements that `init` executes, printed; needs no server and no settings. */
+import { type Command, Option } from 'commander';
+import type { SettingName } from '#config';
+import type { EngineKind } from '#database';
+import { initSql } from '#outbox-storage';
+import { canaryTableSql } from '#source-polling';
+import type { Cli } from './cli.ts';
+
+const TABLE_OPTIONS = [
+  ['watermarkTable', 'WATERMARK_TABLE', 'watermark'],
+  ['outboxTable', 'OUTBOX_TABLE', 'outbox'],
+  ['laneTable', 'LANE_TABLE', 'lane'],
+  ['memberTable', 'MEMBER_TABLE', 'member'],
+  ['deadLetterTable', 'DEAD_LETTER_TABLE', 'dead letter'],
+] as const satisfies readonly (readonly [string, SettingName, string])[];
+
+type TableOptions = Readonly<Partial<Record<(typeof TABLE_OPTIONS)[number][0], string>>>;
+
+const ENGINES = ['mariadb', 'mysql', 'singlestore', 'tidb'] as const satisfies readonly EngineKind[];
+
+/** The canary proves InnoDB's locks: other engines have no use for it. */
+export const hasCanary = (engine: EngineKind): boolean => engine === 'mariadb' || engine === 'mysql';
+
+const flagOf = (setting: SettingName): string => `--${setting.toLowerCase().replaceAll('_', '-')} <name>`;
+
+export function addInitSql(program: Command, cli: Cli): void {
+  const command = program
+    .command('init-sql')
+    .description('print the statements that init executes')
+    .addOption(new Option('--engine <name>', 'database they are for').choices(ENGINES).default('mariadb'));
+  for (const [, setting, what] of TABLE_OPTIONS) {
+    command.option(flagOf(setting), `name for the ${what} table (default: as in the settings)`);
+  }
+  command.action((options: TableOptions & { readonly engine: EngineKind }) => {
+    const overrides = TABLE_OPTIONS.flatMap(([option, setting]) => {
+      const name = options[option];
+      return name === undefined ? [] : [[setting, name] as const];
+    });
+    const { config } = cli.load({ needs: [], overrides: Object.fromEntries(overrides) });
+    cli.print(initSql(config.tables, options.engine).trimEnd());
+    if (hasCanary(options.engine)) cli.print(`\n${canaryTableSql()};`);
+  });
+}

@@ -1,0 +1,103 @@
+/** `init`: makes the tables and the marker topic, or brings them up to date; run again it says that they are there. */
+import { type Command, Option } from 'commander';
+import type { Config } from '#config';
+import type { Pool } from '#database';
+import { createTopicAdmin, type TopicAdmin } from '#kafka-delivery';
+import type { LaneRow } from '#outbox';
+import { createSenderStore, migrate } from '#outbox-storage';
+import { CANARY_TABLE_DEFAULT, canaryTableSql } from '#source-polling';
+import { fixedTopics } from '../wiring/source-topics.ts';
+import type { Cli } from './cli.ts';
+import { type Patience, reachKafka, withDatabase } from './connect.ts';
+import { hasCanary } from './init-sql.ts';
+import { integerBetween, secondsAsMs } from './parse-arguments.ts';
+
+interface InitOptions {
+  readonly kafka: boolean;
+  readonly createTopics?: boolean;
+  readonly partitions?: number;
+  readonly wait: number;
+}
+
+const PARTITIONS_MAX = 10_000;
+
+export function addInit(program: Command, cli: Cli): void {
+  program
+    .command('init')
+    .description('make the tables and the marker topic, or bring them up to date')
+    .option('--no-kafka', 'only the tables')
+    .option('--create-topics', "make the sources' topics too when they are missing")
+    .addOption(new Option('--create-topic', 'the same').implies({ createTopics: true }).hideHelp())
+    .option('--partitions <number>', 'partitions of topics made', integerBetween(1, PARTITIONS_MAX))
+    .option('--wait <seconds>', 'wait so long for servers that are still starting', secondsAsMs, 0)
+    .action((options: InitOptions) => init(cli, options));
+}
+
+async function init(cli: Cli, options: InitOptions): Promise<void> {
+  const { config } = cli.load();
+  const patience: Patience = { waitMs: options.wait, note: (line) => cli.note(line) };
+  const lanes = await withDatabase(
+    config,
+    async (pool) => {
+      await makeTables(cli, config, pool);
+      return createSenderStore({ pool, tables: config.tables }).listLanes();
+    },
+    patience,
+  );
+  if (!options.kafka) return;
+  const admin = createTopicAdmin(await reachKafka(config, patience));
+  try {
+    await makeMarkerTopic(cli, config, admin, lanesNeeded(config, lanes));
+    await lookAfterTopics(cli, config, admin, options);
+  } finally {
+    await admin.close();
+  }
+}
+
+async function makeTables(cli: Cli, config: Config, pool: Pool): Promise<void> {
+  const { tables } = config;
+  const { outcome, from, to } = await migrate(pool, tables);
+  const names = `${tables.watermark}, ${tables.outbox}, ${tables.lane}, ${tables.member}, ${tables.deadLetter}`;
+  if (outcome === 'created') cli.print(`tables created: ${names}`);
+  else if (outcome === 'upgraded') cli.print(`tables brought from schema ${from} to ${to}: ${names}`);
+  else cli.print(`tables already there: ${names}`);
+  if (!hasCanary((await pool.engine()).kind)) return;
+  const [there] = await pool.query(
+    'SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+    [CANARY_TABLE_DEFAULT],
+  );
+  if (!there) await pool.run(canaryTableSql());
+  cli.print(`canary table ${there ? 'already there' : 'created'}: ${CANARY_TABLE_DEFAULT}`);
+}
+
+/** One past the highest lane once every configured source is registered: new sources take the lanes next after the highest. */
+export function lanesNeeded(config: Config, lanes: readonly Pick<LaneRow, 'lane' | 'source'>[]): number {
+  const registered = new Set(lanes.map(({ source }) => source));
+  const highest = lanes.reduce((most, { lane }) => Math.max(most, lane), -1);
+  const coming = config.sources.filter(({ name }) => !registered.has(name));
+  return coming.reduce((sum, { lanes: count }) => sum + count, highest + 1);
+}
+
+async function makeMarkerTopic(cli: Cli, config: Config, admin: TopicAdmin, partitions: number): Promise<void> {
+  const outcome = await admin.createMarkerTopic(partitions);
+  const topic = config.kafka.markerTopic;
+  if (outcome === 'there') cli.print(`marker topic already there: ${topic}`);
+  else cli.print(`marker topic ${outcome}: ${topic}, ${partitions} partitions`);
+}
+
+async function lookAfterTopics(cli: Cli, config: Config, admin: TopicAdmin, options: InitOptions): Promise<void> {
+  const topics = fixedTopics(config.sources);
+  const described = await admin.describeTopics(topics);
+  for (const topic of topics) {
+    if ((described.get(topic) ?? null) !== null) {
+      cli.print(`topic already there: ${topic}`);
+    } else if (options.createTopics) {
+      await admin.ensureTopic(topic, options.partitions);
+      cli.print(`topic created: ${topic}`);
+    } else {
+      cli.note(
+        `topic missing: ${topic}; nothing can be delivered to it until it is there: run init --create-topics, or kafka-topics.sh --create --topic ${topic} --partitions N --bootstrap-server ${config.kafka.bootstrapServers[0]}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/** The status as tables for people. */
+import type { LaneStatus, SourceStatus, Status } from '../wiring/read-status.ts';
+import { type Cell, renderTable, showDuration } from './render-table.ts';
+
+const GAPS_SHOWN_MAX = 3;
+
+export function renderStatus(status: Status): readonly string[] {
+  return [
+    ...renderHead(status),
+    '',
+    ...renderSources(status),
+    '',
+    ...renderLanes(status.lanes),
+    '',
+    ...renderMembers(status),
+    ...renderProblems(status),
+  ];
+}
+
+function renderHead({ database, kafka, redis, delivery, backlog, aside }: Status): readonly string[] {
+  const count = `${backlog.rows}${backlog.capped ? ' or more' : ''}`;
+  const oldest = backlog.oldestAgeMs === null ? '' : `, the oldest waits for ${showDuration(backlog.oldestAgeMs)}`;
+  return [
+    `database   ${database}`,
+    `kafka      ${kafka.reachable ? '' : 'AWAY: '}${kafka.says}`,
+    `redis      ${redis === null ? 'not configured' : `${redis.reachable ? '' : 'AWAY: '}${redis.says}`}`,
+    `delivery   ${delivery}`,
+    `backlog    ${count} rows in the outbox${oldest}`,
+    `set aside  ${aside.retrying} retrying, ${aside.parked} parked, ${aside.dead} dead letters`,
+  ];
+}
+
+function showGaps({ gaps }: SourceStatus): Cell {
+  if (gaps.length === 0) return 0;
+  const shown = gaps.slice(0, GAPS_SHOWN_MAX).map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`));
+  return `${gaps.length} (${shown.join(', ')}${gaps.length > GAPS_SHOWN_MAX ? ', ..' : ''})`;
+}
+
+function renderSources({ sources, members }: Status): readonly string[] {
+  const alive = new Set(members.filter(({ kind }) => kind === 'writer').map(({ id }) => id));
+  const rows = sources.map((source) => [
+    source.configured ? source.name : `${source.name} (not configured)`,
+    source.leader === null || alive.has(source.leader) ? source.leader : `${source.leader} (gone)`,
+    source.epoch,
+    source.watermark,
+    source.highest,
+    source.distance,
+    showGaps(source),
+    source.gapMode,
+  ]);
+  return renderTable(['SOURCE', 'LEADER', 'EPOCH', 'WATERMARK', 'HIGHEST', 'BEHIND', 'OPEN GAPS', 'GAP MODE'], rows);
+}
+
+function showMarker({ marker }: LaneStatus): Cell {
+  return marker === -1 ? 'none' : marker;
+}
+
+export function renderLanes(lanes: readonly LaneStatus[]): readonly string[] {
+  const rows = lanes.map((lane) => [
+    lane.lane,
+    lane.source,
+    lane.state,
+    lane.holder,
+    lane.lease,
+    lane.deliveredId,
+    showMarker(lane),
+    lane.capped ? `${lane.backlog}+` : lane.backlog,
+    showDuration(lane.oldestAgeMs),
+  ]);
+  return renderTable(['LANE', 'SOURCE', 'STATE', 'HOLDER', 'LEASE', 'DELIVERED', 'MARKER', 'BACKLOG', 'OLDEST'], rows);
+}
+
+function renderMembers({ members }: Status): readonly string[] {
+  const rows = members.map(({ id, kind, silentMs, upMs }) => [kind, id, showDuration(silentMs), showDuration(upMs)]);
+  return renderTable(['PROCESS', 'ID', 'LAST HEARD', 'UP'], rows);
+}
+
+/** What needs somebody's attention, one sentence each. */
+function renderProblems({ lanes, sources }: Status): readonly string[] {
+  const problems = [
+    ...sources.flatMap(({ name, problem }) => (problem === null ? [] : [`source ${name}: ${problem}`])),
+    ...sources
+      .filter(({ gapMode, configured }) => configured && gapMode === 'time')
+      .map(({ name, gapModeReason }) => `source ${name} is in gap mode time: ${gapModeReason}`),
+    ...lanes
+      .filter(({ state }) => state !== 'running')
+      .map(({ lane, state, why }) => `lane ${lane} is ${state}: ${why}`),
+  ];
+  return problems.length === 0 ? [] : ['', ...problems];
+}

@@ -1,0 +1,143 @@
+/**
+ * `lane resume`: a halted lane is one whose database and whose marker in Kafka do not agree, and only the operator can know
+ * which of them to believe. Nothing is guessed: without `--from` a lane goes on only when the two do agree.
+ */
+import type { Config } from '#config';
+import type { Pool } from '#database';
+import { type ClosableKafkaPort, createKafkaPort } from '#kafka-delivery';
+import { type LaneRow, laneEnd, laneFloor, sequenceOf } from '#outbox';
+import { checkSchema, createSenderStore, resumeLane } from '#outbox-storage';
+import { RelayError, silentLogger } from '#runtime';
+import { kafkaOptions } from '../wiring/open-kafka.ts';
+import type { Cli } from './cli.ts';
+import { reachKafka, withDatabase } from './connect.ts';
+import { noSuchLane } from './no-such-lane.ts';
+
+export type ResumeFromOption = 'marker' | 'delivered';
+
+export const RESUME_COSTS = `Which to believe when a halted lane's marker in Kafka and the delivered id in the database disagree:
+  --from delivered  writes the marker anew, as the delivered id. For a marker that expired, was deleted or lies behind, and
+                    for a database restored from a backup. Rows of the lane that Kafka has from after the delivered id
+                    are delivered again: at most what was not yet deleted from the outbox, or came after the backup.
+  --from marker     takes the marker for the delivered id. For a database whose delivered id is known to be wrong. Rows up
+                    to the marker count as delivered and are deleted; rows between a marker that lies behind and the
+                    delivered id are gone from the outbox and are not sent again. Run verify afterwards.`;
+
+interface Facts {
+  readonly lane: LaneRow;
+  /** -1: none. */
+  readonly marker: number;
+  /** First sequence number not handed out yet. */
+  readonly nextSequence: number;
+}
+
+export async function resume(cli: Cli, number: number, from: ResumeFromOption | null): Promise<void> {
+  const { config } = cli.load({ needs: ['database'] });
+  await withDatabase(config, async (pool) => {
+    await checkSchema(pool, config.tables);
+    const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
+    const lane = lanes.find((each) => each.lane === number);
+    if (!lane) throw noSuchLane(number, lanes.length);
+    if (lane.state === 'running') {
+      cli.print(`lane ${number} is running already`);
+      return;
+    }
+    const markersMatter = config.deliveryMode === 'exactly-once' && (lane.state === 'halted' || from !== null);
+    if (markersMatter) await settleMarker(cli, config, pool, lane, from);
+    else await resumeLane(pool, config.tables, number);
+    cli.print(`lane ${number} is running: a sender takes it within moments`);
+  });
+}
+
+async function settleMarker(
+  cli: Cli,
+  config: Config,
+  pool: Pool,
+  lane: LaneRow,
+  from: ResumeFromOption | null,
+): Promise<void> {
+  await reachKafka(config);
+  const port = createKafkaPort(kafkaOptions(config, silentLogger));
+  try {
+    // Whoever held the lane may still be sending: only after this does the marker stand still.
+    if (lane.holder !== null) await port.fence(lane.holder);
+    const marker = (await port.readMarkers('lane', [lane.lane])).get(lane.lane) ?? -1;
+    const nextSequence = await createSenderStore({ pool, tables: config.tables }).nextSequenceOf(lane.lane);
+    const facts = { lane, marker, nextSequence };
+    if (from === 'marker') await believeMarker(cli, config, pool, facts);
+    else if (from === 'delivered') await believeDatabase(cli, config, pool, port, facts);
+    else await resumeIfSound(config, pool, facts);
+  } finally {
+    await port.close();
+  }
+}
+
+/** Null when a sender would take the lane as it is; otherwise what is wrong with it. */
+export function whatDisagrees({ lane, marker, nextSequence }: Facts): string | null {
+  const delivered = lane.deliveredId;
+  if (marker >= laneEnd(lane.lane)) return `the marker ${marker} in Kafka is no id of this lane`;
+  if (marker > laneFloor(lane.lane) && sequenceOf(marker) >= nextSequence) {
+    return `the marker ${marker} in Kafka is ahead of the database, whose next sequence is ${nextSequence}: a restored backup`;
+  }
+  if (delivered === null) {
+    if (marker === -1 || marker === laneFloor(lane.lane)) return null;
+    return `Kafka has the marker ${marker} for a lane that never delivered by this database: tables made anew, or a shared prefix`;
+  }
+  if (marker === -1) return `the marker is gone from Kafka, the database says delivered up to ${delivered}`;
+  return marker < delivered ? `the marker ${marker} in Kafka lies behind ${delivered}, which was delivered` : null;
+}
+
+async function resumeIfSound(config: Config, pool: Pool, facts: Facts): Promise<void> {
+  const { lane } = facts.lane;
+  const why = whatDisagrees(facts);
+  if (why !== null) {
+    throw new RelayError(
+      'INVARIANT_BROKEN',
+      `lane ${lane} stays halted, decide with --from: ${why}\n\n${RESUME_COSTS}`,
+    );
+  }
+  await resumeLane(pool, config.tables, lane);
+}
+
+async function believeMarker(cli: Cli, config: Config, pool: Pool, facts: Facts): Promise<void> {
+  const { lane, marker, nextSequence } = facts;
+  const refuse = (why: string) =>
+    new RelayError('CONFIG_INVALID', `lane ${lane.lane} cannot go on from its marker: ${why}`);
+  if (marker === -1) throw refuse('Kafka has none; use --from delivered');
+  if (marker < laneFloor(lane.lane) || marker >= laneEnd(lane.lane)) {
+    throw refuse(`${marker} is no id of this lane; use --from delivered`);
+  }
+  if (marker > laneFloor(lane.lane) && sequenceOf(marker) >= nextSequence) {
+    throw refuse('it is ahead of the database, so that rows to come would be skipped; use --from delivered');
+  }
+  await resumeLane(pool, config.tables, lane.lane, { deliveredId: marker });
+  cli.print(`lane ${lane.lane}: delivered id was ${lane.deliveredId ?? 'none'}, is ${marker} as in Kafka`);
+}
+
+/** The marker first, then the lane: a crash in between leaves the lane halted, and the command can be run again. */
+async function believeDatabase(
+  cli: Cli,
+  config: Config,
+  pool: Pool,
+  port: ClosableKafkaPort,
+  facts: Facts,
+): Promise<void> {
+  const { lane, marker } = facts;
+  const wanted = lane.deliveredId ?? laneFloor(lane.lane);
+  if (marker > wanted && whatDisagrees(facts) === null) {
+    throw new RelayError(
+      'CONFIG_INVALID',
+      `lane ${lane.lane}: the marker ${marker} is sound and ahead of ${wanted}; without --from, nothing is delivered twice`,
+    );
+  }
+  if (marker !== wanted) {
+    const session = await port.open(`${config.kafka.transactionalIdPrefix}.cli-lane-${lane.lane}`);
+    try {
+      await session.transact([], [{ kind: 'lane', lane: lane.lane, value: wanted }]);
+    } finally {
+      await session.close();
+    }
+    cli.print(`lane ${lane.lane}: marker was ${marker === -1 ? 'none' : marker}, is ${wanted} as in the database`);
+  }
+  await resumeLane(pool, config.tables, lane.lane);
+}
