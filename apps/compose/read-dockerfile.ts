@@ -1,6 +1,4 @@
 /** A Dockerfile cut into stages and instructions, and what a .dockerignore lets into the build context. */
-import { matchesGlob } from 'node:path';
-
 export interface Instruction {
   readonly name: string;
   /** As written, on one line, without flags. */
@@ -67,7 +65,17 @@ export function isInContext(dockerignore: string, path: string): boolean {
     if (line === '' || line.startsWith('#')) continue;
     const negated = line.startsWith('!');
     const pattern = negated ? line.slice(1) : line;
-    if (self.some((one) => matchesGlob(one, pattern))) included = negated;
+    if (self.some((one) => globExpression(pattern).test(one))) included = negated;
   }
   return included;
+}
+
+/** Docker's patterns: `*` stays within a name and takes a leading dot too, `**` goes through folders. */
+function globExpression(pattern: string): RegExp {
+  const source = pattern
+    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('**/', '<any folders>')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('<any folders>', '(.*/)?');
+  return new RegExp(`^${source}$`);
 }

@@ -1,0 +1,185 @@
+/**
+ * The commands and settings of docker-compose.yml, run as processes on this machine with the user and the grants of
+ * deploy/mariadb/init.sql: init, two writers and two senders deliver every row exactly once and stop cleanly.
+ */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import mysql from 'mysql2/promise';
+import {
+  type App,
+  assertContiguousIds,
+  assertOrderPerKey,
+  createTestDatabase,
+  readTopic,
+  spawnApp,
+  type TestDatabase,
+  testEnvironment,
+  testKafka,
+  uniqueName,
+  until,
+} from '#testkit';
+import { environmentOf, type LocalWorld, localService } from './local-service.ts';
+import { readCompose } from './read-compose.ts';
+
+const REPOSITORY = join(import.meta.dirname, '..', '..');
+const FILE = readCompose(join(REPOSITORY, 'docker-compose.yml'));
+const SENDERS = 2;
+const BATCHES = 20;
+const ROWS_A_BATCH = 20;
+const CUSTOMERS = 17;
+const START_DEADLINE_MS = 60_000;
+const DELIVERY_DEADLINE_MS = 120_000;
+const INIT_DEADLINE_MS = 120_000;
+
+const run = promisify(execFile);
+const apps: App[] = [];
+const user = uniqueName('relay');
+const topic = uniqueName('orders');
+const prefix = uniqueName('krs-compose');
+let database: TestDatabase;
+let world: LocalWorld;
+
+/** deploy/mariadb/init.sql with names of this run's own. */
+function bootstrapStatements(): readonly string[] {
+  const { KAFKA_ROW_SENDER_DB_NAME: name, KAFKA_ROW_SENDER_DB_USER: relay } = environmentOf(FILE, 'writer');
+  return readFileSync(join(REPOSITORY, 'deploy/mariadb/init.sql'), 'utf8')
+    .replaceAll(/^--.*$/gm, '')
+    .replaceAll(`\`${name}\``, `\`${database.name}\``)
+    .replaceAll(`'${relay}'@`, `'${user}'@`)
+    .split(/;\s*\n/)
+    .filter((statement) => statement.trim() !== '');
+}
+
+async function asApplication<T>(work: (connection: mysql.Connection) => Promise<T>): Promise<T> {
+  const { host, port, user: owner, password } = testEnvironment().database;
+  const connection = await mysql.createConnection({ host, port, user: owner, password });
+  try {
+    return await work(connection);
+  } finally {
+    await connection.end();
+  }
+}
+
+function start(service: string): App {
+  const { entry, args, env } = localService(FILE, service, world);
+  const app = spawnApp(entry, env, { args });
+  apps.push(app);
+  return app;
+}
+
+/** Runs the image's health check against a process, as the engine does in the container. */
+async function isHealthy(app: App): Promise<boolean> {
+  const { port } = await app.waitForLog((line) => typeof line.port === 'number', START_DEADLINE_MS, 'its HTTP port');
+  const env = { PATH: process.env.PATH, KAFKA_ROW_SENDER_HTTP_PORT: String(port) };
+  return await run(process.execPath, [join(REPOSITORY, 'deploy/docker/healthcheck.mjs')], { env }).then(
+    () => true,
+    () => false,
+  );
+}
+
+before(async () => {
+  database = await createTestDatabase({ prefix: 'krs_compose' });
+  await asApplication(async (connection) => {
+    for (const statement of bootstrapStatements()) await connection.query(statement);
+  });
+  const { database: address, redisUrl, kafkaBootstrap } = testEnvironment();
+  world = {
+    database: { host: address.host, port: address.port, name: database.name, user },
+    kafkaBootstrap,
+    redisUrl,
+    topic,
+    prefix,
+    repository: REPOSITORY,
+  };
+});
+
+after(async () => {
+  for (const app of apps) if (app.running) await app.kill();
+  await asApplication((connection) => connection.query(`DROP USER IF EXISTS '${user}'@'%'`));
+  await database.drop();
+  const admin = testKafka(testEnvironment().kafkaBootstrap).admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [topic, `${prefix}.markers`] }).catch(() => undefined);
+  await admin.disconnect();
+});
+
+async function initialise(): Promise<string> {
+  const init = start('init');
+  const deadline = setTimeout(() => void init.kill(), INIT_DEADLINE_MS);
+  const { code } = await init.exit;
+  clearTimeout(deadline);
+  assert.equal(code, 0, init.output());
+  return init.output();
+}
+
+test('init makes tables and topics with the grants of init.sql, and does no harm when it runs again', async () => {
+  assert.match(await initialise(), new RegExp(`topic created: ${topic}`));
+  assert.match(await initialise(), /tables already there/);
+});
+
+test('two writers and two senders deliver every row exactly once, and SIGTERM ends them all with 0', async () => {
+  const replicas = FILE.services.writer?.deploy?.replicas ?? 1;
+  const writers = Array.from({ length: replicas }, () => start('writer'));
+  const senders = Array.from({ length: SENDERS }, () => start('sender'));
+  await until(
+    'all health checks pass',
+    async () => (await Promise.all(apps.slice(2).map(isHealthy))).every(Boolean),
+    START_DEADLINE_MS,
+  );
+
+  const table = `\`${database.name}\`.\`${environmentOf(FILE, 'writer').KAFKA_ROW_SENDER_SOURCE_TABLE}\``;
+  await asApplication(async (connection) => {
+    for (let batch = 0; batch < BATCHES; batch += 1) {
+      const rows = Array.from({ length: ROWS_A_BATCH }, (_, row) => [
+        (batch * ROWS_A_BATCH + row) % CUSTOMERS,
+        `tea ${batch}/${row} 🫖`,
+        '12.50',
+      ]);
+      await connection.query(`INSERT INTO ${table} (customer_id, product, amount) VALUES ?`, [rows]);
+    }
+  });
+  const total = BATCHES * ROWS_A_BATCH;
+  const records = await until(
+    `${total} rows in ${topic}`,
+    async () => {
+      for (const app of [...writers, ...senders]) assert.ok(app.running, app.output());
+      const found = await readTopic(topic);
+      return found.length >= total && found;
+    },
+    DELIVERY_DEADLINE_MS,
+  );
+  await Promise.all(
+    [...writers, ...senders].map(async (app) => {
+      const { code } = await app.stop();
+      assert.equal(code, 0, app.output());
+    }),
+  );
+
+  // Read again now that nobody can add anything: a duplicate that came late would show.
+  const rows = (await readTopic(topic)).map(({ key, value, headers }) => ({
+    key,
+    headers,
+    row: JSON.parse(String(value)) as { WatermarkId: number; customer_id: number; product: string; amount: string },
+  }));
+  assert.equal(records.length, total);
+  assertContiguousIds(
+    rows.map(({ row }) => row.WatermarkId),
+    1,
+    total,
+  );
+  assertOrderPerKey(
+    rows,
+    ({ key }) => key,
+    ({ row }) => row.WatermarkId,
+  );
+  for (const { key, row, headers } of rows) {
+    assert.equal(key, String(row.customer_id));
+    assert.equal(headers.id, `orders:${row.WatermarkId}`);
+    assert.match(row.product, /^tea \d+\/\d+ 🫖$/);
+    assert.equal(String(row.amount), '12.50');
+  }
+});
