@@ -29,11 +29,12 @@ export function shareLimits(
     const quiet = last !== undefined && !last.full ? Math.max(QUIET_ROWS, last.rows * 2) : null;
     return { most: Math.max(1, Math.min(laneMax, rowsMax)), quiet };
   });
+  const busy = wanted.filter(({ quiet }) => quiet === null).length;
+  if (busy === 0) return wanted.map(({ most }) => Math.min(most, even));
   const quietRows = wanted.reduce(
     (sum, { most, quiet }) => sum + (quiet === null ? 0 : Math.min(most, quiet, even)),
     0,
   );
-  const busy = wanted.filter(({ quiet }) => quiet === null).length;
-  const share = busy === 0 ? even : Math.max(even, Math.floor((rowsMax - quietRows) / busy));
+  const share = Math.max(even, Math.floor((rowsMax - quietRows) / busy));
   return wanted.map(({ most, quiet }) => Math.min(most, quiet === null ? share : Math.min(quiet, even)));
 }

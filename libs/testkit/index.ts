@@ -15,6 +15,7 @@ export {
   type SourceWorld,
   sourceContract,
 } from './contracts/source-contract.ts';
+export { type StoreHarness, type StoreSide, type StoreWorld, storeContract } from './contracts/store-contract.ts';
 export { createTestDatabase, type TestDatabase } from './create-test-database.ts';
 export { createTestTopic, type TestTopic, type TestTopicOptions } from './create-test-topic.ts';
 export { ensureBinaries } from './ensure-binary.ts';
@@ -41,6 +42,16 @@ export {
   FakeSourceTransaction,
   type SourceGate,
 } from './fakes/source.ts';
+export { createFakeStore, type FakeStore } from './fakes/store.ts';
+export type { FakeStoreOptions, StoreGate } from './fakes/store-gate.ts';
+export {
+  type FakeAside,
+  type FakeLane,
+  type FakeMember,
+  FakeOutboxTables,
+  type StoreWatch,
+  type StoreWeakness,
+} from './fakes/store-tables.ts';
 export { freePort, freePortNear } from './free-port.ts';
 export { testKafka } from './kafka-client.ts';
 export { failOnLeaks } from './leak-check.ts';
@@ -52,6 +63,7 @@ export type { ServerControl } from './server-process.ts';
 export { type App, type AppExit, type LogLine, type SpawnAppOptions, spawnApp } from './spawn-app.ts';
 export { type KafkaOptions, type KafkaServer, startKafka } from './start-kafka.ts';
 export { type MariadbOptions, type MariadbServer, startMariadb } from './start-mariadb.ts';
+export { type Proxy, type ProxyOptions, type ProxyTarget, type RequestMatch, startProxy } from './start-proxy.ts';
 export { type RedisOptions, type RedisServer, startRedis } from './start-redis.ts';
 export { type Stack, type StackOptions, startStack } from './start-stack.ts';
 export { testDatabaseOptions } from './test-database-options.ts';

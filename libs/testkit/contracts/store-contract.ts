@@ -1,0 +1,235 @@
+/** What every outbox store must do, run on the fake and on a real database. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type OutboxMessage, outboxId, type SenderStore, type WriterStore } from '#outbox';
+import { checkAside } from './store-contract-aside.ts';
+import { checkBatches } from './store-contract-batches.ts';
+import { checkLanes } from './store-contract-lanes.ts';
+
+/** One process's view of the store. */
+export interface StoreSide {
+  readonly writer: WriterStore;
+  readonly sender: SenderStore;
+}
+
+/** Fresh, empty tables. */
+export interface StoreWorld {
+  /** Two processes. */
+  readonly one: StoreSide;
+  readonly other: StoreSide;
+  /** Lets the database's clock go on, as leases, heartbeats and due times see it. */
+  elapse(ms: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StoreHarness {
+  readonly name: string;
+  open(): Promise<StoreWorld>;
+}
+
+export type StoreCheck = (title: string, body: (world: StoreWorld) => Promise<void>) => void;
+
+export const START = { position: 0n, gaps: [] } as const;
+
+export function message(lane: number, sequence: number, more: Partial<OutboxMessage> = {}): OutboxMessage {
+  return {
+    id: outboxId(lane, sequence),
+    eventId: `orders:${sequence}`,
+    topic: 'orders',
+    key: Buffer.from(`key-${sequence % 3}`),
+    value: Buffer.from(`{"n":${sequence}}`),
+    headers: null,
+    ...more,
+  };
+}
+
+/** A registered source with a term begun, and an append that moves its position and sequence by what it is given. */
+export async function startSource(world: StoreWorld, source: string, lanes: number) {
+  const { writer } = world.one;
+  const numbers = await writer.registerSource({ source, ...START, lanes });
+  const term = await writer.beginTerm(source, 'one');
+  let sequence = term.nextSequence;
+  const append = async (messages: readonly OutboxMessage[], next = sequence + messages.length) => {
+    const outcome = await writer.append({
+      source,
+      epoch: term.epoch,
+      expectedNextSequence: sequence,
+      next: { position: BigInt(next - 1), gaps: [], nextSequence: next },
+      messages,
+    });
+    sequence = next;
+    return outcome;
+  };
+  return { lanes: numbers, epoch: term.epoch, append };
+}
+
+/** Registers the tests. */
+export function storeContract(harness: StoreHarness): void {
+  const check: StoreCheck = (title, body) =>
+    test(`${harness.name}: ${title}`, async () => {
+      const world = await harness.open();
+      try {
+        await body(world);
+      } finally {
+        await world.close();
+      }
+    });
+  checkRegistering(check);
+  checkAppending(check);
+  checkBatches(check);
+  checkLanes(check);
+  checkAside(check);
+}
+
+function checkRegistering(check: StoreCheck): void {
+  check('a source is registered once, with its first position, gaps and lanes', async ({ one, other }) => {
+    assert.equal(await one.writer.loadWatermark('orders'), null);
+    assert.deepEqual(await one.writer.lanesOf('orders'), []);
+    const request = {
+      source: 'orders',
+      position: 18_446_744_073_709_551_615n,
+      gaps: [{ from: 9_007_199_254_740_993n, to: 9_007_199_254_740_995n }],
+      lanes: 3,
+    };
+    assert.deepEqual(await one.writer.registerSource(request), [0, 1, 2]);
+    assert.deepEqual(await other.writer.registerSource({ ...request, ...START, lanes: 8 }), [0, 1, 2]);
+    assert.deepEqual(await other.writer.loadWatermark('orders'), {
+      source: 'orders',
+      position: request.position,
+      gaps: request.gaps,
+      nextSequence: 1,
+      epoch: 0,
+      leader: null,
+    });
+  });
+
+  check('names that differ only in case are two sources', async ({ one }) => {
+    assert.deepEqual(await one.writer.registerSource({ source: 'orders', ...START, lanes: 1 }), [0]);
+    assert.deepEqual(await one.writer.registerSource({ source: 'Orders', ...START, lanes: 1 }), [1]);
+  });
+
+  check('two writers that register at once never share a lane', async ({ one, other }) => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const both = await Promise.all(
+      names.flatMap((source) =>
+        [one, other].map(({ writer }) => writer.registerSource({ source, ...START, lanes: 4 })),
+      ),
+    );
+    const first = both.filter((_, index) => index % 2 === 0);
+    assert.deepEqual(
+      both.filter((_, index) => index % 2 === 1),
+      first,
+    );
+    const lanes = first.flat();
+    assert.equal(new Set(lanes).size, 4 * names.length);
+    const rows = await one.sender.listLanes();
+    assert.deepEqual(
+      rows.map(({ lane }) => lane),
+      [...lanes].sort((a, b) => a - b),
+    );
+    for (const [index, source] of names.entries()) {
+      assert.deepEqual(await other.writer.lanesOf(source), first[index]);
+    }
+  });
+
+  check('lanes past the last one are refused, and nothing is registered', async ({ one }) => {
+    await one.writer.registerSource({ source: 'many', ...START, lanes: 1_000 });
+    await assert.rejects(one.writer.registerSource({ source: 'more', ...START, lanes: 25 }), {
+      code: 'CONFIG_INVALID',
+    });
+    assert.equal(await one.writer.loadWatermark('more'), null);
+    assert.equal((await one.writer.registerSource({ source: 'more', ...START, lanes: 24 })).at(-1), 1_023);
+  });
+}
+
+function checkAppending(check: StoreCheck): void {
+  check('I2: of two writers of one source only the one with the last term commits', async (world) => {
+    const { one, other } = world;
+    const { epoch } = await startSource(world, 'orders', 1);
+    const second = await other.writer.beginTerm('orders', 'other');
+    assert.deepEqual([second.epoch, second.leader, second.nextSequence], [epoch + 1, 'other', 1]);
+    const request = {
+      source: 'orders',
+      expectedNextSequence: 1,
+      next: { position: 5n, gaps: [{ from: 2n, to: 3n }], nextSequence: 2 },
+      messages: [message(0, 1)],
+    };
+    assert.equal(await one.writer.append({ ...request, epoch }), 'fenced');
+    assert.equal((await one.writer.loadWatermark('orders'))?.position, 0n);
+    assert.equal(await other.writer.append({ ...request, epoch: second.epoch }), 'committed');
+    assert.equal(await other.writer.append({ ...request, epoch: second.epoch }), 'fenced', 'the same append again');
+    assert.deepEqual(await one.writer.loadWatermark('orders'), {
+      source: 'orders',
+      ...request.next,
+      epoch: second.epoch,
+      leader: 'other',
+    });
+    const [batch] = await one.sender.readBatches([{ lane: 0, cursor: 0, rowsMax: 10 }], { rowsMax: 10, bytesMax: 1e6 });
+    assert.deepEqual(
+      batch?.rows.map(({ id }) => id),
+      [outboxId(0, 1)],
+    );
+  });
+
+  check('I2: of appends that race for one sequence exactly one commits', async (world) => {
+    const { one, other } = world;
+    const { epoch } = await startSource(world, 'orders', 1);
+    for (let sequence = 1; sequence <= 20; sequence += 1) {
+      const outcomes = await Promise.all(
+        [one, other, one, other].map(({ writer }) =>
+          writer.append({
+            source: 'orders',
+            epoch,
+            expectedNextSequence: sequence,
+            next: { position: BigInt(sequence), gaps: [], nextSequence: sequence + 1 },
+            messages: [message(0, sequence)],
+          }),
+        ),
+      );
+      assert.deepEqual(outcomes.toSorted(), ['committed', 'fenced', 'fenced', 'fenced']);
+    }
+    assert.equal((await one.writer.loadWatermark('orders'))?.nextSequence, 21);
+  });
+
+  check('an append without messages moves position and gaps, and unknown sources are fenced', async (world) => {
+    const { append } = await startSource(world, 'orders', 1);
+    assert.equal(await append([], 1), 'committed');
+    assert.equal((await world.one.writer.loadWatermark('orders'))?.position, 0n);
+    const unknown = { source: 'none', epoch: 1, expectedNextSequence: 1, messages: [] };
+    const next = { position: 1n, gaps: [], nextSequence: 1 };
+    assert.equal(await world.one.writer.append({ ...unknown, next }), 'fenced');
+    await assert.rejects(world.one.writer.beginTerm('none', 'one'), { code: 'INVARIANT_BROKEN' });
+  });
+
+  check('I8: an id that is in use already breaks the append as a whole', async (world) => {
+    const { append } = await startSource(world, 'orders', 1);
+    await append([message(0, 5)], 2);
+    await assert.rejects(append([message(0, 4), message(0, 5)]), { code: 'INVARIANT_BROKEN' });
+    assert.equal((await world.one.writer.loadWatermark('orders'))?.nextSequence, 2);
+    const [batch] = await world.one.sender.readBatches([{ lane: 0, cursor: 0, rowsMax: 10 }], {
+      rowsMax: 10,
+      bytesMax: 1e6,
+    });
+    assert.equal(batch?.rows.length, 1);
+  });
+
+  check('every batch size comes through whole', async (world) => {
+    const { append } = await startSource(world, 'orders', 1);
+    let first = 1;
+    for (const count of [1, 2, 9, 15, 100, 777, 1_000, 2_345]) {
+      await append(Array.from({ length: count }, (_, index) => message(0, first + index)));
+      const [batch] = await world.other.sender.readBatches(
+        [{ lane: 0, cursor: outboxId(0, first) - 1, rowsMax: 5_000 }],
+        {
+          rowsMax: 5_000,
+          bytesMax: 1e9,
+        },
+      );
+      assert.deepEqual(
+        batch?.rows.map(({ id }) => id),
+        Array.from({ length: count }, (_, index) => outboxId(0, first + index)),
+      );
+      first += count;
+    }
+  });
+}

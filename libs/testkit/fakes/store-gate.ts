@@ -1,0 +1,24 @@
+/**
+ * Each method of the store in memory is one instant, as a committed transaction is, between two passes of the gate: there a
+ * simulation can hold it, crash it before or after its effect, or let other processes go on.
+ */
+import type { FakeOutboxTables } from './store-tables.ts';
+
+/** Called as `store.append` before the effect and `store.append:answered` after; a rejection is the call's. */
+export type StoreGate = (name: string) => Promise<void>;
+
+export interface FakeStoreOptions {
+  readonly tables: FakeOutboxTables;
+  readonly gate?: StoreGate;
+}
+
+export type StoreCall = <T>(name: string, effect: () => T) => Promise<T>;
+
+export function gatedCall(gate: StoreGate = async () => undefined): StoreCall {
+  return async (name, effect) => {
+    await gate(`store.${name}`);
+    const answer = effect();
+    await gate(`store.${name}:answered`);
+    return answer;
+  };
+}

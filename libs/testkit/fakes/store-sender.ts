@@ -1,0 +1,238 @@
+/** The sender's half of the outbox store in memory. */
+import {
+  type AsideRow,
+  type BatchLimits,
+  type LaneBatch,
+  type LaneClaim,
+  type LaneCursor,
+  type LaneRow,
+  laneEnd,
+  laneFloor,
+  type Member,
+  type OutboxRow,
+  type SenderStore,
+} from '#outbox';
+import { RelayError } from '#runtime';
+import { type FakeStoreOptions, gatedCall, type StoreCall } from './store-gate.ts';
+import type { FakeAside, FakeLane, FakeOutboxTables } from './store-tables.ts';
+
+export class FakeSenderStore implements SenderStore {
+  readonly #tables: FakeOutboxTables;
+  readonly #call: StoreCall;
+
+  constructor({ tables, gate }: FakeStoreOptions) {
+    this.#tables = tables;
+    this.#call = gatedCall(gate);
+  }
+
+  heartbeat(member: Member, ttlMs: number): Promise<readonly string[]> {
+    return this.#call('heartbeat', () => {
+      const { members, clock } = this.#tables;
+      members.set(`${member.kind} ${member.id}`, { ...member, heartbeatMs: clock.nowMs() });
+      for (const [key, { heartbeatMs }] of members) {
+        if (clock.nowMs() - heartbeatMs > ttlMs) members.delete(key);
+      }
+      const live = [...members.values()].filter(({ kind }) => kind === member.kind);
+      return live.map(({ id }) => id).sort();
+    });
+  }
+
+  leave(memberId: string): Promise<void> {
+    return this.#call('leave', () => {
+      for (const [key, { id }] of this.#tables.members) if (id === memberId) this.#tables.members.delete(key);
+    });
+  }
+
+  listLanes(): Promise<readonly LaneRow[]> {
+    return this.#call('listLanes', () => {
+      const rows = [...this.#tables.lanes.values()].sort((a, b) => a.lane - b.lane);
+      return rows.map((row) => {
+        const { lane, source, deliveredId, holder, claimEpoch, state, why } = row;
+        const leaseExpired = this.#tables.leaseExpired(row);
+        return { lane, source, deliveredId, holder, claimEpoch, leaseExpired, state, why };
+      });
+    });
+  }
+
+  claimLane(lane: number, holder: string, leaseMs: number): Promise<LaneClaim | null> {
+    return this.#call('claimLane', () => {
+      const row = this.#tables.lanes.get(lane);
+      if (row?.state !== 'running') return null;
+      const leaseRunning = row.holder !== null && !this.#tables.leaseExpired(row);
+      if (leaseRunning && !this.#tables.weaknesses.has('leases-ignored')) return null;
+      const former = this.#tables.weaknesses.has('former-holder-not-fenced') ? null : row.holder;
+      const fenceIds = [...new Set(former === null ? row.fenceIds : [...row.fenceIds, former])];
+      this.#tables.watch.onClaim?.(row, holder, leaseRunning);
+      const claimEpoch = row.claimEpoch + 1;
+      const leaseUntilMs = this.#tables.clock.nowMs() + leaseMs;
+      this.#tables.lanes.set(lane, { ...row, holder, claimEpoch, fenceIds, leaseUntilMs });
+      const { source, deliveredId } = row;
+      return { lane, source, claimEpoch, deliveredId, fenceIds, formerHolder: row.holder };
+    });
+  }
+
+  clearFences(lane: number, claimEpoch: number): Promise<boolean> {
+    return this.#call('clearFences', () => this.#change(lane, claimEpoch, () => ({ fenceIds: [] })));
+  }
+
+  renewLeases(claims: Parameters<SenderStore['renewLeases']>[0], leaseMs: number): Promise<readonly number[]> {
+    return this.#call('renewLeases', () => {
+      const leaseUntilMs = this.#tables.clock.nowMs() + leaseMs;
+      const kept = claims.filter(
+        ({ lane, claimEpoch }) =>
+          this.#tables.lanes.get(lane)?.state === 'running' && this.#change(lane, claimEpoch, () => ({ leaseUntilMs })),
+      );
+      return kept.map(({ lane }) => lane).sort((a, b) => a - b);
+    });
+  }
+
+  releaseLane(lane: number, claimEpoch: number, deliveredId: number): Promise<boolean> {
+    return this.#call('releaseLane', () =>
+      this.#change(lane, claimEpoch, (row) => {
+        const none = row.deliveredId === null && deliveredId <= laneFloor(lane);
+        return { holder: null, leaseUntilMs: null, deliveredId: none ? null : raised(row, deliveredId) };
+      }),
+    );
+  }
+
+  recordMarkerWritten(lane: number, claimEpoch: number, deliveredId: number): Promise<boolean> {
+    return this.#call('recordMarkerWritten', () =>
+      this.#change(lane, claimEpoch, (row) => ({ deliveredId: raised(row, deliveredId) })),
+    );
+  }
+
+  haltLane(lane: number, claimEpoch: number, why: string): Promise<boolean> {
+    return this.#call('haltLane', () => this.#change(lane, claimEpoch, () => ({ state: 'halted', why })));
+  }
+
+  nextSequenceOf(lane: number): Promise<number> {
+    return this.#call('nextSequenceOf', () => {
+      const state = this.#tables.watermarks.get(this.#tables.lanes.get(lane)?.source ?? '');
+      if (!state) throw new RelayError('INVARIANT_BROKEN', `lane ${lane} has no source with a watermark`);
+      return state.nextSequence;
+    });
+  }
+
+  readBatches(cursors: readonly LaneCursor[], limits: BatchLimits): Promise<readonly LaneBatch[]> {
+    return this.#call('readBatches', () => {
+      let rows = 0;
+      let bytes = 0;
+      let cut = false;
+      return cursors.map(({ lane, cursor, rowsMax }) => {
+        const kept: OutboxRow[] = [];
+        let full = false;
+        for (const row of this.#tables.range(cursor, laneEnd(lane))) {
+          cut ||= rows > 0 && (rows >= limits.rowsMax || bytes + row.size > limits.bytesMax);
+          full = cut || kept.length >= Math.max(1, rowsMax);
+          if (full) break;
+          kept.push(row);
+          rows += 1;
+          bytes += row.size;
+        }
+        return { lane, rows: kept, full };
+      });
+    });
+  }
+
+  deleteDelivered(lane: number, after: number, upTo: number, rowsMax: number): Promise<number> {
+    return this.#call('deleteDelivered', () => {
+      if (after < laneFloor(lane) || upTo >= laneEnd(lane)) {
+        throw new RelayError('INVARIANT_BROKEN', `lane ${lane} does not own the ids ${after} to ${upTo}`);
+      }
+      if (upTo <= after) return after;
+      const rows = this.#tables.range(after, upTo + 1).slice(0, rowsMax);
+      for (const { id } of rows) this.#tables.outbox.delete(id);
+      const last = rows.length < rowsMax ? upTo : (rows.at(-1) as OutboxRow).id;
+      const row = this.#tables.lanes.get(lane);
+      if (row) this.#tables.lanes.set(lane, { ...row, deliveredId: raised(row, last) });
+      this.#tables.watch.onDelete?.(
+        lane,
+        rows.map(({ id }) => id),
+        last,
+      );
+      return last;
+    });
+  }
+
+  setAside(lane: number, claimEpoch: number, rows: Parameters<SenderStore['setAside']>[2]): Promise<boolean> {
+    return this.#call('setAside', () => {
+      if (this.#tables.claimed(lane, claimEpoch) === null) return false;
+      for (const { row, state, error, dueInMs } of rows) {
+        if (this.#tables.aside.has(row.id)) continue;
+        const dueAtMs = this.#tables.clock.nowMs() + dueInMs;
+        this.#tables.aside.set(row.id, { ...row, lane, state, error, dueAtMs, attempts: 0, attemptToken: 0 });
+      }
+      return true;
+    });
+  }
+
+  listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideRow[]> {
+    return this.#call('listAsideHeads', () => {
+      const live = [...this.#tables.aside.values()]
+        .filter((row) => lanes.includes(row.lane) && row.state !== 'dead')
+        .sort((a, b) => a.id - b.id);
+      const seen = new Set<string>();
+      const heads = live.filter((row) => {
+        const key = `${row.lane} ${row.key === null ? `id ${row.id}` : row.key.toString('hex')}`;
+        if (seen.has(key)) return false;
+        seen.add(key);
+        return true;
+      });
+      return heads.slice(0, rowsMax).map((row) => this.#toAside(row));
+    });
+  }
+
+  beginAttempt(lane: number, claimEpoch: number, id: number, token: number): Promise<boolean> {
+    return this.#call('beginAttempt', () =>
+      this.#changeAside(lane, claimEpoch, id, (row) => (row.state === 'dead' ? null : { attemptToken: token })),
+    );
+  }
+
+  failAttempt(
+    lane: number,
+    claimEpoch: number,
+    id: number,
+    outcome: Parameters<SenderStore['failAttempt']>[3],
+  ): Promise<boolean> {
+    const { error, dueInMs, state } = outcome;
+    return this.#call('failAttempt', () =>
+      this.#changeAside(lane, claimEpoch, id, ({ attempts }) => {
+        const dueAtMs = this.#tables.clock.nowMs() + dueInMs;
+        return { attempts: attempts + 1, attemptToken: 0, error, state, dueAtMs };
+      }),
+    );
+  }
+
+  removeAside(id: number): Promise<void> {
+    return this.#call('removeAside', () => {
+      this.#tables.aside.delete(id);
+    });
+  }
+
+  #change(lane: number, claimEpoch: number, change: (row: FakeLane) => Partial<FakeLane>): boolean {
+    const row = this.#tables.claimed(lane, claimEpoch);
+    if (row === null) return false;
+    this.#tables.lanes.set(lane, { ...row, ...change(row) });
+    return true;
+  }
+
+  #changeAside(
+    lane: number,
+    claimEpoch: number,
+    id: number,
+    change: (row: FakeAside) => Partial<FakeAside> | null,
+  ): boolean {
+    const row = this.#tables.aside.get(id);
+    if (row === undefined || this.#tables.claimed(lane, claimEpoch) === null) return false;
+    const changed = change(row);
+    if (changed === null) return false;
+    this.#tables.aside.set(id, { ...row, ...changed });
+    return true;
+  }
+
+  #toAside({ dueAtMs, error: _error, ...row }: FakeAside): AsideRow {
+    return { ...row, dueInMs: dueAtMs - this.#tables.clock.nowMs() };
+  }
+}
+
+const raised = (row: FakeLane, deliveredId: number): number => Math.max(row.deliveredId ?? deliveredId, deliveredId);

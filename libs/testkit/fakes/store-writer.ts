@@ -1,0 +1,93 @@
+/** The writer's half of the outbox store in memory. */
+import {
+  type AppendRequest,
+  LANES_MAX,
+  type OutboxMessage,
+  type OutboxRow,
+  type WatermarkState,
+  type WriterStore,
+} from '#outbox';
+import { RelayError } from '#runtime';
+import { type FakeStoreOptions, gatedCall, type StoreCall } from './store-gate.ts';
+import type { FakeLane, FakeOutboxTables } from './store-tables.ts';
+
+function toRow(message: OutboxMessage): OutboxRow {
+  const headers = message.headers === null ? 0 : Buffer.byteLength(JSON.stringify(message.headers));
+  return { ...message, size: (message.key?.length ?? 0) + (message.value?.length ?? 0) + headers };
+}
+
+export class FakeWriterStore implements WriterStore {
+  readonly #tables: FakeOutboxTables;
+  readonly #call: StoreCall;
+
+  constructor({ tables, gate }: FakeStoreOptions) {
+    this.#tables = tables;
+    this.#call = gatedCall(gate);
+  }
+
+  loadWatermark(source: string): Promise<WatermarkState | null> {
+    return this.#call('loadWatermark', () => this.#tables.watermarks.get(source) ?? null);
+  }
+
+  registerSource(request: Parameters<WriterStore['registerSource']>[0]): Promise<readonly number[]> {
+    return this.#call('registerSource', () => {
+      const { source, position, gaps } = request;
+      if (this.#tables.watermarks.has(source)) return this.#lanesOf(source);
+      const first = Math.max(-1, ...this.#tables.lanes.keys()) + 1;
+      if (first + request.lanes > LANES_MAX) throw new RelayError('CONFIG_INVALID', 'not enough lanes are left');
+      this.#tables.watermarks.set(source, { source, position, gaps, nextSequence: 1, epoch: 0, leader: null });
+      for (let lane = first; lane < first + request.lanes; lane += 1)
+        this.#tables.lanes.set(lane, newLane(lane, source));
+      return this.#lanesOf(source);
+    });
+  }
+
+  lanesOf(source: string): Promise<readonly number[]> {
+    return this.#call('lanesOf', () => this.#lanesOf(source));
+  }
+
+  beginTerm(source: string, leader: string): Promise<WatermarkState> {
+    return this.#call('beginTerm', () => {
+      const former = this.#tables.watermarks.get(source);
+      if (!former) throw new RelayError('INVARIANT_BROKEN', `source ${source} has no watermark row`);
+      const state = { ...former, epoch: former.epoch + 1, leader };
+      this.#tables.watermarks.set(source, state);
+      return state;
+    });
+  }
+
+  append(request: AppendRequest): Promise<'committed' | 'fenced'> {
+    return this.#call('append', () => {
+      const { source, epoch, expectedNextSequence, next, messages } = request;
+      const state = this.#tables.watermarks.get(source);
+      if (state === undefined) return 'fenced';
+      const moved = state.epoch !== epoch || state.nextSequence !== expectedNextSequence;
+      if (moved && !this.#tables.weaknesses.has('no-compare-and-set')) return 'fenced';
+      const ids = new Set(messages.map(({ id }) => id));
+      if (ids.size < messages.length || messages.some(({ id }) => this.#tables.outbox.has(id))) {
+        throw new RelayError('INVARIANT_BROKEN', 'an outbox id handed out by the watermark row is in use already');
+      }
+      this.#tables.watermarks.set(source, { ...state, ...next });
+      for (const message of messages) this.#tables.outbox.set(message.id, toRow(message));
+      this.#tables.watch.onAppend?.(request);
+      return 'committed';
+    });
+  }
+
+  #lanesOf(source: string): number[] {
+    const lanes = [...this.#tables.lanes.values()].filter((lane) => lane.source === source);
+    return lanes.map(({ lane }) => lane).sort((a, b) => a - b);
+  }
+}
+
+const newLane = (lane: number, source: string): FakeLane => ({
+  lane,
+  source,
+  deliveredId: null,
+  holder: null,
+  claimEpoch: 0,
+  leaseUntilMs: null,
+  fenceIds: [],
+  state: 'running',
+  why: null,
+});
