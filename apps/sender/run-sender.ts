@@ -7,8 +7,10 @@ import { systemClock, systemRandom } from '#runtime';
 import { logSenderEvents, summariseDeliveries } from '../wiring/log-events.ts';
 import type { Service } from '../wiring/service.ts';
 
-/** Heartbeats and a look at the lanes: often enough that a joining or leaving sender is noticed without Redis, too. */
-const TICK_MS = 1_000;
+/** Heartbeats and a look at the lanes. Without Redis nobody says that a sender joins or leaves, so the look is more frequent. */
+const TICK_MS = { doorbell: 3_000, alone: 1_000 };
+/** Looks in one lease: a missed one or two must not cost it. */
+const TICKS_PER_LEASE = 5;
 const MARKER_SETTLE_MS = 5_000;
 const PARKED_KEYS_MAX = 10_000;
 const TRIM_ROWS_MAX = 5_000;
@@ -38,7 +40,10 @@ export async function runSender(service: Service, parts: SenderParts): Promise<v
     limits: { rowsMax: config.sender.batchRowsMax, bytesMax: config.sender.batchBytesMax },
     pollIntervalMs: config.sender.pollIntervalMs,
     leaseMs: config.sender.laneLeaseMs,
-    tickMs: Math.min(TICK_MS, config.sender.laneLeaseMs / 3),
+    tickMs: Math.min(
+      config.redis.url === null ? TICK_MS.alone : TICK_MS.doorbell,
+      config.sender.laneLeaseMs / TICKS_PER_LEASE,
+    ),
     markerSettleMs: MARKER_SETTLE_MS,
     backoff: config.sender.retryBackoff,
     retriesMax: config.sender.retriesMax,

@@ -20,7 +20,7 @@ export class AsideRounds {
 
   /**
    * One attempt of one due row. `none`: nothing was due. `delivered`: the session is sound. `refused`: it is dead. `lost`:
-   * the lane was taken from us, and most likely the session fenced with it.
+   * the lane was taken from us or the row from under us; a fresh session finds out which.
    * A rejection leaves the outcome to be settled under a fresh session.
    */
   async tryOne(session: ProducerSession): Promise<'none' | 'delivered' | 'refused' | 'lost'> {
@@ -34,9 +34,7 @@ export class AsideRounds {
       const head = dueHead(hold, this.#options);
       if (head === null) continue;
       hold.asideReadAtMs = null;
-      const outcome = await attemptHead(this.#options, session, hold, head);
-      if (outcome === 'lost') this.#lanes.lose(hold);
-      return outcome;
+      return attemptHead(this.#options, session, hold, head);
     }
     return 'none';
   }

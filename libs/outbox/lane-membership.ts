@@ -25,6 +25,7 @@ export class LaneMembership {
   #lost = new Map<number, number>();
   #unwellSinceMs: number | null = null;
   #reported = '';
+  #joined = false;
 
   constructor(options: SenderOptions, holds: ReadonlyMap<number, LaneHold>, onChange: () => void) {
     this.#options = options;
@@ -100,6 +101,9 @@ export class LaneMembership {
       return false;
     }
     this.#report(this.#view);
+    // Those who hold more than their new share give lanes back at once instead of at their next look.
+    if (!this.#joined) this.#options.doorbell.ring({ kind: 'lanes-changed' });
+    this.#joined = true;
     this.#onChange();
     return true;
   }

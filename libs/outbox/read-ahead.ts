@@ -33,7 +33,7 @@ export class Ahead {
       cursor: hold.marker,
       rowsMax: Math.min(this.#limits.rowsMax, hold.probation?.rowsMax ?? this.#limits.rowsMax),
     }));
-    return this.#store.readBatches(rotate(cursors, turn), this.#limits);
+    return this.#readAll(cursors, turn);
   }
 
   /** Starts reading behind a plan that is being delivered; nothing when no lane was cut by a limit. */
@@ -46,13 +46,19 @@ export class Ahead {
       cursor: plan.lastIds.get(hold.lane) ?? hold.marker,
       rowsMax: this.#limits.rowsMax,
     }));
-    const read = this.#store.readBatches(rotate(cursors, turn), this.#limits);
+    const read = this.#readAll(cursors, turn);
     // Awaited where it is used; a rejection before that must not count as unhandled.
     read.catch(() => undefined);
     this.#pending = {
       cursors: new Map(cursors.map(({ lane, cursor }) => [lane, cursor])),
       batches: read,
     };
+  }
+
+  /** The row limit is a lane's, the byte limit is the transaction's. */
+  #readAll(cursors: readonly LaneCursor[], turn: number): Promise<readonly LaneBatch[]> {
+    const { rowsMax, bytesMax } = this.#limits;
+    return this.#store.readBatches(rotate(cursors, turn), { rowsMax: rowsMax * cursors.length, bytesMax });
   }
 
   forget(): void {

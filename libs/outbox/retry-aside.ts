@@ -35,7 +35,8 @@ export function nextHeadDueInMs(hold: LaneHold, options: SenderOptions): number 
 
 /**
  * One attempt. Resolves when the outcome is settled; rejects when it is not (a world fault, or the database away): the caller
- * then throws the session away, and `loadAside` after the next fencing settles it. `lost`: the lane is somebody else's.
+ * then throws the session away, and `loadAside` after the next fencing settles it. `lost`: the
+ * lane is somebody else's, or an operator took the row.
  */
 export async function attemptHead(
   options: SenderOptions,
