@@ -15,7 +15,8 @@ export {
   type SourceWorld,
   sourceContract,
 } from './contracts/source-contract.ts';
-export { type StoreHarness, type StoreSide, type StoreWorld, storeContract } from './contracts/store-contract.ts';
+export { storeContract } from './contracts/store-contract.ts';
+export type { StoreHarness, StoreSide, StoreWorld } from './contracts/store-contract-world.ts';
 export { createTestDatabase, type TestDatabase } from './create-test-database.ts';
 export { createTestTopic, type TestTopic, type TestTopicOptions } from './create-test-topic.ts';
 export { ensureBinaries } from './ensure-binary.ts';
@@ -63,7 +64,7 @@ export type { ServerControl } from './server-process.ts';
 export { type App, type AppExit, type LogLine, type SpawnAppOptions, spawnApp } from './spawn-app.ts';
 export { type KafkaOptions, type KafkaServer, startKafka } from './start-kafka.ts';
 export { type MariadbOptions, type MariadbServer, startMariadb } from './start-mariadb.ts';
-export { type Proxy, type ProxyOptions, type ProxyTarget, type RequestMatch, startProxy } from './start-proxy.ts';
+export { type FaultProxy, type ProxyOptions, type ProxyTarget, type RequestMatch, startProxy } from './start-proxy.ts';
 export { type RedisOptions, type RedisServer, startRedis } from './start-redis.ts';
 export { type Stack, type StackOptions, startStack } from './start-stack.ts';
 export { testDatabaseOptions } from './test-database-options.ts';

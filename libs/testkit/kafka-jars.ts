@@ -9,7 +9,8 @@ import { ensureBinaries } from './ensure-binary.ts';
 
 const run = promisify(execFile);
 
-export const KAFKA_VERSION = '4.3.1';
+/** Another version for a run: KRS_TEST_KAFKA_VERSION. */
+const KAFKA_VERSION = process.env.KRS_TEST_KAFKA_VERSION ?? '4.3.1';
 const JAVA_VERSION_MIN = 17;
 const MAVEN_DEADLINE_MS = 10 * 60_000;
 const JAVA_DEADLINE_MS = 30_000;
