@@ -27,14 +27,8 @@ export {
   type FakeElections,
   type FakeElectionsOptions,
 } from './fakes/election.ts';
-export {
-  FakeKafka,
-  type FakeKafkaOptions,
-  type FakeKafkaPort,
-  type FakePortOptions,
-  type FakeRecord,
-  type KafkaGate,
-} from './fakes/kafka.ts';
+export { FakeKafka, type FakeKafkaOptions, type FakeRecord } from './fakes/kafka.ts';
+export type { FakeKafkaPort, FakePortOptions, KafkaGate } from './fakes/kafka-port.ts';
 export {
   FakeSourceReader,
   type FakeSourceReaderOptions,
@@ -56,6 +50,21 @@ export {
 export { freePort, freePortNear } from './free-port.ts';
 export { testKafka } from './kafka-client.ts';
 export { failOnLeaks } from './leak-check.ts';
+export { assertLedgerDelivered, LedgerCheck, type LedgerResult } from './load/check-ledger.ts';
+export { Ledger } from './load/ledger.ts';
+export type { LoadProgress, LoadRow, LoadSupply, LoadTarget } from './load/load-connection.ts';
+export { type LoadMix, USUAL_MIX } from './load/plan-transaction.ts';
+export {
+  readSampleRow,
+  SAMPLE_COLUMNS,
+  SAMPLE_KEY,
+  SAMPLE_SEQUENCE,
+  SAMPLE_WATERMARK,
+  type SampleOptions,
+  sampleSupplies,
+  sampleTableSql,
+} from './load/sample-rows.ts';
+export { type Load, type LoadOptions, startLoad } from './load/start-load.ts';
 export { assertContiguousIds, assertNoDuplicates, assertOrderPerKey } from './oracles.ts';
 export { type OwnRedis, startOwnRedis } from './own-redis.ts';
 export { type ReadTopicOptions, readTopic, type TopicRecord } from './read-topic.ts';

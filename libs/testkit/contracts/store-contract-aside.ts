@@ -1,7 +1,7 @@
 /** The store contract: rows set aside. */
 import assert from 'node:assert/strict';
 import { laneFloor, type OutboxRow, outboxId } from '#outbox';
-import { message, START, type StoreCheck, type StoreWorld } from './store-contract.ts';
+import { message, START, type StoreCheck, type StoreWorld } from './store-contract-world.ts';
 
 const LEASE_MS = 15_000;
 

@@ -1,7 +1,7 @@
 /** The store contract: reading batches and deleting behind them. */
 import assert from 'node:assert/strict';
 import { laneFloor, type OutboxMessage, outboxId } from '#outbox';
-import { message, type StoreCheck, type StoreWorld, startSource } from './store-contract.ts';
+import { message, type StoreCheck, type StoreWorld, startSource } from './store-contract-world.ts';
 
 const WIDE = { rowsMax: 100_000, bytesMax: 64_000_000 };
 

@@ -1,7 +1,7 @@
 /** The store contract: members, claims, leases, fences. */
 import assert from 'node:assert/strict';
 import { type LaneClaim, laneFloor, outboxId } from '#outbox';
-import { START, type StoreCheck, type StoreSide, type StoreWorld } from './store-contract.ts';
+import { START, type StoreCheck, type StoreSide, type StoreWorld } from './store-contract-world.ts';
 
 const LEASE_MS = 15_000;
 
