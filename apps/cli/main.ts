@@ -6,8 +6,6 @@ import { createCli } from './cli.ts';
 import { addCommands, createProgram } from './program.ts';
 
 const DEFAULT_COMMAND = 'run';
-/** Commander's ends that are no mistakes: help and version were asked for. */
-const ASKED_FOR = new Set(['commander.help', 'commander.helpDisplayed', 'commander.version']);
 
 /** `run` is meant when no command is named; options alone name none. */
 function withDefaultCommand(words: readonly string[]): readonly string[] {
@@ -40,7 +38,8 @@ async function main(words: readonly string[]): Promise<ExitCode> {
     await program.parseAsync([...withDefaultCommand(words)], { from: 'user' });
     return code;
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return ASKED_FOR.has(thrown.code) ? EXIT.done : EXIT.usage;
+    // Help and version that were asked for end with 0, help instead of a missing command does not.
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
     const error = asRelayError(thrown);
     if (error.code === 'STOPPED') return EXIT.done;
     cli.note(`error: ${error.message}`);

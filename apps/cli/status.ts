@@ -35,8 +35,9 @@ async function status(cli: Cli, options: StatusOptions): Promise<void> {
   const { config } = cli.load();
   await withDatabase(config, async (pool) => {
     await checkSchema(pool, config.tables);
+    const proofs = new Map();
     for (;;) {
-      const found = await readStatus({ config, pool, kafka: () => reachKafka(config), redis: pingRedis });
+      const found = await readStatus({ config, pool, proofs, kafka: () => reachKafka(config), redis: pingRedis });
       const text = options.json ? toJson(found) : renderStatus(found).join('\n');
       cli.print(options.watch && process.stdout.isTTY ? `${HOME}${text}` : text);
       if (!options.watch) return;

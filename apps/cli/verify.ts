@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { EXIT, type ExitCode } from '#runtime';
 import { type Finding, type SourceCheck, summaryLine } from '#verification';
 import { type VerifyDeliveryResult, type VerifyProgress, verifyDelivery } from '../wiring/verify-delivery.ts';
-import { waitUntilDrained } from '../wiring/wait-until-drained.ts';
+import { type WaitUntilDrainedOptions, waitUntilDrained } from '../wiring/wait-until-drained.ts';
 import type { Cli } from './cli.ts';
 import { reachKafka, withDatabase } from './connect.ts';
 import { secondsAsMs } from './parse-arguments.ts';
@@ -31,20 +31,25 @@ async function verify(cli: Cli, options: VerifyOptions): Promise<ExitCode> {
   const kafka = await reachKafka(config);
   return withDatabase(config, async (pool) => {
     const only = options.source ?? [];
-    if (options.wait > 0) {
-      const waited = await waitUntilDrained({ config, pool, only, deadlineMs: options.wait });
-      if (!waited.drained) cli.note(`still not delivered after ${options.wait / 1000} s: ${waited.why}`);
-    }
+    const late =
+      options.wait > 0 ? await waitForDelivery(cli, { config, pool, only, deadlineMs: options.wait }) : false;
     const bar = startBar();
     try {
       const result = await verifyDelivery({ config, pool, kafka, only, onProgress: bar.show });
       bar.stop();
       report(cli, result, options.json ?? false);
-      return result.totals.passed ? EXIT.done : EXIT.checkFailed;
+      return result.totals.passed && !late ? EXIT.done : EXIT.checkFailed;
     } finally {
       bar.stop();
     }
   });
+}
+
+/** True when something of what was there at the start is still not delivered. */
+async function waitForDelivery(cli: Cli, options: WaitUntilDrainedOptions): Promise<boolean> {
+  const { drained, why } = await waitUntilDrained(options);
+  if (!drained) cli.note(`still not delivered after ${options.deadlineMs / 1000} s: ${why}`);
+  return !drained;
 }
 
 /** On a terminal only, and on standard error: the result alone is on standard output. */

@@ -13,7 +13,7 @@ import {
   outboxStatistics,
 } from '#outbox-storage';
 import { asRelayError, silentLogger } from '#runtime';
-import { createSourceReader, proveGapMode } from '#source-polling';
+import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
 
 /** A server that is not needed to read the status: whether it answers, and what it or its fault says. */
 export interface ServerStatus {
@@ -75,6 +75,8 @@ export interface ReadStatusOptions {
   readonly pool: Pool;
   /** Tries Kafka; a rejection says why it is away. */
   readonly kafka: () => Promise<KafkaConnection>;
+  /** What was found out about the servers' locks, by setting; kept by a caller that looks more than once. */
+  readonly proofs?: Map<string, GapModeProof>;
   /** Tries Redis. */
   readonly redis: (url: string) => Promise<void>;
 }
@@ -183,13 +185,13 @@ async function lookAtRedis({ config, redis }: ReadStatusOptions): Promise<Server
 }
 
 async function readSources(
-  { config, pool }: ReadStatusOptions,
+  { config, pool, proofs = new Map() }: ReadStatusOptions,
   watermarks: readonly WatermarkState[],
 ): Promise<readonly SourceStatus[]> {
   const found = new Map(watermarks.map((watermark) => [watermark.source, watermark]));
   const sources: SourceStatus[] = [];
   for (const source of config.sources) {
-    const table = await lookAtTable(pool, source);
+    const table = await lookAtTable(pool, source, proofs);
     sources.push(
       sourceStatus(source.name, found.get(source.name), { ...table, table: source.table, configured: true }),
     );
@@ -222,9 +224,10 @@ function sourceStatus(
 }
 
 /** A table that cannot be read spoils its own line only; a database that went away is thrown. */
-async function lookAtTable(pool: Pool, source: SourceConfig): Promise<TableFacts> {
+async function lookAtTable(pool: Pool, source: SourceConfig, proofs: Map<string, GapModeProof>): Promise<TableFacts> {
   try {
-    const proof = await proveGapMode({ pool, wanted: source.gapMode });
+    const proof = proofs.get(source.gapMode) ?? (await proveGapMode({ pool, wanted: source.gapMode }));
+    proofs.set(source.gapMode, proof);
     const reader = await createSourceReader({ pool, source, gapMode: proof.mode, logger: silentLogger });
     const highest = await reader.highestPosition();
     return { highest, gapMode: proof.mode, gapModeReason: proof.reason, problem: null };

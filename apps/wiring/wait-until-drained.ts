@@ -1,4 +1,4 @@
-/** Waits until every committed row of the sources was moved, delivered and deleted from the outbox, and none waits for a retry. */
+/** Waits until every row that the sources hold now was moved, delivered and deleted from the outbox, and none waits for a retry. */
 import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { SourceReader } from '#outbox';
@@ -24,64 +24,74 @@ export interface Drained {
 interface Watched {
   readonly source: SourceConfig;
   readonly reader: SourceReader;
+  /** Highest committed position at the start; null: the table was empty. */
+  readonly highest: bigint | null;
 }
 
 const POLL_MS = 200;
 /** Open gaps looked into for rows not moved yet; behind so many the source is not drained anyway. */
 const GAPS_MAX = 1_000;
 
-/** Resolves after `deadlineMs` at the latest (and the statement then under way). Rejects with the database's faults. */
+/**
+ * Rows committed after the call do not keep it waiting, so that it ends while the application goes on. Resolves after
+ * `deadlineMs` at the latest (and the statement then under way). Rejects with the database's faults.
+ */
 export async function waitUntilDrained(options: WaitUntilDrainedOptions): Promise<Drained> {
   const { pool, config, deadlineMs } = options;
   const watched: Watched[] = [];
   for (const source of pickSources(config.sources, options.only)) {
     const reader = await createSourceReader({ pool, source, gapMode: 'time', logger: silentLogger });
-    watched.push({ source, reader });
+    watched.push({ source, reader, highest: await reader.highestPosition() });
   }
   const endMs = systemClock.nowMs() + deadlineMs;
+  let movedAtMs: number | null = null;
   for (;;) {
-    const why = await whatWaits(options, watched);
+    let why: string | null = null;
+    if (movedAtMs === null) {
+      why = await whatIsNotMoved(options, watched);
+      if (why === null) movedAtMs = systemClock.nowMs();
+    }
+    if (movedAtMs !== null) why = await whatIsNotDelivered(options, watched, movedAtMs);
     if (why === null) return { drained: true, why };
     if (systemClock.nowMs() + POLL_MS > endMs) return { drained: false, why };
     await systemClock.sleep(POLL_MS);
   }
 }
 
-async function whatWaits(
+async function whatIsNotMoved(
   { pool, config }: WaitUntilDrainedOptions,
   watched: readonly Watched[],
 ): Promise<string | null> {
-  for (const { source, reader } of watched) {
-    const why = await whatIsNotMoved(pool, config, source, reader);
-    if (why !== null) return why;
+  const store = createWriterStore({ pool, tables: config.tables });
+  for (const { source, reader, highest } of watched) {
+    if (highest === null) continue;
+    const watermark = await store.loadWatermark(source.name);
+    if (watermark === null) return `source ${source.name} was never led by a writer`;
+    if (highest > watermark.position) return `source ${source.name} is moved up to ${watermark.position} of ${highest}`;
+    const gaps = watermark.gaps.filter(({ from }) => from <= highest);
+    if (gaps.length > GAPS_MAX) return `source ${source.name} has ${gaps.length} open gaps`;
+    for (const gap of gaps) {
+      const [late] = await reader.positionsIn(gap, 1);
+      if (late !== undefined) return `row ${late} of source ${source.name} committed late and is not moved yet`;
+    }
   }
+  return null;
+}
+
+/** A row that was in the outbox at `movedAtMs` is older, by the database's clock, than the time that passed since then. */
+async function whatIsNotDelivered(
+  { pool, config }: WaitUntilDrainedOptions,
+  watched: readonly Watched[],
+  movedAtMs: number,
+): Promise<string | null> {
   const names = new Set(watched.map(({ source }) => source.name));
+  const passedMs = systemClock.nowMs() - movedAtMs;
   const lanes = await outboxStatistics(pool, config.tables);
-  const full = lanes.filter(({ rows, source }) => rows > 0 && names.has(source));
+  const full = lanes.filter(({ source, oldestAgeMs }) => names.has(source) && (oldestAgeMs ?? -1) >= passedMs);
   if (full.length > 0) {
     const rows = full.reduce((sum, lane) => sum + lane.rows, 0);
     return `${rows}${full.some(({ capped }) => capped) ? ' or more' : ''} rows in the outbox`;
   }
   const { retrying } = await countAside(pool, config.tables);
   return retrying > 0 ? `${retrying} rows wait for a retry` : null;
-}
-
-async function whatIsNotMoved(
-  pool: Pool,
-  config: Pick<Config, 'tables'>,
-  source: SourceConfig,
-  reader: SourceReader,
-): Promise<string | null> {
-  // The table before the watermark: the other way round, a row moved in between would look like one that is not.
-  const highest = await reader.highestPosition();
-  const watermark = await createWriterStore({ pool, tables: config.tables }).loadWatermark(source.name);
-  if (highest === null) return null;
-  if (watermark === null) return `source ${source.name} was never led by a writer`;
-  if (highest > watermark.position) return `source ${source.name} is moved up to ${watermark.position} of ${highest}`;
-  if (watermark.gaps.length > GAPS_MAX) return `source ${source.name} has ${watermark.gaps.length} open gaps`;
-  for (const gap of watermark.gaps) {
-    const [late] = await reader.positionsIn(gap, 1);
-    if (late !== undefined) return `row ${late} of source ${source.name} committed late and is not moved yet`;
-  }
-  return null;
 }

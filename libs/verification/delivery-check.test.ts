@@ -187,3 +187,8 @@ test('records of others are not ours, and examples are bounded', () => {
   assert.equal(found.missing.examples.length, EXAMPLES_MAX);
   assert.equal(found.records, 0);
 });
+
+test('nothing but pending rows is no pass, an empty table is one', () => {
+  assert.equal(summarise([check(5, [], { upTo: 0n })]).passed, false);
+  assert.equal(summarise([check(0, [])]).passed, true);
+});
