@@ -12,6 +12,8 @@ const TICK_MS = { doorbell: 3_000, alone: 1_000 };
 /** Looks in one lease: a missed one or two must not cost it. */
 const TICKS_PER_LEASE = 5;
 const MARKER_SETTLE_MS = 5_000;
+/** Far below the 7 days after which Kafka forgets offsets of an idle group by default. */
+const MARKER_REFRESH_MS = 12 * 60 * 60 * 1000;
 const PARKED_KEYS_MAX = 10_000;
 const TRIM_ROWS_MAX = 5_000;
 const TRIM_INTERVAL_MS = 250;
@@ -45,6 +47,7 @@ export async function runSender(service: Service, parts: SenderParts): Promise<v
       config.sender.laneLeaseMs / TICKS_PER_LEASE,
     ),
     markerSettleMs: MARKER_SETTLE_MS,
+    markerRefreshMs: MARKER_REFRESH_MS,
     backoff: config.sender.retryBackoff,
     retriesMax: config.sender.retriesMax,
     rowFaultPolicy: config.sender.rowFaultPolicy,

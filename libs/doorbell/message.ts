@@ -57,6 +57,6 @@ function decodeRing(value: unknown): DoorbellRing | null {
   const { kind, lanes, source } = value;
   if (kind === 'lanes-changed') return { kind };
   if (kind === 'leader-gone') return isSource(source) ? { kind, source } : null;
-  if (kind === 'rows' || kind === 'retry-due') return isLanes(lanes) ? { kind, lanes } : null;
+  if (kind === 'rows' || kind === 'retry-due' || kind === 'markers-due') return isLanes(lanes) ? { kind, lanes } : null;
   return null;
 }

@@ -13,6 +13,7 @@ export interface PendingRings {
 export function createPendingRings(): PendingRings {
   const rows = new Set<number>();
   const due = new Set<number>();
+  const markers = new Set<number>();
   const leaderless = new Set<string>();
   let lanesChanged = false;
 
@@ -20,6 +21,7 @@ export function createPendingRings(): PendingRings {
     add: (ring) => {
       if (ring.kind === 'rows') for (const lane of ring.lanes) rows.add(lane);
       else if (ring.kind === 'retry-due') for (const lane of ring.lanes) due.add(lane);
+      else if (ring.kind === 'markers-due') for (const lane of ring.lanes) markers.add(lane);
       else if (ring.kind === 'lanes-changed') lanesChanged = true;
       else if (leaderless.size < SOURCES_MAX) leaderless.add(ring.source);
     },
@@ -28,7 +30,9 @@ export function createPendingRings(): PendingRings {
       if (lanesChanged) rings.push({ kind: 'lanes-changed' });
       if (rows.size > 0) rings.push({ kind: 'rows', lanes: [...rows] });
       if (due.size > 0) rings.push({ kind: 'retry-due', lanes: [...due] });
+      if (markers.size > 0) rings.push({ kind: 'markers-due', lanes: [...markers] });
       rows.clear();
+      markers.clear();
       due.clear();
       leaderless.clear();
       lanesChanged = false;

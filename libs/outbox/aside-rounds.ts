@@ -27,8 +27,10 @@ export class AsideRounds {
     const stale = [...this.#lanes.holds.values()].filter((hold) => this.#isStale(hold));
     if (stale.length > 0) await loadAside(this.#options, stale);
     for (const hold of [...this.#lanes.holds.values()]) {
-      if (hold.parked.size > this.#options.parkedKeysMax) {
-        await this.#lanes.halt(hold, `more than ${this.#options.parkedKeysMax} keys wait behind refused rows`);
+      const waiting = hold.parked.size + hold.asideIds.size;
+      if (waiting > this.#options.parkedKeysMax) {
+        const why = `more than ${this.#options.parkedKeysMax} keys and rows without a key wait for refused rows`;
+        await this.#lanes.halt(hold, why);
         continue;
       }
       const head = dueHead(hold, this.#options);

@@ -17,6 +17,8 @@ export interface LaneHold {
   marker: number;
   /** Everything at or below it is deleted. */
   trimmed: number;
+  /** When the marker was last committed (monotonic); null: due now. */
+  markerWrittenAtMs: number | null;
   probation: Probation | null;
   /** Head of each parked key, by key text; later rows of the key wait behind it. */
   readonly parked: Map<string, AsideRow>;
@@ -39,6 +41,7 @@ export function newHold(claim: LaneClaim, marker: number): LaneHold {
     marker,
     // From the lane's start, once: the former holder may have died between delivering and deleting.
     trimmed: laneFloor(claim.lane),
+    markerWrittenAtMs: null,
     probation: null,
     parked: new Map(),
     asideIds: new Map(),

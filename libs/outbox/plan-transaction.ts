@@ -76,3 +76,7 @@ export function toRecord(row: OutboxRow, hold: { readonly lane: number; readonly
     size: row.size,
   };
 }
+
+/** A row whose key waits is copied aside as it is; it is due as soon as it is the first of its key. */
+export const parkedBehindKey = (row: OutboxRow) =>
+  ({ row, state: 'parked', error: 'waits behind a row of its key', dueInMs: 0 }) as const;

@@ -17,7 +17,8 @@ export type DoorbellRing =
   | { readonly kind: 'rows'; readonly lanes: readonly number[] }
   | { readonly kind: 'leader-gone'; readonly source: string }
   | { readonly kind: 'lanes-changed' }
-  | { readonly kind: 'retry-due'; readonly lanes: readonly number[] };
+  | { readonly kind: 'retry-due'; readonly lanes: readonly number[] }
+  | { readonly kind: 'markers-due'; readonly lanes: readonly number[] };
 
 /** Hints between processes. Never the truth: a lost ring costs one poll interval. */
 export interface Doorbell {

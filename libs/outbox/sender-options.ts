@@ -26,10 +26,12 @@ export interface SenderOptions {
   readonly tickMs: number;
   /** How long a marker that lags behind what is known committed is re-read before the lane halts. */
   readonly markerSettleMs: number;
+  /** Idle markers are committed again this often. */
+  readonly markerRefreshMs: number;
   readonly backoff: BackoffLimits;
   readonly retriesMax: number;
   readonly rowFaultPolicy: RowFaultPolicy;
-  /** Keys parked in one lane before it halts. */
+  /** Keys waiting behind a refused row, and refused rows without a key, in one lane before it halts. */
   readonly parkedKeysMax: number;
   /** Rows one trimming transaction deletes. */
   readonly trimRowsMax: number;

@@ -10,9 +10,11 @@ import { AsideRounds } from './aside-rounds.ts';
 import { acquit, blame } from './blame-rows.ts';
 import { HeldLanes } from './held-lanes.ts';
 import type { LaneHold } from './lane-hold.ts';
-import { planTransaction, type TransactionPlan } from './plan-transaction.ts';
+import { OwnSession } from './own-session.ts';
+import { parkedBehindKey, planTransaction, type TransactionPlan } from './plan-transaction.ts';
 import type { DoorbellRing, LaneBatch, ProducerSession } from './ports.ts';
 import { Ahead } from './read-ahead.ts';
+import { dueMarkers } from './refresh-markers.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { TopicBlocks } from './topic-blocks.ts';
 import { trimLoop } from './trim-lanes.ts';
@@ -25,12 +27,10 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #wake = new Wake();
   readonly #lanes: HeldLanes;
+  readonly #session: OwnSession;
   readonly #topics: TopicBlocks;
   readonly #ahead: Ahead;
   readonly #aside: AsideRounds;
-  #session: ProducerSession | null = null;
-  /** True once leases were renewed and markers read under the present session. */
-  #verified = false;
   #faults = 0;
   #turn = 0;
   #paceMs = PACE_MIN_MS;
@@ -40,6 +40,7 @@ export class Sender {
     this.#options = options;
     this.#lanes = new HeldLanes(options, () => this.#wake.ring());
     this.#topics = new TopicBlocks(options.clock, options.random, options.backoff);
+    this.#session = new OwnSession(options, this.#lanes, () => this.#ahead.forget());
     this.#aside = new AsideRounds(options, this.#lanes);
     this.#ahead = new Ahead(options.store, options.limits);
     this.#progressAtMs = options.clock.nowMs();
@@ -87,6 +88,7 @@ export class Sender {
     if (ring.kind === 'lanes-changed') this.#lanes.membership.hurry();
     else if (!ring.lanes.some((lane) => this.#lanes.holds.has(lane))) return;
     if (ring.kind === 'retry-due') this.#aside.forget(ring.lanes);
+    if (ring.kind === 'markers-due') for (const lane of ring.lanes) this.#expireMarker(lane);
     this.#wake.ring();
   }
 
@@ -105,47 +107,36 @@ export class Sender {
 
   /** True when something was done, so that the next turn follows at once. */
   async #takeTurn(): Promise<boolean> {
-    const session = await this.#readySession();
-    await this.#lanes.apply(session, async () => {
-      await this.#dropSession();
-      return this.#readySession();
-    });
-    if (this.#session !== session) return true;
+    const session = await this.#session.ready();
+    await this.#lanes.apply(session, () => this.#session.renew());
+    if (!this.#session.isCurrent(session)) return true;
+    if (await this.#refreshMarkers(session)) return true;
     if (await this.#retryOne(session)) return true;
     return this.#deliverOnce(session);
   }
 
-  // ------------------------------------------------------------ session
-
-  async #readySession(): Promise<ProducerSession> {
-    let session = this.#session;
-    if (session === null) {
-      this.#verified = false;
-      session = await this.#options.kafka.open(this.#options.transactionalId);
-      this.#session = session;
-    }
-    if (!this.#verified) {
-      await this.#lanes.verify(session);
-      this.#verified = true;
-      this.#lanes.membership.reportKafka(true);
-      this.#options.onEvent({
-        kind: 'session-opened',
-        transactionalId: this.#options.transactionalId,
-        lanes: this.lanes,
-      });
-    }
-    return session;
+  async #refreshMarkers(session: ProducerSession): Promise<boolean> {
+    if (!session.transactional) return false;
+    const { clock, markerRefreshMs } = this.#options;
+    const due = dueMarkers(this.#lanes.holds.values(), clock.nowMs(), markerRefreshMs);
+    if (due.length === 0) return false;
+    await session.transact([], due);
+    for (const { lane } of due) this.#markerWritten(lane);
+    return true;
   }
 
-  async #dropSession(): Promise<void> {
-    const session = this.#session;
-    this.#session = null;
-    this.#verified = false;
-    this.#ahead.forget();
-    if (session !== null) await session.close();
+  /** Somebody says that the marker is due; one written lately is fresh enough, however often it is said. */
+  #expireMarker(lane: number): void {
+    const hold = this.#lanes.holds.get(lane);
+    if (hold === undefined || hold.markerWrittenAtMs === null) return;
+    const ageMs = this.#options.clock.nowMs() - hold.markerWrittenAtMs;
+    if (ageMs >= this.#options.markerRefreshMs / 4) hold.markerWrittenAtMs = null;
   }
 
-  // ------------------------------------------------------------ delivery
+  #markerWritten(lane: number): void {
+    const hold = this.#lanes.holds.get(lane);
+    if (hold !== undefined) hold.markerWrittenAtMs = this.#options.clock.nowMs();
+  }
 
   /** Lanes without suspicion go together; each lane on probation goes alone, in turn. */
   async #deliverOnce(session: ProducerSession): Promise<boolean> {
@@ -172,12 +163,7 @@ export class Sender {
     batches: readonly LaneBatch[],
   ): Promise<void> {
     for (const [hold, rows] of plan.toPark) {
-      const parked = rows.map((row) => ({
-        row,
-        state: 'parked' as const,
-        error: 'waits behind a row of its key',
-        dueInMs: 0,
-      }));
+      const parked = rows.map(parkedBehindKey);
       if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, parked))) return this.#lanes.lose(hold);
     }
     crashPoint('sender-before-transact');
@@ -192,6 +178,7 @@ export class Sender {
     crashPoint('sender-after-transact');
     for (const hold of plan.lanes) {
       hold.marker = plan.lastIds.get(hold.lane) ?? hold.marker;
+      this.#markerWritten(hold.lane);
       acquit(hold);
     }
     if (plan.records.length === 0) return;
@@ -208,7 +195,7 @@ export class Sender {
   /** The session is dead whatever the fault was; row faults and missing topics are dealt with here, the rest is passed on. */
   async #undelivered(error: RelayError, thrown: unknown, plan: TransactionPlan): Promise<void> {
     const scope = this.#options.kafka.scopeOf(thrown);
-    await this.#dropSession();
+    await this.#session.drop();
     if (error.verdict === 'row-fault') {
       const culprit = blame(plan, scope);
       this.#options.onEvent({
@@ -245,16 +232,14 @@ export class Sender {
   async #retryOne(session: ProducerSession): Promise<boolean> {
     try {
       const outcome = await this.#aside.tryOne(session);
-      if (outcome === 'refused' || outcome === 'lost') await this.#dropSession();
+      if (outcome === 'refused' || outcome === 'lost') await this.#session.drop();
       return outcome !== 'none';
     } catch (thrown) {
       // Only a fresh session makes the retry marker trustworthy again.
-      await this.#dropSession();
+      await this.#session.drop();
       throw thrown;
     }
   }
-
-  // ------------------------------------------------------------ pace, faults, end
 
   async #rest(): Promise<void> {
     this.#paceMs = Math.min(this.#options.pollIntervalMs, this.#paceMs * PACE_GROWTH);
@@ -266,7 +251,7 @@ export class Sender {
     if (error.verdict === 'fatal') throw error;
     const ofDatabase = error.code.startsWith('DB_');
     if (!ofDatabase) {
-      await this.#dropSession();
+      await this.#session.drop();
       this.#lanes.membership.reportKafka(false);
       this.#options.onEvent({
         kind: 'session-lost',
@@ -293,7 +278,7 @@ export class Sender {
 
   /** Gives the lanes back cleanly when the session is sound; otherwise the leases run out and the next holder fences us. */
   async #leave(): Promise<void> {
-    const clean = this.#session !== null && this.#verified;
+    const clean = this.#session.isSound;
     try {
       if (clean) await this.#lanes.releaseAll();
       await this.#options.store.leave(this.#options.transactionalId);
@@ -309,6 +294,6 @@ export class Sender {
         delayMs: 0,
       });
     }
-    await this.#dropSession();
+    await this.#session.drop();
   }
 }

@@ -5,7 +5,7 @@
 import { crashPoint } from '#runtime';
 import { laneFloor } from './lane.ts';
 import { adoptAsideHeads, type LaneHold, newHold } from './lane-hold.ts';
-import type { LaneClaim, ProducerSession } from './ports.ts';
+import type { AsideRow, LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { verifyMarkers } from './verify-markers.ts';
 
@@ -100,8 +100,7 @@ async function holdsByMarker(
 export async function loadAside(options: SenderOptions, holds: readonly LaneHold[]): Promise<void> {
   if (holds.length === 0) return;
   const lanes = holds.map(({ lane }) => lane);
-  const headsMax = options.parkedKeysMax * lanes.length;
-  let heads = await options.store.listAsideHeads(lanes, headsMax);
+  let heads = await listHeads(options, lanes);
   if (heads.some((head) => head.attemptToken > 0)) {
     const tokens = await options.kafka.readMarkers('retry', lanes);
     const arrived = heads.filter((head) => head.attemptToken > 0 && tokens.get(head.lane) === head.attemptToken);
@@ -109,7 +108,20 @@ export async function loadAside(options: SenderOptions, holds: readonly LaneHold
       await options.store.removeAside(head.id);
       options.onEvent({ kind: 'row-recovered', lane: head.lane, id: head.id });
     }
-    if (arrived.length > 0) heads = await options.store.listAsideHeads(lanes, headsMax);
+    if (arrived.length > 0) heads = await listHeads(options, lanes);
   }
   for (const hold of holds) adoptAsideHeads(hold, heads, options.clock.nowMs());
+}
+
+/**
+ * Every head of every lane, or one more than a lane may have, which halts it. A list cut anywhere else would hide a key that
+ * waits, and its later rows would overtake it.
+ */
+async function listHeads({ store, parkedKeysMax }: SenderOptions, lanes: readonly number[]): Promise<AsideRow[]> {
+  const headsMax = parkedKeysMax * lanes.length;
+  const heads = await store.listAsideHeads(lanes, headsMax + 1);
+  if (heads.length <= headsMax || lanes.length === 1) return [...heads];
+  const perLane: AsideRow[] = [];
+  for (const lane of lanes) perLane.push(...(await store.listAsideHeads([lane], parkedKeysMax + 1)));
+  return perLane;
 }
