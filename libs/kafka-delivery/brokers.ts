@@ -1,9 +1,10 @@
 /** The brokers of one cluster as seen by one user of it: seeds, nodes by id, leaders and coordinators. */
 import { RelayError } from '#runtime';
-import { type BrokerLink, createBrokerLink } from './broker-link.ts';
+import type { BrokerLink } from './broker-link.ts';
 import { faultOfCode, faultOfThrown } from './fault-table.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import type { BrokerFactory } from './kafkajs.ts';
+import { createLinkPool, parseBroker } from './link-pool.ts';
 import {
   type BrokerAddress,
   type ClusterDescription,
@@ -28,16 +29,6 @@ export interface Brokers {
   close(): Promise<void>;
 }
 
-/** `host:port` or `[ipv6]:port`. Throws CONFIG_INVALID. */
-export function parseBroker(text: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^[\]:/\s]+)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (!match || port < 1 || port > 65_535) {
-    throw new RelayError('CONFIG_INVALID', `"${text}" is not a broker address: host:port is expected`);
-  }
-  return { host: (match[1] ?? match[2]) as string, port };
-}
-
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return items
     .map((item) => ({ item, at: random() }))
@@ -47,28 +38,15 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
 
 export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): Brokers {
   const seeds = shuffled(settings.brokers.map(parseBroker), settings.random);
-  const links = new Map<string, Promise<BrokerLink>>();
+  const pool = createLinkPool(factory, settings);
   const addresses = new Map<number, BrokerAddress>();
   const coordinators = new Map<string, number>();
-  let closed = false;
-
-  /** One link an address, so that a seed and its node share their sockets. */
-  function linkTo(address: { readonly host: string; readonly port: number }): Promise<BrokerLink> {
-    if (closed) return Promise.reject(new RelayError('STOPPED', 'the Kafka connection was closed'));
-    const name = `${address.host}:${address.port}`;
-    let link = links.get(name);
-    if (!link) {
-      link = factory.make(address).then((broker) => createBrokerLink(broker, settings));
-      links.set(name, link);
-    }
-    return link;
-  }
 
   async function any(): Promise<BrokerLink> {
     let last: unknown = new RelayError('CONFIG_INVALID', 'no broker is configured');
     // Seeds first: nodes may be known by addresses that only exist inside their network.
     for (const address of [...seeds, ...addresses.values()]) {
-      const link = await linkTo(address);
+      const link = await pool.to(address);
       try {
         await link.connect();
         return link;
@@ -94,7 +72,7 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): 
     if (!address) {
       throw new RelayError('KAFKA_UNREACHABLE', `broker ${nodeId} is not among the known ones`);
     }
-    return linkTo(address);
+    return pool.to(address);
   }
 
   async function coordinator(kind: CoordinatorKind, key: string) {
@@ -109,14 +87,7 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): 
     if (code !== 0) return { code, link: null };
     addresses.set(broker.nodeId, broker);
     coordinators.set(name, broker.nodeId);
-    return { code: 0 as const, link: await linkTo(broker) };
-  }
-
-  async function close(): Promise<void> {
-    closed = true;
-    const settled = await Promise.allSettled(links.values());
-    links.clear();
-    await Promise.all(settled.map((link) => (link.status === 'fulfilled' ? link.value.drop() : undefined)));
+    return { code: 0 as const, link: await pool.to(broker) };
   }
 
   return {
@@ -125,7 +96,7 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): 
     node,
     coordinator,
     forgetCoordinators: () => coordinators.clear(),
-    close,
+    close: () => pool.close(),
   };
 }
 

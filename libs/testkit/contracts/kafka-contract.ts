@@ -1,93 +1,24 @@
 /** What every KafkaPort must do, run on the fake and on a real broker: the ground under I4, I5 and I6. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DeliveryRecord, KafkaPort, MarkerWrite, ProducerSession } from '#outbox';
-import { murmur2 } from '#outbox';
-import { RelayError } from '#runtime';
-import type { KafkaGate } from '../fakes/kafka.ts';
+import { murmur2, type ProducerSession } from '#outbox';
 import { assertOrderPerKey } from '../oracles.ts';
 import { uniqueName } from '../unique-name.ts';
+import { checkAtomicity, checkFaults, checkFencing } from './kafka-contract-faults.ts';
+import {
+  type Check,
+  type ClosablePort,
+  type KafkaHarness,
+  type KafkaWorld,
+  marker,
+  numbered,
+  numbersOf,
+  record,
+  rejection,
+  type Scene,
+} from './kafka-contract-scene.ts';
 
-export interface SeenRecord {
-  readonly partition: number;
-  readonly key: string | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-export interface ClosablePort extends KafkaPort {
-  close(): Promise<void>;
-}
-
-/** One deployment: a prefix with a marker topic of `markerPartitions`. Tests share it and use lanes of their own. */
-export interface KafkaWorld {
-  readonly markerPartitions: number;
-  /** A value of this many bytes is refused. */
-  readonly tooLargeBytes: number;
-  port(options?: { readonly gate?: KafkaGate; readonly transactional?: boolean }): ClosablePort;
-  createTopic(partitions: number): Promise<string>;
-  /** As a read_committed reader sees it, by partition and offset. */
-  committed(topic: string): Promise<readonly SeenRecord[]>;
-}
-
-export interface KafkaHarness {
-  readonly name: string;
-  /** Called in the first test; closing is the harness's own matter. */
-  world(): Promise<KafkaWorld>;
-}
-
-interface Scene {
-  readonly world: KafkaWorld;
-  /** A transactional id nobody else uses. */
-  readonly id: string;
-  /** A lane nobody else uses. */
-  readonly lane: number;
-  /** Closed after the test, and the sessions opened on it. */
-  port(options?: Parameters<KafkaWorld['port']>[0]): KafkaPort;
-}
-
-type Check = (title: string, body: (scene: Scene) => Promise<void>) => void;
-
-const record = (topic: string, number: number, changes: Partial<DeliveryRecord> = {}): DeliveryRecord => ({
-  topic,
-  key: Buffer.from(`key-${number % 7}`),
-  value: Buffer.from(`{"n":${number}}`),
-  headers: { id: `orders:${number}`, 'outbox-id': String(number), source: 'orders', lane: '0' },
-  spread: number,
-  size: 100,
-  ...changes,
-});
-
-const numbered = (topic: string, from: number, count: number): DeliveryRecord[] =>
-  Array.from({ length: count }, (_, index) => record(topic, from + index));
-
-const marker = (lane: number, value: number, kind: 'lane' | 'retry' = 'lane'): MarkerWrite => ({
-  kind,
-  lane,
-  value,
-});
-
-const numbersOf = (seen: readonly SeenRecord[]): number[] =>
-  seen.map(({ headers }) => Number(headers['outbox-id'])).sort((a, b) => a - b);
-
-async function rejection(work: Promise<unknown>): Promise<RelayError> {
-  const outcome = await work.then(
-    () => null,
-    (error: unknown) => error,
-  );
-  assert.ok(outcome instanceof RelayError, `expected a RelayError, got ${String(outcome)}`);
-  return outcome;
-}
-
-/** A gate that fails, as a lost reply or a crash would, at one place the first time it is passed. */
-function failAt(place: string): KafkaGate {
-  let armed = true;
-  return async (name) => {
-    if (name !== place || !armed) return;
-    armed = false;
-    throw new RelayError('KAFKA_OUTCOME_UNKNOWN', `failed at ${place}`);
-  };
-}
+export type { KafkaHarness, KafkaWorld, SeenRecord } from './kafka-contract-scene.ts';
 
 /** Registers the tests. */
 export function kafkaContract(harness: KafkaHarness): void {
@@ -181,141 +112,6 @@ function checkDelivery(check: Check): void {
     const session = await scene.port().open(scene.id);
     await session.transact([], []);
     await session.close();
-  });
-}
-
-function checkAtomicity(check: Check): void {
-  for (const place of ['after:send', 'after:markers', 'before:commit']) {
-    check(`a failure ${place.replace(':', ' ')} leaves neither records nor markers (I4, I6)`, async (scene) => {
-      const topic = await scene.world.createTopic(2);
-      const session = await scene.port({ gate: failAt(place) }).open(scene.id);
-      const fault = await rejection(session.transact(numbered(topic, 0, 10), [marker(scene.lane, 9)]));
-      assert.equal(fault.code, 'KAFKA_OUTCOME_UNKNOWN');
-      const port = scene.port();
-      const next = await port.open(scene.id);
-      assert.equal((await port.readMarkers('lane', [scene.lane])).get(scene.lane), -1);
-      await session.close();
-      await next.transact(numbered(topic, 10, 10), [marker(scene.lane, 19)]);
-      await next.close();
-      const expected = Array.from({ length: 10 }, (_, index) => index + 10);
-      assert.deepEqual(numbersOf(await scene.world.committed(topic)), expected);
-    });
-  }
-
-  check('a commit whose answer was lost is told by the marker (I4)', async (scene) => {
-    const topic = await scene.world.createTopic(2);
-    const session = await scene.port({ gate: failAt('after:commit') }).open(scene.id);
-    await rejection(session.transact(numbered(topic, 0, 10), [marker(scene.lane, 9)]));
-    await session.close();
-    const port = scene.port();
-    const next = await port.open(scene.id);
-    assert.equal((await port.readMarkers('lane', [scene.lane])).get(scene.lane), 9);
-    await next.close();
-    assert.equal((await scene.world.committed(topic)).length, 10);
-  });
-
-  check('closing after a fault ends the transaction, so that readers do not wait for it', async (scene) => {
-    const topic = await scene.world.createTopic(1);
-    const other = await scene.port().open(uniqueName('contract'));
-    const session = await scene.port({ gate: failAt('before:commit') }).open(scene.id);
-    await rejection(session.transact(numbered(topic, 0, 1), [marker(scene.lane, 1)]));
-    await other.transact(numbered(topic, 1, 1), []);
-    await session.close();
-    await other.close();
-    assert.deepEqual(numbersOf(await scene.world.committed(topic)), [1]);
-  });
-}
-
-function checkFencing(check: Check): void {
-  check('a producer opened again fences the older one: its send is refused (I4)', async (scene) => {
-    const topic = await scene.world.createTopic(1);
-    const zombie = await scene.port().open(scene.id);
-    await zombie.transact(numbered(topic, 0, 5), [marker(scene.lane, 4)]);
-    const port = scene.port();
-    const taker = await port.open(scene.id);
-    const fault = await rejection(zombie.transact(numbered(topic, 5, 5), [marker(scene.lane, 9)]));
-    assert.equal(fault.code, 'KAFKA_FENCED');
-    assert.equal((await port.readMarkers('lane', [scene.lane])).get(scene.lane), 4);
-    await taker.transact(numbered(topic, 5, 5), [marker(scene.lane, 9)]);
-    await Promise.all([zombie.close(), taker.close()]);
-    assert.deepEqual(numbersOf(await scene.world.committed(topic)), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  });
-
-  check('a stranger fences a paused producer in front of its commit (I4)', async (scene) => {
-    const topic = await scene.world.createTopic(1);
-    const { promise: paused, resolve: pause } = Promise.withResolvers<void>();
-    const { promise: resumed, resolve: resume } = Promise.withResolvers<void>();
-    const gate: KafkaGate = async (name) => {
-      if (name !== 'before:commit') return;
-      pause();
-      await resumed;
-    };
-    const zombie = await scene.port({ gate }).open(scene.id);
-    const sending = rejection(zombie.transact(numbered(topic, 0, 5), [marker(scene.lane, 4)]));
-    await paused;
-    const stranger = scene.port();
-    await stranger.fence(scene.id);
-    assert.equal((await stranger.readMarkers('lane', [scene.lane])).get(scene.lane), -1);
-    resume();
-    assert.equal((await sending).code, 'KAFKA_FENCED');
-    await zombie.close();
-    assert.equal((await scene.world.committed(topic)).length, 0);
-    assert.equal((await stranger.readMarkers('lane', [scene.lane])).get(scene.lane), -1);
-  });
-
-  check('fencing an id nobody uses is fine, and twice as well', async (scene) => {
-    const port = scene.port();
-    await port.fence(scene.id);
-    await port.fence(scene.id);
-  });
-}
-
-function checkFaults(check: Check): void {
-  check('a record too large is a row fault that names its partition; the next session works', async (scene) => {
-    const topic = await scene.world.createTopic(1);
-    const port = scene.port();
-    const session = await port.open(scene.id);
-    const large = record(topic, 1, { value: Buffer.alloc(scene.world.tooLargeBytes) });
-    const fault = await rejection(
-      session.transact([record(topic, 0), large, record(topic, 2)], [marker(scene.lane, 2)]),
-    );
-    assert.equal(fault.code, 'KAFKA_RECORD_REFUSED');
-    assert.equal(fault.verdict, 'row-fault');
-    assert.deepEqual(port.scopeOf(fault), { topic, partition: 0 });
-    await session.close();
-    const next = await port.open(scene.id);
-    await next.transact([record(topic, 0), record(topic, 2)], [marker(scene.lane, 2)]);
-    await next.close();
-    assert.deepEqual(numbersOf(await scene.world.committed(topic)), [0, 2]);
-  });
-
-  check('a missing topic is a world fault that names it; nothing of the transaction is seen', async (scene) => {
-    const topic = await scene.world.createTopic(1);
-    const missing = uniqueName('missing');
-    const port = scene.port();
-    const session = await port.open(scene.id);
-    const fault = await rejection(session.transact([record(topic, 0), record(missing, 1)], [marker(scene.lane, 1)]));
-    assert.equal(fault.code, 'KAFKA_TOPIC_MISSING');
-    assert.equal(fault.verdict, 'retry');
-    assert.deepEqual(port.scopeOf(fault), { topic: missing, partition: null });
-    await session.close();
-    assert.equal((await scene.world.committed(topic)).length, 0);
-  });
-
-  check('a session is dead after its first fault, and closing twice is fine', async (scene) => {
-    const topic = await scene.world.createTopic(1);
-    const session = await scene.port({ gate: failAt('before:send') }).open(scene.id);
-    await rejection(session.transact(numbered(topic, 0, 1), []));
-    assert.equal((await rejection(session.transact(numbered(topic, 0, 1), []))).code, 'INTERNAL');
-    await session.close();
-    await session.close();
-    assert.equal((await rejection(session.transact(numbered(topic, 0, 1), []))).code, 'INTERNAL');
-  });
-
-  check('a fault without a topic has no scope', async (scene) => {
-    const port = scene.port();
-    assert.equal(port.scopeOf(new RelayError('KAFKA_UNREACHABLE', 'away')), null);
-    assert.equal(port.scopeOf(new Error('something else')), null);
   });
 }
 

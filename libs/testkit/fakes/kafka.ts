@@ -3,12 +3,10 @@
  * inside the transaction, read_committed up to the first open transaction. For the simulation every step passes a gate
  * before and after its effect, where a test can hold it, crash it, or lose its reply after the effect.
  */
-import type { DeliveryFaultScope, DeliveryRecord, KafkaPort, MarkerWrite, ProducerSession } from '#outbox';
+import type { DeliveryRecord, MarkerWrite } from '#outbox';
 import { murmur2 } from '#outbox';
 import { RelayError } from '#runtime';
-
-/** Called as `before:<step>` and `after:<step>` (open, send, markers, commit, fence, read-markers); a rejection is the step's. */
-export type KafkaGate = (name: string) => Promise<void>;
+import { createFakePort, type FakeBroker, type FakeKafkaPort, type FakePortOptions } from './kafka-port.ts';
 
 export interface FakeKafkaOptions {
   readonly prefix?: string;
@@ -16,17 +14,6 @@ export interface FakeKafkaOptions {
   readonly markerPartitions?: number;
   /** Records larger than this (key, value and headers) are refused. */
   readonly recordBytesMax?: number;
-}
-
-export interface FakePortOptions {
-  readonly gate?: KafkaGate;
-  /** False: the at-least-once mode. */
-  readonly transactional?: boolean;
-}
-
-export interface FakeKafkaPort extends KafkaPort {
-  readonly transactional: boolean;
-  close(): Promise<void>;
 }
 
 export interface FakeRecord {
@@ -63,7 +50,7 @@ function sizeOf({ key, value, headers }: DeliveryRecord): number {
   return (key?.length ?? 0) + (value?.length ?? 0) + text;
 }
 
-export class FakeKafka {
+export class FakeKafka implements FakeBroker {
   readonly prefix: string;
   markerPartitions: number;
   recordBytesMax: number;
@@ -237,92 +224,4 @@ export class FakeKafka {
       details: { topic, partition: lane },
     });
   }
-}
-
-function scopeOf(error: unknown): DeliveryFaultScope | null {
-  if (!(error instanceof RelayError)) return null;
-  const { topic, partition } = error.details;
-  if (typeof topic !== 'string') return null;
-  return { topic, partition: typeof partition === 'number' ? partition : null };
-}
-
-/** What the session does to the fake, step by step. */
-type Deliver = (records: readonly DeliveryRecord[], markers: readonly MarkerWrite[]) => Promise<void>;
-
-/** A session's life around its deliveries: one at a time, dead after the first fault. */
-function createSession(transactional: boolean, deliver: Deliver, abandon: () => void): ProducerSession {
-  let state: 'ready' | 'busy' | 'dead' | 'closed' = 'ready';
-  return {
-    transactional,
-    async transact(records, markers) {
-      if (state !== 'ready') throw new RelayError('INTERNAL', `transact on a Kafka producer that is ${state}`);
-      if (records.length === 0 && markers.length === 0) return;
-      state = 'busy';
-      try {
-        await deliver(records, markers);
-        state = 'ready';
-      } catch (error) {
-        state = 'dead';
-        throw error;
-      }
-    },
-    async close() {
-      if (state === 'dead') abandon();
-      state = 'closed';
-    },
-  };
-}
-
-function createFakePort(kafka: FakeKafka, gate: KafkaGate, transactional: boolean): FakeKafkaPort {
-  async function step<T>(name: string, effect: () => T): Promise<T> {
-    await gate(`before:${name}`);
-    const result = effect();
-    await gate(`after:${name}`);
-    return result;
-  }
-
-  async function open(id: string): Promise<ProducerSession> {
-    const epoch = await step('open', () => kafka.init(id));
-    let commitSent = false;
-    const deliver: Deliver = async (records, markers) => {
-      commitSent = false;
-      kafka.checkTopics(records);
-      await step('send', () => kafka.append(id, epoch, records));
-      await step('markers', () => kafka.putMarkers(id, epoch, markers));
-      await gate('before:commit');
-      commitSent = true;
-      kafka.end(id, epoch, 'committed');
-      await gate('after:commit');
-    };
-    return createSession(true, deliver, () => {
-      if (commitSent) return;
-      try {
-        kafka.end(id, epoch, 'aborted');
-      } catch {
-        // As with the real broker, an abort on the way out is a courtesy: the next open does the same.
-      }
-    });
-  }
-
-  async function openPlain(): Promise<ProducerSession> {
-    const deliver: Deliver = async (records) => {
-      kafka.checkTopics(records);
-      await step('send', () => kafka.append(null, 0, records));
-    };
-    return createSession(false, deliver, () => undefined);
-  }
-
-  return {
-    transactional,
-    scopeOf,
-    open: (id) => (transactional ? open(id) : openPlain()),
-    async fence(id) {
-      if (transactional) await step('fence', () => kafka.init(id));
-    },
-    readMarkers: (kind, lanes) =>
-      transactional
-        ? step('read-markers', () => kafka.readMarkers(kind, lanes))
-        : Promise.reject(new RelayError('INTERNAL', 'there are no markers in the at-least-once mode')),
-    close: async () => undefined,
-  };
 }

@@ -1,0 +1,45 @@
+/** One link for each broker address, so that a seed and the node behind it share their sockets. */
+import { RelayError } from '#runtime';
+import { type BrokerLink, createBrokerLink, type LinkLimits } from './broker-link.ts';
+import type { BrokerFactory } from './kafkajs.ts';
+
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface LinkPool {
+  /** The link to the address, connected or not. Rejects with STOPPED after `close`. */
+  to(address: HostAndPort): Promise<BrokerLink>;
+  close(): Promise<void>;
+}
+
+/** `host:port` or `[ipv6]:port`. Throws CONFIG_INVALID. */
+export function parseBroker(text: string): HostAndPort {
+  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^[\]:/\s]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port < 1 || port > 65_535) {
+    throw new RelayError('CONFIG_INVALID', `"${text}" is not a broker address: host:port is expected`);
+  }
+  return { host: (match[1] ?? match[2]) as string, port };
+}
+
+export function createLinkPool(factory: BrokerFactory, limits: LinkLimits): LinkPool {
+  const links = new Map<string, Promise<BrokerLink>>();
+  let closed = false;
+  return {
+    async to(address) {
+      if (closed) throw new RelayError('STOPPED', 'the Kafka connection was closed');
+      const name = `${address.host}:${address.port}`;
+      const link = links.get(name) ?? factory.make(address).then((broker) => createBrokerLink(broker, limits));
+      links.set(name, link);
+      return link;
+    },
+    async close() {
+      closed = true;
+      const settled = await Promise.allSettled(links.values());
+      links.clear();
+      await Promise.all(settled.map((link) => (link.status === 'fulfilled' ? link.value.drop() : undefined)));
+    },
+  };
+}

@@ -1,0 +1,115 @@
+/** The port of the fake Kafka: sessions as the core knows them, with a gate before and after the effect of each step. */
+import type { DeliveryFaultScope, DeliveryRecord, KafkaPort, MarkerWrite, ProducerSession } from '#outbox';
+import { RelayError } from '#runtime';
+
+/** Called as `before:<step>` and `after:<step>` (open, send, markers, commit, fence, read-markers); a rejection is the step's. */
+export type KafkaGate = (name: string) => Promise<void>;
+
+export interface FakePortOptions {
+  readonly gate?: KafkaGate;
+  /** False: the at-least-once mode. */
+  readonly transactional?: boolean;
+}
+
+export interface FakeKafkaPort extends KafkaPort {
+  readonly transactional: boolean;
+  close(): Promise<void>;
+}
+
+/** What the broker does at each step; `transactionalId` null is a plain producer. */
+export interface FakeBroker {
+  init(transactionalId: string): number;
+  checkTopics(records: readonly DeliveryRecord[]): void;
+  append(transactionalId: string | null, epoch: number, records: readonly DeliveryRecord[]): void;
+  putMarkers(transactionalId: string, epoch: number, markers: readonly MarkerWrite[]): void;
+  end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): void;
+  readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number>;
+}
+
+function scopeOf(error: unknown): DeliveryFaultScope | null {
+  if (!(error instanceof RelayError)) return null;
+  const { topic, partition } = error.details;
+  if (typeof topic !== 'string') return null;
+  return { topic, partition: typeof partition === 'number' ? partition : null };
+}
+
+/** What the session does to the fake, step by step. */
+type Deliver = (records: readonly DeliveryRecord[], markers: readonly MarkerWrite[]) => Promise<void>;
+
+/** A session's life around its deliveries: one at a time, dead after the first fault. */
+function createSession(transactional: boolean, deliver: Deliver, abandon: () => void): ProducerSession {
+  let state: 'ready' | 'busy' | 'dead' | 'closed' = 'ready';
+  return {
+    transactional,
+    async transact(records, markers) {
+      if (state !== 'ready') throw new RelayError('INTERNAL', `transact on a Kafka producer that is ${state}`);
+      if (records.length === 0 && markers.length === 0) return;
+      state = 'busy';
+      try {
+        await deliver(records, markers);
+        state = 'ready';
+      } catch (error) {
+        state = 'dead';
+        throw error;
+      }
+    },
+    async close() {
+      if (state === 'dead') abandon();
+      state = 'closed';
+    },
+  };
+}
+
+export function createFakePort(kafka: FakeBroker, gate: KafkaGate, transactional: boolean): FakeKafkaPort {
+  async function step<T>(name: string, effect: () => T): Promise<T> {
+    await gate(`before:${name}`);
+    const result = effect();
+    await gate(`after:${name}`);
+    return result;
+  }
+
+  async function open(id: string): Promise<ProducerSession> {
+    const epoch = await step('open', () => kafka.init(id));
+    let commitSent = false;
+    const deliver: Deliver = async (records, markers) => {
+      commitSent = false;
+      kafka.checkTopics(records);
+      await step('send', () => kafka.append(id, epoch, records));
+      await step('markers', () => kafka.putMarkers(id, epoch, markers));
+      await gate('before:commit');
+      commitSent = true;
+      kafka.end(id, epoch, 'committed');
+      await gate('after:commit');
+    };
+    return createSession(true, deliver, () => {
+      if (commitSent) return;
+      try {
+        kafka.end(id, epoch, 'aborted');
+      } catch {
+        // As with the real broker, an abort on the way out is a courtesy: the next open does the same.
+      }
+    });
+  }
+
+  async function openPlain(): Promise<ProducerSession> {
+    const deliver: Deliver = async (records) => {
+      kafka.checkTopics(records);
+      await step('send', () => kafka.append(null, 0, records));
+    };
+    return createSession(false, deliver, () => undefined);
+  }
+
+  return {
+    transactional,
+    scopeOf,
+    open: (id) => (transactional ? open(id) : openPlain()),
+    async fence(id) {
+      if (transactional) await step('fence', () => kafka.init(id));
+    },
+    readMarkers: (kind, lanes) =>
+      transactional
+        ? step('read-markers', () => kafka.readMarkers(kind, lanes))
+        : Promise.reject(new RelayError('INTERNAL', 'there are no markers in the at-least-once mode')),
+    close: async () => undefined,
+  };
+}
