@@ -12,6 +12,7 @@ export { createPool, type Pool } from './pool.ts';
 export { quoteIdentifier } from './quote-identifier.ts';
 export { type BoundedRows, type ReadBounds, readBounded } from './read-bounded.ts';
 export { type RetryTransientOptions, retryTransient } from './retry-transient.ts';
-export type { RunResult, Session, SqlValue } from './session.ts';
+export type { RunResult, Session } from './session.ts';
+export type { SqlValue } from './sql-value.ts';
 export type { ByteSink, WireColumn } from './stream-bytes.ts';
 export { rollback, transaction, transactionOn } from './transaction.ts';

@@ -7,7 +7,8 @@ import { asDatabaseError } from './as-database-error.ts';
 import type { Engine } from './engine.ts';
 import { openSession } from './open-session.ts';
 import { CONNECTIONS_MAX_DEFAULT, type DatabaseOptions } from './options.ts';
-import type { RunResult, Session, SqlValue } from './session.ts';
+import type { RunResult, Session } from './session.ts';
+import type { SqlValue } from './sql-value.ts';
 
 /** Callers waiting for a session at most; past it the program is not bounded, and we say so. */
 const WAITERS_MAX = 1_000;

@@ -1,5 +1,6 @@
 /** Reads a result set as it streams in and keeps no more than a budget of it, so that one batch's memory is bounded. */
-import type { Session, SqlValue } from './session.ts';
+import type { Session } from './session.ts';
+import type { SqlValue } from './sql-value.ts';
 
 export interface ReadBounds<Row> {
   readonly rowsMax: number;

@@ -7,10 +7,8 @@ import type { Connection, QueryError } from 'mysql2';
 import { RelayError, withDeadline } from '#runtime';
 import { asDatabaseError } from './as-database-error.ts';
 import type { Engine } from './engine.ts';
+import type { SqlValue } from './sql-value.ts';
 import { type ByteSink, streamBytes } from './stream-bytes.ts';
-
-/** What may stand for a placeholder. An array becomes a list, an array of arrays a list of row values (text protocol only). */
-export type SqlValue = string | number | bigint | boolean | null | Buffer | readonly SqlValue[];
 
 export interface RunResult {
   /** Rows matched, not only those changed: the connection asks for FOUND_ROWS. */

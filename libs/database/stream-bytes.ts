@@ -3,7 +3,7 @@
  * looks at. The buffers point into the driver's receive buffer: copy what is kept.
  */
 import type { Connection, FieldPacket, QueryError } from 'mysql2';
-import type { SqlValue } from './session.ts';
+import type { SqlValue } from './sql-value.ts';
 
 /** What the result says of one of its columns (protocol: ColumnDefinition41; the last two are MariaDB's extended metadata). */
 export interface WireColumn {

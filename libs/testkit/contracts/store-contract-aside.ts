@@ -33,6 +33,12 @@ const headsOf = async ({ other }: StoreWorld, lanes: readonly number[], rowsMax 
   (await other.sender.listAsideHeads(lanes, rowsMax)).map(({ id, lane }) => [lane, id - laneFloor(lane)]);
 
 export function checkAside(check: StoreCheck): void {
+  checkCopies(check);
+  checkHeads(check);
+  checkAttempts(check);
+}
+
+function checkCopies(check: StoreCheck): void {
   check('a row set aside comes back as it was, with its due time by the database’s clock', async (world) => {
     const epoch = await hold(world);
     const written = row(0, 4, 'k');
@@ -60,7 +66,9 @@ export function checkAside(check: StoreCheck): void {
     const [head] = await world.other.sender.listAsideHeads([0], 10);
     assert.deepEqual([head?.attempts, head?.state], [1, 'retrying']);
   });
+}
 
+function checkHeads(check: StoreCheck): void {
   check('I5: of each key only the lowest row is a head; rows without a key are heads each', async (world) => {
     const epoch = await hold(world);
     const long = 'l'.repeat(5_000);
@@ -99,7 +107,9 @@ export function checkAside(check: StoreCheck): void {
     assert.deepEqual(await headsOf(world, [0]), [[0, 2]]);
     assert.equal(await world.one.sender.beginAttempt(0, epoch, outboxId(0, 1), 7), false, 'a dead row is not tried');
   });
+}
 
+function checkAttempts(check: StoreCheck): void {
   check('I4: an attempt’s token is kept until its outcome is known', async (world) => {
     const epoch = await hold(world);
     const id = outboxId(0, 1);

@@ -18,6 +18,7 @@ const numbers = (from: number, to: number) => Array.from({ length: to - from + 1
 
 export function checkBatches(check: StoreCheck): void {
   checkReading(check);
+  checkReadingAlong(check);
   checkLimits(check);
   checkDeleting(check);
 }
@@ -73,7 +74,9 @@ function checkReading(check: StoreCheck): void {
     );
     assert.deepEqual(await world.other.sender.readBatches([], WIDE), []);
   });
+}
 
+function checkReadingAlong(check: StoreCheck): void {
   check('what is read is what is committed: a batch never has a hole', async (world) => {
     const { append } = await startSource(world, 'orders', 1);
     let done = false;

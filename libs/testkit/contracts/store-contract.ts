@@ -20,6 +20,7 @@ export function storeContract(harness: StoreHarness): void {
     });
   checkRegistering(check);
   checkAppending(check);
+  checkBatchSizes(check);
   checkBatches(check);
   checkLanes(check);
   checkAside(check);
@@ -144,7 +145,9 @@ function checkAppending(check: StoreCheck): void {
     assert.equal(await world.one.writer.append({ ...unknown, next }), 'fenced');
     await assert.rejects(world.one.writer.beginTerm('none', 'one'), { code: 'INVARIANT_BROKEN' });
   });
+}
 
+function checkBatchSizes(check: StoreCheck): void {
   check('I8: an id that is in use already breaks the append as a whole', async (world) => {
     const { append } = await startSource(world, 'orders', 1);
     await append([message(0, 5)], 2);
