@@ -106,6 +106,7 @@ after(async () => {
   const admin = testKafka(testEnvironment().kafkaBootstrap).admin();
   await admin.connect();
   await admin.deleteTopics({ topics: [topic, `${prefix}.markers`] }).catch(() => undefined);
+  await admin.deleteGroups([`${prefix}.kafka_row_sender_outbox`]).catch(() => undefined);
   await admin.disconnect();
 });
 
