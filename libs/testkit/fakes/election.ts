@@ -16,8 +16,15 @@ export interface FakeCandidate extends ProvenElection {
   crash(): void;
 }
 
+export interface FakeCandidateOptions {
+  /** The candidate's own clock; the service's when absent. */
+  readonly clock?: Clock;
+  /** Called as `before:<call>` and `after:<call>` (acquire, renew, release); a rejection means that no answer came. */
+  readonly gate?: (name: string) => Promise<void>;
+}
+
 export interface FakeElections {
-  candidate(doorbell?: Pick<Doorbell, 'ring'>): FakeCandidate;
+  candidate(doorbell?: Pick<Doorbell, 'ring'>, options?: FakeCandidateOptions): FakeCandidate;
   /** True: no call is answered; false: every listener learns that the service is back. */
   setAway(away: boolean): void;
   /** FLUSHALL. */
@@ -50,30 +57,49 @@ export function createFakeElections(options: FakeElectionsOptions): FakeElection
     locks.set(source, { owner, expiresAtMs: clock.nowMs() + ttlMs });
   };
 
-  const heldLock = (source: string, isDead: () => boolean): HeldLock => {
-    const owner = {};
-    take(source, owner);
-    return {
-      renew: async () => {
-        // A dead process learns nothing and its timers do not go on.
-        if (isDead()) return new Promise<never>(() => undefined);
-        if (away) return 'away';
+  type Call = <T>(name: string, silence: T, effect: () => T) => Promise<T>;
+
+  const callThrough = (gate: FakeCandidateOptions['gate'], isDead: () => boolean): Call => {
+    return async (name, silence, effect) => {
+      // A dead process learns nothing and its timers do not go on.
+      if (isDead()) return new Promise<never>(() => undefined);
+      try {
+        await gate?.(`before:${name}`);
+        const answer = away ? silence : effect();
+        await gate?.(`after:${name}`);
+        return answer;
+      } catch {
+        return silence;
+      }
+    };
+  };
+
+  const heldLock = (source: string, owner: object, call: Call): HeldLock => ({
+    renew: () =>
+      call('renew', 'away', () => {
         const lock = current(source);
         if (lock && lock.owner !== owner) return 'lost';
         take(source, owner);
         return 'held';
-      },
-      release: async () => {
-        if (!away && !isDead() && locks.get(source)?.owner === owner) locks.delete(source);
-      },
-    };
-  };
+      }),
+    release: () =>
+      call('release', undefined, () => {
+        if (locks.get(source)?.owner === owner) locks.delete(source);
+      }),
+  });
 
   return {
-    candidate: (doorbell = SILENT) => {
+    candidate: (doorbell = SILENT, own = {}) => {
       let dead = false;
+      const call = callThrough(own.gate, () => dead);
       const service: LockService = {
-        acquire: async (source) => (away || dead || current(source) ? null : heldLock(source, () => dead)),
+        acquire: (source) =>
+          call('acquire', null, () => {
+            if (current(source)) return null;
+            const owner = {};
+            take(source, owner);
+            return heldLock(source, owner, call);
+          }),
         onReachable: (listener) => {
           listeners.add(listener);
           return () => listeners.delete(listener);
@@ -83,7 +109,7 @@ export function createFakeElections(options: FakeElectionsOptions): FakeElection
       const election = createElection({
         locks: service,
         ttlMs,
-        clock,
+        clock: own.clock ?? clock,
         logger,
         doorbell,
       });

@@ -1,0 +1,22 @@
+/** How a mutation changes a process's view of the world: ports wrapped, never production code. */
+import type { KafkaPort, SenderStore, SourceReader, WriterStore } from '#outbox';
+import type { SimKafka } from './sim-kafka.ts';
+import type { SimProcess } from './sim-process.ts';
+import type { SimTables } from './sim-tables.ts';
+
+export interface MutationSite {
+  readonly process: SimProcess;
+  readonly tables: SimTables;
+  readonly kafka: SimKafka;
+  /** State the wrappers of one process share. */
+  readonly memory: Map<string, unknown>;
+}
+
+export interface Mutation {
+  readonly name: string;
+  readonly writerStore?: (store: WriterStore, site: MutationSite) => WriterStore;
+  readonly senderStore?: (store: SenderStore, site: MutationSite) => SenderStore;
+  readonly kafka?: (port: KafkaPort, site: MutationSite) => KafkaPort;
+  readonly reader?: (reader: SourceReader, site: MutationSite) => SourceReader;
+  readonly gapGraceMs?: number;
+}

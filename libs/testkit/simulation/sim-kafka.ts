@@ -1,0 +1,97 @@
+/** The fake Kafka under watch: what every commit does to the record of what was delivered is judged at once (I4). */
+import { type DeliveryRecord, laneFloor, type MarkerWrite } from '#outbox';
+import { RelayError } from '#runtime';
+import { FakeKafka } from '../fakes/kafka.ts';
+import { Violation } from './violation.ts';
+
+export interface Delivered {
+  readonly eventId: string;
+  readonly outboxId: number;
+  readonly key: string | null;
+}
+
+interface Pending {
+  readonly records: DeliveryRecord[];
+  readonly markers: MarkerWrite[];
+}
+
+export class SimKafka extends FakeKafka {
+  /** Topics that are not there for the moment; their records are. */
+  readonly missing = new Set<string>();
+  readonly delivered = new Map<string, Delivered>();
+  /** In the order of their commits. */
+  readonly order: Delivered[] = [];
+  readonly #highest = new Map<number, number>();
+  readonly #pending = new Map<string, Pending>();
+  readonly #report: (violation: Violation) => void;
+
+  constructor(report: (violation: Violation) => void) {
+    super();
+    this.#report = report;
+  }
+
+  /** The highest marker of a lane that was ever committed, also when Kafka has forgotten it. */
+  highestMarker(lane: number): number {
+    return this.#highest.get(lane) ?? laneFloor(lane);
+  }
+
+  override init(transactionalId: string): number {
+    const epoch = super.init(transactionalId);
+    this.#pending.delete(transactionalId);
+    return epoch;
+  }
+
+  override checkTopics(records: readonly DeliveryRecord[]): void {
+    const away = records.find(({ topic }) => this.missing.has(topic));
+    if (away !== undefined) {
+      const details = { topic: away.topic, partition: null };
+      throw new RelayError('KAFKA_TOPIC_MISSING', 'the topic is away', { details });
+    }
+    super.checkTopics(records);
+  }
+
+  override append(transactionalId: string | null, epoch: number, records: readonly DeliveryRecord[]): void {
+    super.append(transactionalId, epoch, records);
+    if (transactionalId !== null) this.#pendingOf(transactionalId).records.push(...records);
+  }
+
+  override putMarkers(transactionalId: string, epoch: number, markers: readonly MarkerWrite[]): void {
+    super.putMarkers(transactionalId, epoch, markers);
+    this.#pendingOf(transactionalId).markers.push(...markers);
+  }
+
+  override end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): void {
+    super.end(transactionalId, epoch, fate);
+    const pending = this.#pending.get(transactionalId);
+    this.#pending.delete(transactionalId);
+    if (fate === 'aborted' || pending === undefined) return;
+    for (const record of pending.records) this.#deliver(record, transactionalId);
+    for (const marker of pending.markers) if (marker.kind === 'lane') this.#raise(marker, transactionalId);
+  }
+
+  #pendingOf(transactionalId: string): Pending {
+    let pending = this.#pending.get(transactionalId);
+    if (pending === undefined) {
+      pending = { records: [], markers: [] };
+      this.#pending.set(transactionalId, pending);
+    }
+    return pending;
+  }
+
+  #deliver(record: DeliveryRecord, by: string): void {
+    const eventId = record.headers.id as string;
+    const before = this.delivered.get(eventId);
+    if (before !== undefined) this.#report(new Violation('I4', `${by} delivers ${eventId} a second time`));
+    const outboxId = Number(record.headers['outbox-id']);
+    const delivered = { eventId, outboxId, key: record.key === null ? null : record.key.toString('latin1') };
+    this.delivered.set(eventId, delivered);
+    this.order.push(delivered);
+  }
+
+  #raise({ lane, value }: MarkerWrite, by: string): void {
+    const highest = this.highestMarker(lane);
+    if (value < highest)
+      this.#report(new Violation('I4', `${by} sets the marker of lane ${lane} back to ${value} from ${highest}`));
+    this.#highest.set(lane, Math.max(value, highest));
+  }
+}

@@ -1,0 +1,78 @@
+/** The relay's tables under watch: every effect on them is judged at the moment it happens. */
+import { laneOf, type OutboxRow, type WatermarkState } from '#outbox';
+import type { Clock } from '#runtime';
+import { type FakeLane, FakeOutboxTables } from '../fakes/store-tables.ts';
+import type { SimKafka } from './sim-kafka.ts';
+import { Violation } from './violation.ts';
+
+class WatchedMap<K, V> extends Map<K, V> {
+  onSet: ((key: K, before: V | undefined, after: V) => void) | null = null;
+  onDelete: ((key: K) => void) | null = null;
+
+  override set(key: K, value: V): this {
+    this.onSet?.(key, this.get(key), value);
+    return super.set(key, value);
+  }
+
+  override delete(key: K): boolean {
+    this.onDelete?.(key);
+    return super.delete(key);
+  }
+}
+
+export class SimTables extends FakeOutboxTables {
+  override readonly outbox = new WatchedMap<number, OutboxRow>();
+  override readonly lanes = new WatchedMap<number, FakeLane>();
+  override readonly watermarks = new WatchedMap<string, WatermarkState>();
+  /** Event ids ever appended, with the id they got. */
+  readonly appended = new Map<string, number>();
+  readonly #highest = new Map<number, number>();
+  readonly #owners = new Map<string, string>();
+  #changed: WatermarkState | null = null;
+
+  constructor(
+    clock: Clock,
+    kafka: SimKafka,
+    hooks: { readonly report: (violation: Violation) => void; readonly onRegistered: (source: string) => void },
+  ) {
+    super(clock);
+    this.outbox.onSet = (id, before, row) => {
+      const lane = laneOf(id);
+      const highest = this.#highest.get(lane) ?? 0;
+      if (before !== undefined || id <= highest) {
+        hooks.report(new Violation('I3', `id ${id} of lane ${lane} becomes visible after ${highest}`));
+      }
+      if (this.appended.has(row.eventId)) hooks.report(new Violation('I1', `${row.eventId} is moved a second time`));
+      this.appended.set(row.eventId, id);
+      this.#highest.set(lane, Math.max(id, highest));
+    };
+    this.outbox.onDelete = (id) => {
+      const marker = kafka.highestMarker(laneOf(id));
+      if (id > marker) hooks.report(new Violation('I6', `row ${id} is deleted, the lane's marker is ${marker}`));
+    };
+    this.lanes.onSet = (lane, before, after) => {
+      if (before === undefined || after.claimEpoch === before.claimEpoch) return;
+      if (before.holder !== null && !this.leaseExpired(before)) {
+        hooks.report(
+          new Violation('lease', `${after.holder} takes lane ${lane}, which ${before.holder} holds by a running lease`),
+        );
+      }
+    };
+    this.watermarks.onSet = (source, before, after) => {
+      if (before === undefined) hooks.onRegistered(source);
+      this.#changed = after;
+    };
+  }
+
+  /** Called by the gate right after a store call's effect, in the same instant: whose effect was it? */
+  attribute(call: string, process: string, report: (violation: Violation) => void): void {
+    const changed = this.#changed;
+    this.#changed = null;
+    if (changed === null) return;
+    const term = `${changed.source}/${changed.epoch}`;
+    if (call === 'store.beginTerm:answered') this.#owners.set(term, process);
+    if (call !== 'store.append:answered') return;
+    const owner = this.#owners.get(term);
+    if (owner !== process) report(new Violation('I2', `${process} commits in the term ${term} of ${owner}`));
+  }
+}

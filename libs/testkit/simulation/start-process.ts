@@ -1,0 +1,201 @@
+/** The same core as in production, started inside a simulated process on the fakes of its ports. */
+import {
+  type Doorbell,
+  type KafkaPort,
+  runSource,
+  Sender,
+  type SenderStore,
+  type SourceReader,
+  type WriterStore,
+} from '#outbox';
+import type { FakeDoorbells } from '../fakes/doorbell.ts';
+import type { FakeElections } from '../fakes/election.ts';
+import { FakeSourceReader, type FakeSourceTable } from '../fakes/source.ts';
+import { createFakeStore } from '../fakes/store.ts';
+import type { Dice } from './chance.ts';
+import type { Mutation, MutationSite } from './mutation.ts';
+import { type Scenario, type ScenarioSource, TOPICS } from './scenario.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SimKafka } from './sim-kafka.ts';
+import type { SimProcess } from './sim-process.ts';
+import type { SimTables } from './sim-tables.ts';
+import type { Violation } from './violation.ts';
+
+export interface ProcessWorld {
+  readonly scenario: Scenario;
+  readonly scheduler: Scheduler;
+  readonly kafka: SimKafka;
+  readonly tables: SimTables;
+  readonly sources: ReadonlyMap<string, FakeSourceTable>;
+  readonly elections: FakeElections;
+  readonly doorbells: FakeDoorbells;
+  readonly mutation: Mutation | null;
+  readonly trace: (line: () => string) => void;
+  readonly report: (violation: Violation) => void;
+}
+
+const BACKOFF = { baseMs: 30, maxMs: 400 };
+const BYTES_MAX = 400;
+export const LEASE_MS = 1_500;
+const TICK_MS = 400;
+
+/** Every method of a port can be answered early, while its effect is still to come. */
+function interruptible<T extends object>(port: T, process: SimProcess): T {
+  return new Proxy(port, {
+    get: (target, name) => {
+      const method = Reflect.get(target, name) as unknown;
+      if (typeof method !== 'function' || name === 'scopeOf') return method;
+      return (...args: unknown[]) => process.call(() => method.apply(target, args) as Promise<unknown>);
+    },
+  });
+}
+
+function interruptibleKafka(port: KafkaPort, process: SimProcess): KafkaPort {
+  return {
+    scopeOf: (error) => port.scopeOf(error),
+    fence: (id) => process.call(() => port.fence(id)),
+    readMarkers: (kind, lanes) => process.call(() => port.readMarkers(kind, lanes)),
+    open: async (id) => {
+      const session = await process.call(() => port.open(id));
+      return {
+        transactional: session.transactional,
+        transact: (records, markers) => process.call(() => session.transact(records, markers), true),
+        close: () => session.close(),
+      };
+    },
+  };
+}
+
+/** Rings arrive late, twice, or while the process is stopped; lost ones are the doorbell's own doing. */
+function bellOf(world: ProcessWorld, process: SimProcess, dice: Dice): Doorbell {
+  const bell = world.doorbells.doorbell();
+  return {
+    ring: (ring) => bell.ring(ring),
+    close: () => bell.close(),
+    listen: (onRing) =>
+      bell.listen((ring) => {
+        if (process.dead) return;
+        const times = dice.chance(0.1) ? 2 : 1;
+        for (let time = 0; time < times; time += 1) {
+          world.scheduler.after(dice.between(0, 10), () => process.wake(() => onRing(ring)));
+        }
+      }),
+  };
+}
+
+function storeOf(world: ProcessWorld, process: SimProcess) {
+  return createFakeStore({
+    tables: world.tables,
+    gate: (name) => {
+      if (name.endsWith(':answered')) world.tables.attribute(name, process.name, world.report);
+      return process.gate('store', name);
+    },
+  });
+}
+
+const siteOf = (world: ProcessWorld, process: SimProcess): MutationSite => ({
+  process,
+  tables: world.tables,
+  kafka: world.kafka,
+  memory: new Map(),
+});
+
+/** Resolves when every source has ended after the signal; rejects with the fault that halts one. */
+export async function runWriter(
+  world: ProcessWorld,
+  process: SimProcess,
+  dice: Dice,
+  signal: AbortSignal,
+): Promise<void> {
+  const { scenario, mutation } = world;
+  const site = siteOf(world, process);
+  const doorbell = bellOf(world, process, dice);
+  const election = world.elections.candidate(doorbell, {
+    clock: process.clock,
+    gate: (name) => process.gate('lock', name),
+  });
+  const plain: WriterStore = interruptible(storeOf(world, process).writer, process);
+  const store = mutation?.writerStore?.(plain, site) ?? plain;
+  await Promise.all(
+    scenario.sources.map((source) =>
+      runSource(
+        {
+          source: source.name,
+          writerId: process.name,
+          lanes: source.lanes,
+          startFrom: source.startFrom,
+          store,
+          openReader: async () => readerOf(world, process, source, site),
+          election,
+          doorbell,
+          clock: process.clock,
+          random: dice.next,
+          limits: { rowsMax: scenario.writerRowsMax, bytesMax: BYTES_MAX },
+          pollIntervalMs: 150,
+          gapGraceMs: () => mutation?.gapGraceMs ?? source.gapGraceMs,
+          gapsMax: scenario.gapsMax,
+          backoff: BACKOFF,
+          electionIntervalMs: 300,
+          mayLead: () => true,
+          shouldHandOver: () => false,
+          onEvent: (event) => world.trace(() => `  ${process.name} ${show(event)}`),
+        },
+        signal,
+      ),
+    ),
+  );
+  await election.close();
+  await doorbell.close();
+}
+
+function readerOf(world: ProcessWorld, process: SimProcess, source: ScenarioSource, site: MutationSite): SourceReader {
+  const reader = new FakeSourceReader({
+    table: world.sources.get(source.name) as FakeSourceTable,
+    name: source.name,
+    topic: TOPICS[0],
+    gapMode: source.gapMode,
+    gate: (name) => process.gate('source', name),
+  });
+  return world.mutation?.reader?.(reader, site) ?? reader;
+}
+
+/** Resolves when the sender has ended after the signal; rejects with its fatal fault. */
+export async function runSender(
+  world: ProcessWorld,
+  process: SimProcess,
+  transactionalId: string,
+  dice: Dice,
+  signal: AbortSignal,
+): Promise<void> {
+  const { scenario, mutation } = world;
+  const site = siteOf(world, process);
+  const doorbell = bellOf(world, process, dice);
+  const plainStore: SenderStore = interruptible(storeOf(world, process).sender, process);
+  const plainKafka = interruptibleKafka(world.kafka.port({ gate: (name) => process.gate('kafka', name) }), process);
+  const sender = new Sender({
+    transactionalId,
+    store: mutation?.senderStore?.(plainStore, site) ?? plainStore,
+    kafka: mutation?.kafka?.(plainKafka, site) ?? plainKafka,
+    doorbell,
+    clock: process.clock,
+    random: dice.next,
+    limits: { rowsMax: scenario.senderRowsMax, bytesMax: BYTES_MAX },
+    pollIntervalMs: 200,
+    leaseMs: LEASE_MS,
+    tickMs: TICK_MS,
+    markerSettleMs: 200,
+    markerRefreshMs: scenario.markerRefreshMs,
+    backoff: BACKOFF,
+    retriesMax: scenario.retriesMax,
+    rowFaultPolicy: scenario.policy,
+    parkedKeysMax: scenario.parkedKeysMax,
+    trimRowsMax: scenario.trimRowsMax,
+    trimIntervalMs: 150,
+    onEvent: (event) => world.trace(() => `  ${process.name} ${show(event)}`),
+  });
+  await sender.run(signal);
+  await doorbell.close();
+}
+
+const show = (event: object): string =>
+  JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? Number(value) : value));
