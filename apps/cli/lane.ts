@@ -5,14 +5,23 @@ import { checkSchema, createSenderStore, pauseLane } from '#outbox-storage';
 import { readStatus } from '../wiring/read-status.ts';
 import type { Cli } from './cli.ts';
 import { reachKafka, withDatabase } from './connect.ts';
-import { noSuchLane } from './no-such-lane.ts';
 import { integerBetween } from './parse-arguments.ts';
+import { pickLanes } from './pick-lanes.ts';
 import { pingRedis } from './ping-redis.ts';
 import { renderLanes } from './render-status.ts';
 import { toJson } from './render-table.ts';
 import { RESUME_COSTS, type ResumeFromOption, resume } from './resume-lane.ts';
 
+const ALL = 'all';
 const laneNumber = integerBetween(0, LANES_MAX - 1);
+const LANES = '<lanes...>';
+const LANES_TEXT = `numbers of lanes, or ${ALL}`;
+
+/** Collects the numbers; null stands for all lanes. */
+function lanesOf(text: string, before: readonly number[] | null | undefined): readonly number[] | null {
+  if (text === ALL || before === null) return null;
+  return [...(before ?? []), laneNumber(text)];
+}
 
 export function addLane(program: Command, cli: Cli): void {
   const lane = program.command('lane').description('list, pause and resume lanes');
@@ -23,18 +32,18 @@ export function addLane(program: Command, cli: Cli): void {
     .action((options: { readonly json?: boolean }) => list(cli, options.json ?? false));
   lane
     .command('pause')
-    .description('stop delivering a lane until it is resumed')
-    .argument('<lane>', 'number of the lane', laneNumber)
+    .description('stop delivering lanes until they are resumed')
+    .argument(LANES, LANES_TEXT, lanesOf)
     .option('--why <text>', 'reason that status shows', 'paused by an operator')
-    .action((number: number, options: { readonly why: string }) => pause(cli, number, options.why));
+    .action((numbers: readonly number[] | null, options: { readonly why: string }) => pause(cli, numbers, options.why));
   lane
     .command('resume')
-    .description('let a paused or halted lane go on')
-    .argument('<lane>', 'number of the lane', laneNumber)
+    .description('let paused or halted lanes go on')
+    .argument(LANES, LANES_TEXT, lanesOf)
     .addOption(new Option('--from <what>', 'which of the two to believe').choices(['marker', 'delivered']))
     .addHelpText('after', `\n${RESUME_COSTS}`)
-    .action((number: number, options: { readonly from?: ResumeFromOption }) =>
-      resume(cli, number, options.from ?? null),
+    .action((numbers: readonly number[] | null, options: { readonly from?: ResumeFromOption }) =>
+      resume(cli, numbers, options.from ?? null),
     );
 }
 
@@ -52,17 +61,18 @@ async function list(cli: Cli, json: boolean): Promise<void> {
   });
 }
 
-async function pause(cli: Cli, number: number, why: string): Promise<void> {
+async function pause(cli: Cli, numbers: readonly number[] | null, why: string): Promise<void> {
   const { config } = cli.load({ needs: ['database'] });
   await withDatabase(config, async (pool) => {
     await checkSchema(pool, config.tables);
-    if (await pauseLane(pool, config.tables, number, why)) {
-      cli.print(`lane ${number} is paused; its holder stops within its lease at the latest`);
-      return;
-    }
     const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
-    const found = lanes.find(({ lane }) => lane === number);
-    if (!found) throw noSuchLane(number, lanes.length);
-    cli.print(`lane ${number} is ${found.state} already: ${found.why}`);
+    for (const { lane } of pickLanes(lanes, numbers)) {
+      if (await pauseLane(pool, config.tables, lane, why)) {
+        cli.print(`lane ${lane} is paused; its holder stops within its lease at the latest`);
+        continue;
+      }
+      const found = lanes.find((each) => each.lane === lane);
+      cli.print(`lane ${lane} is ${found?.state ?? 'not running'} already: ${found?.why ?? ''}`);
+    }
   });
 }

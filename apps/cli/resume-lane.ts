@@ -11,7 +11,7 @@ import { RelayError, silentLogger } from '#runtime';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
 import type { Cli } from './cli.ts';
 import { reachKafka, withDatabase } from './connect.ts';
-import { noSuchLane } from './no-such-lane.ts';
+import { pickLanes } from './pick-lanes.ts';
 
 export type ResumeFromOption = 'marker' | 'delivered';
 
@@ -31,22 +31,34 @@ interface Facts {
   readonly nextSequence: number;
 }
 
-export async function resume(cli: Cli, number: number, from: ResumeFromOption | null): Promise<void> {
+export async function resume(
+  cli: Cli,
+  numbers: readonly number[] | null,
+  from: ResumeFromOption | null,
+): Promise<void> {
   const { config } = cli.load({ needs: ['database'] });
   await withDatabase(config, async (pool) => {
     await checkSchema(pool, config.tables);
     const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
-    const lane = lanes.find((each) => each.lane === number);
-    if (!lane) throw noSuchLane(number, lanes.length);
-    if (lane.state === 'running') {
-      cli.print(`lane ${number} is running already`);
-      return;
-    }
-    const markersMatter = config.deliveryMode === 'exactly-once' && (lane.state === 'halted' || from !== null);
-    if (markersMatter) await settleMarker(cli, config, pool, lane, from);
-    else await resumeLane(pool, config.tables, number);
-    cli.print(`lane ${number} is running: a sender takes it within moments`);
+    for (const lane of pickLanes(lanes, numbers)) await resumeOne(cli, config, pool, lane, from);
   });
+}
+
+async function resumeOne(
+  cli: Cli,
+  config: Config,
+  pool: Pool,
+  lane: LaneRow,
+  from: ResumeFromOption | null,
+): Promise<void> {
+  if (lane.state === 'running') {
+    cli.print(`lane ${lane.lane} is running already`);
+    return;
+  }
+  const markersMatter = config.deliveryMode === 'exactly-once' && (lane.state === 'halted' || from !== null);
+  if (markersMatter) await settleMarker(cli, config, pool, lane, from);
+  else await resumeLane(pool, config.tables, lane.lane);
+  cli.print(`lane ${lane.lane} is running: a sender takes it within moments`);
 }
 
 async function settleMarker(

@@ -1,5 +1,5 @@
 /**
- * Rank 1: did every row of a source get into its topic exactly once, in order per key? A pure comparison, fed with what was
+ * Rank 2: did every row of a source get into its topic exactly once, in order per key? A pure comparison, fed with what was
  * read: first the rows known to be on their way, then the topic's records, then the source's rows. `verify`, the demo and
  * the drills all use it.
  * Memory: about one bit a row where ids are dense (two bytes where they are not) and about 32 bytes a key; whole rows are
