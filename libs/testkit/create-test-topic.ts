@@ -1,7 +1,11 @@
 /** A topic of the test file's own. */
+import type { Admin } from 'kafkajs';
 import { testKafka } from './kafka-client.ts';
 import { testEnvironment } from './test-environment.ts';
 import { uniqueName } from './unique-name.ts';
+import { until } from './until.ts';
+
+const LEADERS_DEADLINE_MS = 20_000;
 
 export interface TestTopic {
   readonly name: string;
@@ -26,7 +30,8 @@ export async function createTestTopic(options: TestTopicOptions = {}): Promise<T
   await admin.connect();
   try {
     await admin.createTopics({
-      waitForLeaders: true,
+      // kafkajs's own wait gives up when the broker answers before it has heard of the topic.
+      waitForLeaders: false,
       topics: [
         {
           topic: name,
@@ -36,10 +41,23 @@ export async function createTestTopic(options: TestTopicOptions = {}): Promise<T
         },
       ],
     });
+    await until(`leaders of ${name}`, () => hasLeaders(admin, name, options.partitions ?? 1), LEADERS_DEADLINE_MS);
   } finally {
     await admin.disconnect();
   }
   return { name, drop: () => deleteTopics(kafka, [name]) };
+}
+
+async function hasLeaders(admin: Admin, topic: string, count: number): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const partitions = topics[0]?.partitions ?? [];
+    return partitions.length === count && partitions.every(({ leader }) => leader >= 0);
+  } catch (error) {
+    const { type } = error as { type?: string };
+    if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'LEADER_NOT_AVAILABLE') return false;
+    throw error;
+  }
 }
 
 async function deleteTopics(kafka: ReturnType<typeof testKafka>, topics: string[]): Promise<void> {

@@ -75,7 +75,7 @@ async function fetchJars(cache: string, home: string): Promise<void> {
     });
   } catch (error) {
     const { stdout } = error as { stdout?: string };
-    const why = stdout?.split('\n').find((line) => line.startsWith('[ERROR]')) ?? String(error);
+    const why = stdout?.split('\n').find((line) => /\[ERROR\] +\S/.test(line)) ?? String(error);
     throw new Error(`Maven could not fetch Kafka ${KAFKA_VERSION}: ${why}`);
   } finally {
     await rm(making, { recursive: true, force: true });
