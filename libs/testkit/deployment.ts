@@ -9,7 +9,6 @@ import { createTestDatabase, type TestDatabase } from './create-test-database.ts
 import { testKafka } from './kafka-client.ts';
 import { type App, spawnApp } from './spawn-app.ts';
 import { type DatabaseAddress, testEnvironment } from './test-environment.ts';
-import { uniqueName } from './unique-name.ts';
 
 export interface DeploymentServers {
   readonly database: DatabaseAddress;
@@ -66,9 +65,8 @@ const prefixed = (settings: Readonly<Record<string, string>>): Record<string, st
 
 export async function createDeployment(options: DeploymentOptions): Promise<Deployment> {
   const servers = options.servers ?? testEnvironment();
-  const name = uniqueName(options.name);
   const database = await createTestDatabase({ prefix: options.name, address: servers.database });
-  return new RunningDeployment(name, database, servers, options);
+  return new RunningDeployment(database, servers, options);
 }
 
 class RunningDeployment implements Deployment {
@@ -81,11 +79,11 @@ class RunningDeployment implements Deployment {
   readonly #partitions: number;
   #connection: Promise<mysql.Connection> | null = null;
 
-  constructor(name: string, database: TestDatabase, servers: DeploymentServers, options: DeploymentOptions) {
-    this.name = name;
+  constructor(database: TestDatabase, servers: DeploymentServers, options: DeploymentOptions) {
+    this.name = database.name;
     this.database = database;
     this.servers = servers;
-    this.topic = `${name}.rows`;
+    this.topic = `${this.name}.rows`;
     this.#partitions = options.partitions ?? PARTITIONS;
     this.env = prefixed({
       DB_HOST: database.host,
@@ -98,8 +96,8 @@ class RunningDeployment implements Deployment {
       KAFKA_KEY_COLUMN: options.source.keyColumn,
       KAFKA_TOPIC: this.topic,
       KAFKA_BOOTSTRAP_SERVERS: servers.kafkaBootstrap,
-      KAFKA_TRANSACTIONAL_ID_PREFIX: name,
-      REDIS_PREFIX: name,
+      KAFKA_TRANSACTIONAL_ID_PREFIX: this.name,
+      REDIS_PREFIX: this.name,
       ...(servers.redisUrl === null ? {} : { REDIS_URL: servers.redisUrl }),
       ...options.settings,
     });

@@ -49,6 +49,7 @@ export {
   type StoreWeakness,
 } from './fakes/store-tables.ts';
 export { freePort, freePortNear } from './free-port.ts';
+export { givenServers } from './given-servers.ts';
 export { testKafka } from './kafka-client.ts';
 export { failOnLeaks } from './leak-check.ts';
 export { assertLedgerDelivered, LedgerCheck, type LedgerResult } from './load/check-ledger.ts';
