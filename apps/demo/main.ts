@@ -7,6 +7,7 @@ import {
   createDeployment,
   type Deployment,
   givenServers,
+  interruption,
   type Ledger,
   type Load,
   type Stack,
@@ -92,15 +93,7 @@ async function conclude(deployment: Deployment, ledger: Ledger, screen: Screen):
 
 async function main(): Promise<ExitCode> {
   const options = parseOptions(process.argv.slice(2));
-  const interrupted = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      // The second one does not wait for an orderly end: the guard of this process ends what it has started.
-      if (interrupted.signal.aborted) process.exit(EXIT.checkFailed);
-      interrupted.abort();
-    });
-  }
-  const { signal } = interrupted;
+  const signal = interruption(EXIT.checkFailed);
   const screen = createScreen(process.stdout, performance.now());
   let stack: Stack;
   try {

@@ -50,6 +50,7 @@ export {
 } from './fakes/store-tables.ts';
 export { freePort, freePortNear } from './free-port.ts';
 export { givenServers } from './given-servers.ts';
+export { interruption } from './interruption.ts';
 export { testKafka } from './kafka-client.ts';
 export { failOnLeaks } from './leak-check.ts';
 export { assertLedgerDelivered, LedgerCheck, type LedgerResult } from './load/check-ledger.ts';
