@@ -12,7 +12,7 @@ before(async () => {
 });
 
 after(async () => {
-  await world.close();
+  await world?.close();
 });
 
 async function describeTables(db: mysql.Connection): Promise<ReadonlyMap<string, string>> {
