@@ -16,6 +16,9 @@ while read -r what name; do
   esac
 done
 for pid in $pids; do kill -9 "$pid"; done
+for dir in $dirs; do rm -rf "$dir"; done
+# Once more: a server that was just being made may have had helpers of its own, which end without their folder.
+sleep 2
 for dir in $dirs; do rm -rf "$dir"; done`;
 
 let pipe: Socket | null = null;

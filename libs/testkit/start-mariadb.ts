@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import { ensureBinaries } from './ensure-binary.ts';
 import { freePort } from './free-port.ts';
+import { guardProcess, unguardProcess } from './process-guard.ts';
 import { serverFolder } from './server-folder.ts';
 import { type ServerControl, ServerProcess } from './server-process.ts';
 import type { DatabaseAddress } from './test-environment.ts';
@@ -104,7 +105,11 @@ function serverArguments(
 
 async function installDatabase(binary: string, dataDir: string): Promise<void> {
   const flags = ['--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db', `--datadir=${dataDir}`];
-  await run(binary, [...flags, ...asRoot], { timeout: INSTALL_DEADLINE_MS });
+  const installing = run(binary, [...flags, ...asRoot], { timeout: INSTALL_DEADLINE_MS });
+  const { pid } = installing.child;
+  if (pid !== undefined) guardProcess(pid);
+  await installing;
+  if (pid !== undefined) unguardProcess(pid);
 }
 
 async function ping(address: DatabaseAddress, socketPath: string): Promise<void> {
