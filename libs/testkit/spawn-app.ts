@@ -1,6 +1,7 @@
 /** Runs one of our executables as a process of its own, for drills: its log lines are events, its end is a promise. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -38,6 +39,8 @@ export interface App {
 export interface SpawnAppOptions {
   readonly args?: readonly string[];
   readonly cwd?: string;
+  /** Everything printed is added to this file too. */
+  readonly logFile?: string;
 }
 
 const LINES_MAX = 20_000;
@@ -68,7 +71,7 @@ export function spawnApp(entry: string, env: Readonly<Record<string, string>>, o
     unguardProcess(pid);
     return { code: code as number | null, signal: signal as NodeJS.Signals | null };
   });
-  const lines = new LineLog(child, entry);
+  const lines = new LineLog(child, entry, options.logFile);
   const end = (signal: NodeJS.Signals) => {
     child.kill(signal);
     return exit;
@@ -100,14 +103,17 @@ class LineLog {
   tail = '';
   #ended = false;
   readonly #entry: string;
+  readonly #file: WriteStream | null;
   readonly #watchers = new Set<() => void>();
 
-  constructor(child: ChildProcess, entry: string) {
+  constructor(child: ChildProcess, entry: string, logFile?: string) {
     this.#entry = entry;
+    this.#file = logFile === undefined ? null : createWriteStream(logFile, { flags: 'a' });
     this.#follow(child.stdout as Readable);
     this.#follow(child.stderr as Readable);
     child.once('close', () => {
       this.#ended = true;
+      this.#file?.end();
       this.#wake();
     });
   }
@@ -136,6 +142,7 @@ class LineLog {
   #follow(stream: Readable): void {
     createInterface({ input: stream }).on('line', (line) => {
       this.tail = `${this.tail}${line}\n`.slice(-OUTPUT_TAIL);
+      this.#file?.write(`${line}\n`);
       const parsed = parse(line);
       if (parsed === null) return;
       this.log.push(parsed);

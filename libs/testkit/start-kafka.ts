@@ -141,7 +141,8 @@ async function formatStorage(
   installation: KafkaInstallation,
   options: KafkaOptions,
 ): Promise<void> {
-  const clusterId = randomBytes(16).toString('base64url');
+  // With the first byte zero it begins with A: the storage tool takes an id that begins with - for an option.
+  const clusterId = randomBytes(16).fill(0, 0, 1).toString('base64url');
   const format = async (node: KafkaNode) => {
     await mkdir(node.dir, { recursive: true });
     await writeFile(propertiesFile(node), kafkaProperties(node, nodes, options.properties ?? {}));
