@@ -20,6 +20,8 @@ export interface VerifyDeliveryOptions {
   /** Names of the sources to check; all of them when absent. */
   readonly only?: readonly string[];
   readonly onProgress?: (progress: VerifyProgress) => void;
+  /** Ends the comparison with STOPPED. */
+  readonly signal?: AbortSignal;
 }
 
 /** Records and rows read so far, and how many are known to come. */
@@ -147,6 +149,7 @@ async function readRecords(
       checks.get(source)?.record({ topic, partition, offset, key, headers });
     }
     partitions.set(`${topic} ${partition}`, { ...batch, records: [] });
+    stopIfAborted(options);
     options.onProgress?.(progressOf(partitions.values()));
   }
   for (const [name, { start }] of partitions) {
@@ -154,6 +157,10 @@ async function readRecords(
       notes.push(`partition ${name} begins at offset ${start}: what the topic has dropped before counts as missing`);
     }
   }
+}
+
+function stopIfAborted({ signal }: VerifyDeliveryOptions): void {
+  if (signal?.aborted) throw new RelayError('STOPPED', 'the comparison was interrupted');
 }
 
 function progressOf(partitions: Iterable<ReadBatch>): VerifyProgress {
@@ -174,6 +181,7 @@ async function readRows(options: VerifyDeliveryOptions, { source, check, highest
   for await (const page of listSourcePositions({ pool, source, upTo: highest })) {
     for (const { position, key } of page) check.sourceRow(position, key);
     rows += page.length;
+    stopIfAborted(options);
     onProgress?.({ what: 'rows', done: rows, total: Math.max(total, rows) });
   }
 }
