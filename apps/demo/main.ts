@@ -24,7 +24,9 @@ import { createScreen, number, type Screen } from './screen.ts';
 
 /** Short, so that take-overs are seen; the defaults are 10 s and 15 s. */
 const SETTINGS = { WRITER_LOCK_TTL: '3', LANE_LEASE: '5' };
-const CONNECTIONS = 12;
+const CONNECTIONS = 16;
+/** More in bulk than usual: 200,000 rows are to take seconds, not minutes. */
+const MIX = { bulkShare: 0.06 };
 
 async function demo(options: DemoOptions, screen: Screen, stack: Stack, signal: AbortSignal): Promise<ExitCode> {
   const deployment = await createDeployment({
@@ -45,6 +47,7 @@ async function demo(options: DemoOptions, screen: Screen, stack: Stack, signal: 
       target: { ...deployment.database, table: TABLE, watermarkColumn: 'WatermarkId', columns: COLUMNS },
       supplies: flightSupplies(options.rows, CONNECTIONS),
       seed: options.seed,
+      mix: MIX,
     });
     await relayAll({ deployment, fleet, load, screen, signal, target: options.rows, kill: options.kill });
     const passed = await conclude(deployment, await load.done, screen);
