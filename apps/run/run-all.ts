@@ -1,6 +1,8 @@
 /** `run`: writer and sender in one process, the same code paths; without Redis the doorbell rings in memory. */
 import type { LoadOptions } from '#config';
 import { createKafkaPort } from '#kafka-delivery';
+import type { SenderEvent } from '#outbox';
+import { runJobs } from '../sender/run-jobs.ts';
 import { runSender } from '../sender/run-sender.ts';
 import { openDoorbell, openElection } from '../wiring/open-coordination.ts';
 import { openDatabase } from '../wiring/open-database.ts';
@@ -18,12 +20,18 @@ export function runAll(options: LoadOptions): Promise<never> {
     const election = openElection(config, doorbell, logger);
     const kafka = createKafkaPort(kafkaOptions(config, logger));
     const served = await serve(service, pool, { writer: true, sender: true });
+    const jobs = runJobs(service, pool, doorbell);
+    const onSenderEvent = (event: SenderEvent) => {
+      served.onSenderEvent(event);
+      jobs.onEvent(event);
+    };
     try {
       await together(service, [
         (each) => runWriter(each, { pool, doorbell, election, onEvent: served.onWriterEvent }),
-        (each) => runSender(each, { pool, doorbell, kafka, onEvent: served.onSenderEvent, onSender: served.watch }),
+        (each) => runSender(each, { pool, doorbell, kafka, onEvent: onSenderEvent, onSender: served.watch }),
       ]);
     } finally {
+      await jobs.stop();
       await served.close();
       await kafka.close();
       await election.close();

@@ -108,6 +108,8 @@ export interface SenderConfig {
   readonly retryBackoff: { readonly baseMs: number; readonly maxMs: number };
   readonly retriesMax: number;
   readonly rowFaultPolicy: RowFaultPolicy;
+  /** Null keeps dead letters for ever. */
+  readonly deadLetterRetentionMs: number | null;
 }
 
 export interface Config {

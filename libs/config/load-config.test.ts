@@ -108,6 +108,7 @@ test('the required settings alone give the defaults of the seed and of the desig
     retryBackoff: { baseMs: 1000, maxMs: 60_000 },
     retriesMax: 100,
     rowFaultPolicy: 'dead-letter',
+    deadLetterRetentionMs: null,
   });
   assert.deepEqual(config.redis, { url: null, prefix: 'kafka_row_sender' });
   assert.deepEqual(config.http, { host: '127.0.0.1', port: null });

@@ -78,6 +78,13 @@ export const SENDER = {
     of: ['dead-letter', 'park-key', 'halt'],
     text: "What becomes of a refused message: set aside, set aside with its key's later rows waiting behind it, or halt the lane.",
   }),
+  DEAD_LETTER_RETENTION: seconds({
+    default: null,
+    defaultText: '(kept for ever)',
+    min: 60,
+    max: 10 * 366 * 86_400,
+    text: 'Dead letters older than this are deleted (seconds). Needs `REDIS_URL`, whose background jobs do it.',
+  }),
 };
 
 export const REDIS = {

@@ -6,8 +6,8 @@ import { attemptHead, dueHead, nextHeadDueInMs } from './retry-aside.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { loadAside } from './take-lanes.ts';
 
-/** A head set aside is looked at again this often, in case an operator changed it. */
-const ASIDE_LOOK_MS = 5_000;
+/** What is aside is looked at again this often, in case an operator changed it; where nothing was, less often. */
+const ASIDE_LOOK_MS = { some: 5_000, none: 30_000 };
 
 export class AsideRounds {
   readonly #options: SenderOptions;
@@ -60,7 +60,7 @@ export class AsideRounds {
 
   #isStale(hold: LaneHold): boolean {
     if (hold.asideReadAtMs === null) return true;
-    const aside = hold.parked.size + hold.asideIds.size > 0;
-    return aside && this.#options.clock.nowMs() - hold.asideReadAtMs > ASIDE_LOOK_MS;
+    const lookMs = hold.parked.size + hold.asideIds.size > 0 ? ASIDE_LOOK_MS.some : ASIDE_LOOK_MS.none;
+    return this.#options.clock.nowMs() - hold.asideReadAtMs > lookMs;
   }
 }

@@ -121,6 +121,7 @@ export type SenderEvent =
       readonly id: number;
       readonly code: ErrorCode;
       readonly message: string;
+      readonly delayMs: number;
     }
   | {
       readonly kind: 'row-retry-failed';

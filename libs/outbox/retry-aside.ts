@@ -18,7 +18,8 @@ const SPENT_STATE = { 'dead-letter': 'dead', 'park-key': 'parked', halt: 'retryi
 export function dueHead(hold: LaneHold, options: SenderOptions): AsideRow | null {
   const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
   for (const head of asideHeads(hold)) {
-    const stuck = head.state === 'parked' && head.attempts >= options.retriesMax;
+    // A row that only waits behind its key has no attempts yet, however few are allowed.
+    const stuck = head.state === 'parked' && head.attempts > 0 && head.attempts >= options.retriesMax;
     if (!stuck && head.id <= hold.marker && (head.state === 'parked' || head.dueInMs <= sinceReadMs)) return head;
   }
   return null;

@@ -208,13 +208,8 @@ export class Sender {
       const dueInMs = backoffMs(1, this.#options.backoff, this.#options.random);
       const aside = { row, state: 'retrying' as const, error: `${error.code}: ${error.message}`, dueInMs };
       if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, [aside]))) return this.#lanes.lose(hold);
-      this.#options.onEvent({
-        kind: 'row-aside',
-        lane: hold.lane,
-        id: row.id,
-        code: error.code,
-        message: error.message,
-      });
+      const facts = { lane: hold.lane, id: row.id, code: error.code, message: error.message, delayMs: dueInMs };
+      this.#options.onEvent({ kind: 'row-aside', ...facts });
       return;
     }
     if (scope === null || (error.code !== 'KAFKA_TOPIC_MISSING' && error.code !== 'KAFKA_REFUSED')) throw error;
