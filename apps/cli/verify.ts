@@ -9,9 +9,11 @@ import type { Cli } from './cli.ts';
 import { reachKafka, withDatabase } from './connect.ts';
 import { secondsAsMs } from './parse-arguments.ts';
 import { toJson } from './render-table.ts';
+import { verifyInBackground } from './verify-background.ts';
 
 interface VerifyOptions {
   readonly json?: boolean;
+  readonly background?: boolean;
   readonly source?: readonly string[];
   readonly wait: number;
 }
@@ -22,12 +24,14 @@ export function addVerify(program: Command, cli: Cli): void {
     .description('compare the topics with the sources: missing, duplicated, out of order per key')
     .option('--json', 'print JSON')
     .option('--source <name...>', 'only these sources (default: all)')
+    .option('--background', 'let a sender do it, beside its work; the result goes to its log')
     .option('--wait <seconds>', 'first wait so long until everything is delivered', secondsAsMs, 0)
     .action(async (options: VerifyOptions) => cli.end(await verify(cli, options)));
 }
 
 async function verify(cli: Cli, options: VerifyOptions): Promise<ExitCode> {
   const { config } = cli.load();
+  if (options.background === true) return verifyInBackground(config, options.source ?? []);
   const kafka = await reachKafka(config);
   return withDatabase(config, async (pool) => {
     const only = options.source ?? [];
