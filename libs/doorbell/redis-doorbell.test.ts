@@ -1,6 +1,6 @@
 /** The doorbell over a redis-server of the test's own, which it pauses, kills and restarts. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { createRedisDoorbell } from '#doorbell';
 import type { Doorbell, DoorbellRing } from '#outbox';
 import { silentLogger, systemClock } from '#runtime';
@@ -18,7 +18,16 @@ function freshPrefix(): string {
   return `krs-test-${process.pid}-${prefixes}`;
 }
 
-const open = (prefix: string) => createRedisDoorbell({ url: server.url, prefix, logger: silentLogger });
+const opened: Doorbell[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((doorbell) => doorbell.close()));
+});
+
+function open(prefix: string): Doorbell {
+  const doorbell = createRedisDoorbell({ url: server.url, prefix, logger: silentLogger });
+  opened.push(doorbell);
+  return doorbell;
+}
 
 async function subscribers(prefix: string): Promise<number> {
   const [, count] = await server.client().pubsub('NUMSUB', `${prefix}:doorbell`);
@@ -48,10 +57,13 @@ test('I7: without Redis rings are dropped in silence, heard at home, and heard a
   await until('the own ring', () => near.length === 1, 1000);
   await server.restart();
   await until('both to listen again', async () => (await subscribers(prefix)) === 2, 5000);
-  one.ring({ kind: 'rows', lanes: [2] });
-  await until('the ring', () => far.length > 0, 2000);
-  assert.deepEqual(far, [{ kind: 'rows', lanes: [2] }]);
-  await Promise.all([one.close(), other.close()]);
+  // The ringing connection comes back by itself, maybe later than the listening ones: until then rings are dropped.
+  const ringAgain = () => {
+    one.ring({ kind: 'rows', lanes: [2] });
+    return far.length > 0;
+  };
+  await until('the ring', ringAgain, 5000);
+  assert.deepEqual(far[0], { kind: 'rows', lanes: [2] });
 });
 
 test('a Redis that hangs delays nobody, and what was rung meanwhile is merged', async () => {

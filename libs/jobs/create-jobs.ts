@@ -1,7 +1,7 @@
 /** Queue, worker and reconciler put together. */
 import { asRelayError, type Clock, type Logger, type Random, systemClock, systemRandom, withDeadline } from '#runtime';
 import type { AddOptions, DueJob, JobData, JobHandlers, JobKind } from './job.ts';
-import { createJobQueue } from './job-queue.ts';
+import { createJobQueue, type JobQueue } from './job-queue.ts';
 import { type JobWorker, startJobWorker } from './job-worker.ts';
 import { createWorkerWatch } from './worker-watch.ts';
 
@@ -37,6 +37,13 @@ const REPLACE_DEADLINE_MS = 1000;
 /** Cutting the connections comes after the deadline of the jobs. */
 const STOP_GRACE_MS = 500;
 
+/** Stops at the first job that Redis does not take: the next round finds the rest still due. */
+async function addDue(queue: JobQueue, due: readonly DueJob[], signal: AbortSignal): Promise<void> {
+  for (const { kind, data, ...rest } of due.slice(0, DUE_JOBS_MAX)) {
+    if (signal.aborted || (await queue.add(kind, data, rest)) === 'away') return;
+  }
+}
+
 export function createJobs(options: JobsOptions): Jobs {
   const { prefix, logger, reconcileIntervalMs } = options;
   const clock = options.clock ?? systemClock;
@@ -50,13 +57,6 @@ export function createJobs(options: JobsOptions): Jobs {
   let stopped: Promise<void> | null = null;
 
   const startWorker = () => startJobWorker({ ...common, handlers: options.handlers });
-
-  const addDue = async () => {
-    const due = await options.reconcile();
-    for (const { kind, data, ...rest } of due.slice(0, DUE_JOBS_MAX)) {
-      if (stopping.signal.aborted || (await queue.add(kind, data, rest)) === 'away') return;
-    }
-  };
 
   const replaceHungWorker = async () => {
     const waiting = await queue.waiting();
@@ -72,7 +72,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const reconcileForEver = async () => {
     while (!stopping.signal.aborted) {
       try {
-        await addDue();
+        await addDue(queue, await options.reconcile(), stopping.signal);
         await replaceHungWorker();
       } catch (error) {
         logger.warn({ err: asRelayError(error) }, 'could not find out which jobs are due');

@@ -50,8 +50,8 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
     running += 1;
     activeAtMs = clock.nowMs();
     try {
-      const signals = cancelled ? [stopping.signal, cancelled] : [stopping.signal];
-      await runJob(job, handlers, AbortSignal.any(signals), logger);
+      const signal = AbortSignal.any([stopping.signal, ...(cancelled ? [cancelled] : [])]);
+      await runJob(job, handlers, signal, logger);
     } finally {
       running -= 1;
       activeAtMs = clock.nowMs();
@@ -68,9 +68,7 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
     runRetryDelay: REPORT_RETRY_MS,
   });
   // Outages are reported once by the connection; the rest is BullMQ's own trouble with single jobs.
-  worker.on('error', (error) => {
-    logger.debug({ code: redisErrorCode(error) }, 'the job worker reported a fault');
-  });
+  worker.on('error', (error) => logger.debug({ code: redisErrorCode(error) }, 'the job worker reported a fault'));
   // The lock is gone, so another worker may run the job as well.
   worker.on('lockRenewalFailed', (jobIds: string[]) => {
     for (const id of jobIds) worker.cancelJob(id, 'another worker may have taken the job');

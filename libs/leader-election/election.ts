@@ -1,7 +1,8 @@
 /** An election over any lock service: one attempt a call, a term when it was won. */
 import type { Doorbell, LeaderElection } from '#outbox';
 import { type Clock, type Logger, RelayError } from '#runtime';
-import { EXPIRY_MARGIN_MS, holdTerm, type ProvenTerm } from './hold-term.ts';
+import { holdTerm, type ProvenTerm } from './hold-term.ts';
+import { EXPIRY_MARGIN_MS } from './lock-proof.ts';
 import type { LockService } from './lock-service.ts';
 
 /** Below this a term would be trusted for less than a second. */

@@ -17,10 +17,9 @@
  */
 import type { Doorbell, LeaderTerm } from '#outbox';
 import { type Clock, type Logger, RelayError } from '#runtime';
-import type { HeldLock } from './lock-service.ts';
+import { createLockProof, type LockProof } from './lock-proof.ts';
+import type { HeldLock, RenewOutcome } from './lock-service.ts';
 
-/** The lock counts as proven only until this long before it can expire. */
-export const EXPIRY_MARGIN_MS = 1000;
 /** How soon a renewal without an answer is tried again, if the connection does not come back earlier. */
 const AWAY_RETRY_MAX_MS = 500;
 
@@ -43,63 +42,54 @@ export interface TermOptions {
   readonly onEnd: () => void;
 }
 
-/** Starts renewing; the term ends by `release`, or by itself when the lock is somebody else's. */
-export function holdTerm(options: TermOptions): ProvenTerm {
-  const { source, lock, ttlMs, clock, logger } = options;
-  const trustMs = ttlMs - EXPIRY_MARGIN_MS;
+/** Renews until the signal aborts; `onLost` is called when somebody else has the lock, and aborts it. */
+async function renewUntil(
+  ended: AbortSignal,
+  options: TermOptions,
+  proof: LockProof,
+  onLost: () => void,
+): Promise<void> {
+  const { lock, clock, ttlMs } = options;
   const renewEveryMs = Math.floor(ttlMs / 3);
-  const ended = new AbortController();
-  let trustedUntilMs = options.attemptStartedMs + trustMs;
   let wake = new AbortController();
-  let warned = false;
-  let releasing: Promise<void> | null = null;
-
   const wakeUp = () => wake.abort();
   const stopListening = options.onReachable(wakeUp);
-  const end = (reason: string) => {
-    if (ended.signal.aborted) return;
-    stopListening();
-    ended.abort(new RelayError('STOPPED', reason, { details: { source } }));
-    wakeUp();
-  };
+  ended.addEventListener('abort', wakeUp, { once: true });
+  let startedMs = options.attemptStartedMs;
+  let outcome: RenewOutcome = 'held';
+  while (!ended.aborted) {
+    wake = new AbortController();
+    // An answer that came late used up part of the time: the next attempt counts from the start of the last.
+    const dueInMs = Math.max(0, startedMs + renewEveryMs - clock.nowMs());
+    await clock.sleep(outcome === 'held' ? dueInMs : Math.min(renewEveryMs, AWAY_RETRY_MAX_MS), wake.signal);
+    if (ended.aborted) break;
+    startedMs = clock.nowMs();
+    outcome = await lock.renew();
+    if (ended.aborted) break;
+    if (outcome === 'lost') onLost();
+    else if (outcome === 'held') proof.confirmed(startedMs);
+    else proof.unanswered();
+  }
+  stopListening();
+}
 
-  const renew = async (): Promise<number> => {
-    const startedMs = clock.nowMs();
-    const outcome = await lock.renew();
-    if (ended.signal.aborted) return 0;
-    if (outcome === 'lost') {
-      logger.warn({ source }, 'lost the leader lock to another process, stepping down');
-      end('the leader lock is held by another process');
-      options.onEnd();
-      return 0;
-    }
-    if (outcome === 'held') {
-      trustedUntilMs = Math.max(trustedUntilMs, startedMs + trustMs);
-      if (warned) logger.info({ source }, 'leader lock confirmed again');
-      warned = false;
-      // A late answer used up part of the time, and the next attempt counts from its own start.
-      return Math.max(0, startedMs + renewEveryMs - clock.nowMs());
-    }
-    if (!warned && clock.nowMs() >= trustedUntilMs) {
-      warned = true;
-      logger.warn({ source }, 'redis does not answer: leadership goes on without the lock, fenced by the epoch');
-    }
-    return Math.min(renewEveryMs, AWAY_RETRY_MAX_MS);
-  };
+/** Starts renewing; the term ends by `release`, or by itself when the lock is somebody else's. */
+export function holdTerm(options: TermOptions): ProvenTerm {
+  const { source, lock, ttlMs, attemptStartedMs, clock, logger } = options;
+  const ended = new AbortController();
+  const proof = createLockProof(source, ttlMs, attemptStartedMs, clock, logger);
+  let releasing: Promise<void> | null = null;
 
-  const keep = async () => {
-    let waitMs = Math.max(0, options.attemptStartedMs + renewEveryMs - clock.nowMs());
-    while (!ended.signal.aborted) {
-      wake = new AbortController();
-      await clock.sleep(waitMs, wake.signal);
-      if (!ended.signal.aborted) waitMs = await renew();
-    }
-  };
-  const kept = keep();
+  const end = (reason: string) => ended.abort(new RelayError('STOPPED', reason, { details: { source } }));
+  const kept = renewUntil(ended.signal, options, proof, () => {
+    logger.warn({ source }, 'lost the leader lock to another process, stepping down');
+    end('the leader lock is held by another process');
+    options.onEnd();
+  });
 
   const release = async () => {
     const wasOurs = !ended.signal.aborted;
-    end('released');
+    if (wasOurs) end('released');
     // A renewal under way would take the lock again after the delete.
     await kept;
     if (!wasOurs) return;
@@ -112,7 +102,7 @@ export function holdTerm(options: TermOptions): ProvenTerm {
   return {
     signal: ended.signal,
     get proven() {
-      return !ended.signal.aborted && clock.nowMs() < trustedUntilMs;
+      return !ended.signal.aborted && proof.proven;
     },
     release: () => {
       releasing ??= release();

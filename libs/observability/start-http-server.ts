@@ -112,7 +112,6 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   server.maxConnections = CONNECTIONS_MAX;
   const port = await listen(server, options.host, options.port);
   server.on('error', (error) => options.logger.error({ err: error }, 'the HTTP server reported a fault'));
-  options.logger.info({ host: options.host, port }, 'health and metrics are served');
   let closing: Promise<void> | null = null;
   const close = () =>
     new Promise<void>((resolve) => {

@@ -21,13 +21,23 @@ function record(doorbell: Doorbell): DoorbellRing[] {
 const lanesOf = (rings: readonly DoorbellRing[], kind: 'rows' | 'retry-due') =>
   rings.flatMap((ring) => (ring.kind === kind ? ring.lanes : [])).sort((left, right) => left - right);
 
-export function doorbellContract(harness: DoorbellHarness): void {
-  const check = (title: string, body: (one: Doorbell, other: Doorbell) => Promise<void>) =>
+type Check = (title: string, body: (one: Doorbell, other: Doorbell) => Promise<void>) => void;
+
+function checkWith(harness: DoorbellHarness): Check {
+  return (title, body) =>
     test(`${harness.name}: ${title}`, async () => {
       const [one, other] = await harness.pair();
-      await body(one, other);
-      await Promise.all([one.close(), other.close()]);
+      try {
+        await body(one, other);
+      } finally {
+        await Promise.all([one.close(), other.close()]);
+      }
     });
+}
+
+export function doorbellContract(harness: DoorbellHarness): void {
+  const check = checkWith(harness);
+  edgeContract(check);
 
   check('a ring of each kind is heard by every listener, once, the ringer included', async (one, other) => {
     const [near, far] = [record(one), record(other)];
@@ -66,7 +76,9 @@ export function doorbellContract(harness: DoorbellHarness): void {
     assert.equal(lanesOf(heard, 'rows').length, 500);
     assert.ok(heard.length < 500, 'merged');
   });
+}
 
+function edgeContract(check: Check): void {
   check('a listener that stopped hears nothing, one that throws harms nobody', async (one, other) => {
     const silent: DoorbellRing[] = [];
     const stop = other.listen((ring) => void silent.push(ring));
