@@ -25,7 +25,7 @@ export class AsideRounds {
    */
   async tryOne(session: ProducerSession): Promise<'none' | 'delivered' | 'refused' | 'lost'> {
     const stale = [...this.#lanes.holds.values()].filter((hold) => this.#isStale(hold));
-    if (stale.length > 0) await loadAside(this.#options, stale);
+    if (stale.length > 0) await loadAside(this.#options, session, stale);
     for (const hold of [...this.#lanes.holds.values()]) {
       const waiting = hold.parked.size + hold.asideIds.size;
       if (waiting > this.#options.parkedKeysMax) {

@@ -31,7 +31,11 @@ export class HeldLanes {
     if (claims.length === 0) return;
     const kept = new Set(await this.#options.store.renewLeases(claims, this.#options.leaseMs));
     for (const hold of claims) if (!kept.has(hold.lane)) this.lose(hold);
-    if (!session.transactional) return;
+    if (session.transactional) await this.#verifyMarkers();
+    await loadAside(this.#options, session, [...this.holds.values()]);
+  }
+
+  async #verifyMarkers(): Promise<void> {
     const expected = [...this.holds.values()].map(({ lane, marker }) => ({
       lane,
       deliveredId: marker,
@@ -44,7 +48,6 @@ export class HeldLanes {
       if (verdict.kind === 'ready') hold.marker = verdict.marker;
       else await this.halt(hold, verdict.kind === 'halt' ? verdict.why : 'the marker is gone from Kafka');
     }
-    await loadAside(this.#options, [...this.holds.values()]);
   }
 
   /**

@@ -92,16 +92,23 @@ async function holdsByMarker(
       claim.deliveredId !== null || (await options.store.recordMarkerWritten(claim.lane, claim.claimEpoch, floor));
     if (known) holds.push(newHold(claim, verdict.kind === 'first' ? floor : verdict.marker));
   }
-  await loadAside(options, holds);
+  await loadAside(options, session, holds);
   return holds;
 }
 
-/** Reads the rows set aside of these lanes, and settles attempts whose outcome only Kafka knows. */
-export async function loadAside(options: SenderOptions, holds: readonly LaneHold[]): Promise<void> {
+/**
+ * Reads the rows set aside of these lanes, and settles attempts whose outcome only Kafka knows. At-least-once sessions keep no
+ * tokens in Kafka: there an attempt whose outcome is unknown is made again.
+ */
+export async function loadAside(
+  options: SenderOptions,
+  session: ProducerSession,
+  holds: readonly LaneHold[],
+): Promise<void> {
   if (holds.length === 0) return;
   const lanes = holds.map(({ lane }) => lane);
   let heads = await listHeads(options, lanes);
-  if (heads.some((head) => head.attemptToken > 0)) {
+  if (session.transactional && heads.some((head) => head.attemptToken > 0)) {
     const tokens = await options.kafka.readMarkers('retry', lanes);
     const arrived = heads.filter((head) => head.attemptToken > 0 && tokens.get(head.lane) === head.attemptToken);
     for (const head of arrived) {
