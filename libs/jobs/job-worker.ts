@@ -35,6 +35,13 @@ const REPORT_RETRY_MS = 1000;
 /** What cutting the connections may take when the jobs used up the deadline. */
 const CUT_DEADLINE_MS = 200;
 
+/** A close that gets stuck half-way, as seen when Redis hangs, leaves BullMQ's lock renewal running for ever; this ends it. */
+class CuttableWorker extends Worker {
+  cut(): Promise<void> {
+    return this.lockManager.close();
+  }
+}
+
 export function startJobWorker(options: JobWorkerOptions): JobWorker {
   const { prefix, handlers, logger, clock } = options;
   const connection = openWorkerConnection(options.url, `${prefix}-jobs-worker`, logger, options.random);
@@ -58,7 +65,7 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
       if (running === 0 && stopping.signal.aborted) idle.abort();
     }
   };
-  const worker = new Worker(queueName(prefix), (job, token, signal) => perform(job, token, signal), {
+  const worker = new CuttableWorker(queueName(prefix), (job, token, signal) => perform(job, token, signal), {
     connection: connection.redis,
     prefix,
     concurrency: CONCURRENCY,
@@ -92,6 +99,7 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
       const remainingMs = Math.max(CUT_DEADLINE_MS, deadline - clock.nowMs());
       await withDeadline(worker.close(!orderly), remainingMs, 'closing the job worker').catch(() => undefined);
       connection.close();
+      await worker.cut();
     },
   };
 }
