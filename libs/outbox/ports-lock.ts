@@ -1,6 +1,9 @@
 /** The lock port and the doorbell: liveness and hints, never the truth (I7). */
 
-/** A term of leadership; the signal aborts when it can no longer be trusted (at least 1 s before the lock expires). */
+/**
+ * A term of leadership; the signal aborts when the lock is certainly somebody else's. Silence of the lock service ends no term:
+ * the epoch in the database fences whoever goes on wrongly.
+ */
 export interface LeaderTerm {
   readonly signal: AbortSignal;
   /** Gives the lock back and tells the standby. Idempotent. */
