@@ -1,11 +1,12 @@
-/** `lane list|pause|resume`: what an operator can do with a lane. */
+/** `lane list|pause|resume|grow`: what an operator can do with lanes. */
 import { type Command, Option } from 'commander';
 import { LANES_MAX } from '#outbox';
 import { checkSchema, createSenderStore, pauseLane } from '#outbox-storage';
 import { readStatus } from '../wiring/read-status.ts';
 import type { Cli } from './cli.ts';
 import { reachKafka, withDatabase } from './connect.ts';
-import { integerBetween } from './parse-arguments.ts';
+import { GROW_TEXT, grow } from './grow-lanes.ts';
+import { integerBetween, secondsAsMs } from './parse-arguments.ts';
 import { pickLanes } from './pick-lanes.ts';
 import { pingRedis } from './ping-redis.ts';
 import { renderLanes } from './render-status.ts';
@@ -13,6 +14,7 @@ import { toJson } from './render-table.ts';
 import { RESUME_COSTS, type ResumeFromOption, resume } from './resume-lane.ts';
 
 const ALL = 'all';
+const GROW_WAIT_MS = 30_000;
 const laneNumber = integerBetween(0, LANES_MAX - 1);
 const LANES = '<lanes...>';
 const LANES_TEXT = `numbers of lanes, or ${ALL}`;
@@ -24,7 +26,7 @@ function lanesOf(text: string, before: readonly number[] | null | undefined): re
 }
 
 export function addLane(program: Command, cli: Cli): void {
-  const lane = program.command('lane').description('list, pause and resume lanes');
+  const lane = program.command('lane').description('list, pause, resume and add lanes');
   lane
     .command('list')
     .description('show every lane: state, holder, delivered id, marker, backlog')
@@ -45,6 +47,24 @@ export function addLane(program: Command, cli: Cli): void {
     .action((numbers: readonly number[] | null, options: { readonly from?: ResumeFromOption }) =>
       resume(cli, numbers, options.from ?? null),
     );
+  addGrow(lane, cli);
+}
+
+function addGrow(lane: Command, cli: Cli): void {
+  lane
+    .command('grow')
+    .description('give a source more lanes')
+    .argument('<source>', 'name of the source')
+    .argument('<lanes>', 'how many lanes it is to have', integerBetween(1, LANES_MAX))
+    .option('--wait <seconds>', 'how long to try', secondsAsMs, GROW_WAIT_MS)
+    .addHelpText('after', `\n${GROW_TEXT}`)
+    .action(async (source: string, lanes: number, options: { readonly wait: number }) => {
+      const { config } = cli.load({ needs: ['database'] });
+      await withDatabase(config, async (pool) => {
+        await checkSchema(pool, config.tables);
+        await grow(cli, config, pool, { source, lanes, waitMs: options.wait });
+      });
+    });
 }
 
 async function list(cli: Cli, json: boolean): Promise<void> {

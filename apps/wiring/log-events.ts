@@ -7,6 +7,7 @@ type Level = 'debug' | 'info' | 'warn' | 'error';
 const WRITER_LINES: Record<WriterEvent['kind'], readonly [Level, string]> = {
   elected: ['info', 'elected'],
   'term-begun': ['info', 'term begun'],
+  'lanes-differ': ['warn', 'LANES is not what the source has; the lanes in the database count, lane grow changes them'],
   'term-ended': ['info', 'term ended'],
   moved: ['debug', 'rows moved to the outbox'],
   'gap-opened': ['info', 'gap opened'],

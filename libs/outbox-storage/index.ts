@@ -9,6 +9,7 @@ export { createSenderStore } from './create-sender-store.ts';
 export { createWriterStore } from './create-writer-store.ts';
 export { type DeadLetter, dropDead, listDeadLetters, requeueDead } from './dead-letters.ts';
 export { forgetDead } from './forget-dead.ts';
+export { type GrowLanesRequest, type GrowOutcome, growLanes } from './grow-lanes.ts';
 export { type DueLane, listDueLanes } from './list-due-lanes.ts';
 export { listMembers, type MemberStatus } from './list-members.ts';
 export { listWaiting, type WaitingRow } from './list-waiting.ts';

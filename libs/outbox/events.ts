@@ -10,6 +10,13 @@ export type WriterEvent =
       readonly position: bigint;
       readonly gaps: number;
     }
+  /** The setting LANES is not what the source has: the lanes in the database count, the setting was for its registration. */
+  | {
+      readonly kind: 'lanes-differ';
+      readonly source: string;
+      readonly lanes: number;
+      readonly setting: number;
+    }
   | {
       readonly kind: 'term-ended';
       readonly source: string;

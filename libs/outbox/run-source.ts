@@ -133,6 +133,9 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSi
     position: state.position,
     gaps: state.gaps.length,
   });
+  if (lanes.length !== options.lanes) {
+    options.onEvent({ kind: 'lanes-differ', source, lanes: lanes.length, setting: options.lanes });
+  }
   const current = new WriterTerm(
     {
       store,

@@ -1,6 +1,7 @@
 /** The comparison itself, on records and rows made by hand: each way a delivery can be wrong is told apart from the others. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { outboxId } from '#outbox';
 import { DeliveryCheck, type DeliveryCheckOptions, EXAMPLES_MAX } from './delivery-check.ts';
 import { summarise, summaryLine } from './summarise.ts';
 
@@ -92,13 +93,26 @@ test('an older row after a newer one of its key is out of order; of another key,
   ]);
   assert.equal(found.outOfOrder.count, 1);
   assert.deepEqual(found.outOfOrder.examples, [
-    { id: 'orders:2', key: 'a', at: 't 0:1', note: 'outbox id 10 after 20' },
+    { id: 'orders:2', key: 'a', at: 't 0:1', note: 'outbox id 10, sequence 10 after 20' },
   ]);
   const keyless = check(2, [
     { position: 1, outboxId: 2, key: null },
     { position: 2, outboxId: 1, key: null },
   ]);
   assert.equal(keyless.outOfOrder.count, 0);
+});
+
+test('a key that moved to a lower lane when lanes were added is in order; an older sequence in a higher lane is not', () => {
+  const moved = check(2, [
+    { position: 1, outboxId: outboxId(3, 10), key: 'a' },
+    { position: 2, outboxId: outboxId(1, 11), key: 'a' },
+  ]);
+  assert.equal(moved.outOfOrder.count, 0);
+  const overtaken = check(2, [
+    { position: 2, outboxId: outboxId(1, 11), key: 'a' },
+    { position: 1, outboxId: outboxId(3, 10), key: 'a' },
+  ]);
+  assert.equal(overtaken.outOfOrder.count, 1);
 });
 
 test('rows above the watermark, in an open gap, in the outbox or aside are pending; dead letters are named as such', () => {
