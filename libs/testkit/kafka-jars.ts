@@ -9,21 +9,21 @@ import { ensureBinaries } from './ensure-binary.ts';
 
 const run = promisify(execFile);
 
-/** Another version for a run: KRS_TEST_KAFKA_VERSION. */
+/** Another version for a whole run: KRS_TEST_KAFKA_VERSION. */
 const KAFKA_VERSION = process.env.KRS_TEST_KAFKA_VERSION ?? '4.3.1';
 const JAVA_VERSION_MIN = 17;
 const MAVEN_DEADLINE_MS = 10 * 60_000;
 const JAVA_DEADLINE_MS = 30_000;
 
 /** slf4j-simple of the same version as Kafka's slf4j-api: with another one, Kafka logs nothing at all. */
-const DEPENDENCIES = [
-  `org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`,
-  `org.apache.kafka:kafka-tools:${KAFKA_VERSION}`,
+const dependenciesOf = (version: string): string[] => [
+  `org.apache.kafka:kafka_2.13:${version}`,
+  `org.apache.kafka:kafka-tools:${version}`,
   'org.slf4j:slf4j-simple:1.7.36',
 ];
 
-const pom = (): string => {
-  const dependencies = DEPENDENCIES.map((coordinate) => {
+const pom = (kafkaVersion: string): string => {
+  const dependencies = dependenciesOf(kafkaVersion).map((coordinate) => {
     const [group, artifact, version] = coordinate.split(':');
     return `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
   });
@@ -41,12 +41,12 @@ export interface KafkaInstallation {
 }
 
 /** Throws one clear line when Java 17 or Maven is missing and cannot be installed here. */
-export async function kafkaInstallation(): Promise<KafkaInstallation> {
+export async function kafkaInstallation(version = KAFKA_VERSION): Promise<KafkaInstallation> {
   const { java } = await ensureBinaries(['java']);
   await checkJava(java);
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kafka-row-sender');
-  const home = join(cache, `kafka-${KAFKA_VERSION}`);
-  if (!existsSync(home)) await fetchJars(cache, home);
+  const home = join(cache, `kafka-${version}`);
+  if (!existsSync(home)) await fetchJars(cache, home, version);
   return { java, classPath: join(home, 'jars', '*') };
 }
 
@@ -60,13 +60,13 @@ async function checkJava(java: string): Promise<void> {
 }
 
 /** Fetches beside the final place and renames, so that parallel runs see either nothing or everything. */
-async function fetchJars(cache: string, home: string): Promise<void> {
+async function fetchJars(cache: string, home: string, version: string): Promise<void> {
   const { mvn } = await ensureBinaries(['mvn']);
   await mkdir(cache, { recursive: true });
   const making = await mkdtemp(join(cache, 'making-'));
   try {
-    process.stderr.write(`fetching Kafka ${KAFKA_VERSION} by Maven\n`);
-    await writeFile(join(making, 'pom.xml'), pom());
+    process.stderr.write(`fetching Kafka ${version} by Maven\n`);
+    await writeFile(join(making, 'pom.xml'), pom(version));
     const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${join(making, 'jars')}`];
     await run(mvn, ['-q', '-B', '-f', join(making, 'pom.xml'), ...goal], { timeout: MAVEN_DEADLINE_MS });
     await rename(making, home).catch((error: NodeJS.ErrnoException) => {
@@ -76,7 +76,7 @@ async function fetchJars(cache: string, home: string): Promise<void> {
   } catch (error) {
     const { stdout } = error as { stdout?: string };
     const why = stdout?.split('\n').find((line) => /\[ERROR\] +\S/.test(line)) ?? String(error);
-    throw new Error(`Maven could not fetch Kafka ${KAFKA_VERSION}: ${why}`);
+    throw new Error(`Maven could not fetch Kafka ${version}: ${why}`);
   } finally {
     await rm(making, { recursive: true, force: true });
   }

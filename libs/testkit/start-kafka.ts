@@ -24,6 +24,8 @@ export interface KafkaServer extends ServerControl {
 
 export interface KafkaOptions {
   readonly nodes?: KafkaNodeCount;
+  /** Such as `3.9.1`; the newest we know unless given. */
+  readonly version?: string;
   /** Ports of the brokers, one for each node. */
   readonly ports?: readonly number[];
   /** What the brokers tell clients to connect to, such as a proxy's ports; the brokers' own unless given. */
@@ -48,7 +50,7 @@ const LOGGING = [
 ];
 
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
-  const installation = await kafkaInstallation();
+  const installation = await kafkaInstallation(options.version);
   const count = options.nodes ?? 1;
   const folder = await serverFolder('kafka', options.dir);
   const nodes = await planNodes(count, folder.dir, options);
