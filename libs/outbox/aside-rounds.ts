@@ -1,7 +1,7 @@
 /** Which row set aside is tried next among the lanes held, and when what is aside must be read again. */
 import type { HeldLanes } from './held-lanes.ts';
 import type { LaneHold } from './lane-hold.ts';
-import type { ProducerSession } from './ports.ts';
+import type { AsideRow, ProducerSession } from './ports.ts';
 import { attemptHead, dueHead, nextHeadDueInMs } from './retry-aside.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { loadAside } from './take-lanes.ts';
@@ -9,23 +9,30 @@ import { loadAside } from './take-lanes.ts';
 /** What is aside is looked at again this often, in case an operator changed it; where nothing was, less often. */
 const ASIDE_LOOK_MS = { some: 5_000, none: 30_000 };
 
+export interface DueAttempt {
+  readonly hold: LaneHold;
+  readonly head: AsideRow;
+}
+
 export class AsideRounds {
   readonly #options: SenderOptions;
   readonly #lanes: HeldLanes;
+  readonly #isBlocked: (topic: string) => boolean;
 
-  constructor(options: SenderOptions, lanes: HeldLanes) {
+  constructor(options: SenderOptions, lanes: HeldLanes, isBlocked: (topic: string) => boolean) {
     this.#options = options;
     this.#lanes = lanes;
+    this.#isBlocked = isBlocked;
   }
 
-  /**
-   * One attempt of one due row. `none`: nothing was due. `delivered`: the session is sound. `refused`: it is dead. `lost`:
-   * the lane was taken from us or the row from under us; a fresh session finds out which.
-   * A rejection leaves the outcome to be settled under a fresh session.
-   */
-  async tryOne(session: ProducerSession): Promise<'none' | 'delivered' | 'refused' | 'lost'> {
+  /** Reads what is aside anew where that is due. */
+  async refresh(session: ProducerSession): Promise<void> {
     const stale = [...this.#lanes.holds.values()].filter((hold) => this.#isStale(hold));
     if (stale.length > 0) await loadAside(this.#options, session, stale);
+  }
+
+  /** The row to try now, or null. Halts lanes in which too much waits: null also means that every lane may deliver. */
+  async nextDue(): Promise<DueAttempt | null> {
     for (const hold of [...this.#lanes.holds.values()]) {
       const waiting = hold.parked.size + hold.asideIds.size;
       if (waiting > this.#options.parkedKeysMax) {
@@ -33,12 +40,19 @@ export class AsideRounds {
         await this.#lanes.halt(hold, why);
         continue;
       }
-      const head = dueHead(hold, this.#options);
-      if (head === null) continue;
-      hold.asideReadAtMs = null;
-      return attemptHead(this.#options, session, hold, head);
+      const head = dueHead(hold, this.#options, this.#isBlocked);
+      if (head !== null) return { hold, head };
     }
-    return 'none';
+    return null;
+  }
+
+  /**
+   * One attempt. `delivered`: the session is sound. `refused`: it is dead. `lost`: the lane was taken from us or the row from
+   * under us; a fresh session finds out which. A rejection leaves the outcome to be settled under a fresh session.
+   */
+  attempt(session: ProducerSession, { hold, head }: DueAttempt): Promise<'delivered' | 'refused' | 'lost'> {
+    hold.asideReadAtMs = null;
+    return attemptHead(this.#options, session, hold, head);
   }
 
   /** Somebody says that something is due: read it anew. */
@@ -53,7 +67,7 @@ export class AsideRounds {
   restAtMost(ms: number): number {
     let restMs = ms;
     for (const hold of this.#lanes.holds.values()) {
-      restMs = Math.min(restMs, nextHeadDueInMs(hold, this.#options) ?? restMs);
+      restMs = Math.min(restMs, nextHeadDueInMs(hold, this.#options, this.#isBlocked) ?? restMs);
     }
     return Math.max(1, restMs);
   }

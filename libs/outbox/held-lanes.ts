@@ -2,6 +2,7 @@
  * The lanes a sender holds: taking, verifying, giving back, losing and halting them. One loop calls this between two
  * transactions; the background look (`LaneMembership`) only observes.
  */
+import { laneFloor } from './lane.ts';
 import type { LaneHold } from './lane-hold.ts';
 import { claimable, LaneMembership, shareOf } from './lane-membership.ts';
 import type { LaneClaim, ProducerSession } from './ports.ts';
@@ -82,7 +83,11 @@ export class HeldLanes {
     this.#options.doorbell.ring({ kind: 'lanes-changed' });
   }
 
+  /** Also the lanes claimed and not yet taken: nothing of ours ever ran in them, and whom they fence stays written down. */
   async releaseAll(): Promise<void> {
+    for (const { lane, claimEpoch, deliveredId } of this.#taking.splice(0)) {
+      await this.#options.store.releaseLane(lane, claimEpoch, deliveredId ?? laneFloor(lane));
+    }
     for (const hold of [...this.holds.values()]) await this.#release(hold);
   }
 

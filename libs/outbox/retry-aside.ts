@@ -14,22 +14,34 @@ import type { SenderOptions } from './sender-options.ts';
  */
 const SPENT_STATE = { 'dead-letter': 'dead', 'park-key': 'parked', halt: 'retrying' } as const;
 
-/** The head due for an attempt, or null. A row is only retried once the lane's marker has passed it for good. */
-export function dueHead(hold: LaneHold, options: SenderOptions): AsideRow | null {
+/**
+ * The head due for an attempt, or null. A row is only retried once the lane's marker has passed it for good, and while its
+ * topic is there.
+ */
+export function dueHead(
+  hold: LaneHold,
+  options: SenderOptions,
+  isBlocked: (topic: string) => boolean,
+): AsideRow | null {
   const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
   for (const head of asideHeads(hold)) {
     // A row that only waits behind its key has no attempts yet, however few are allowed.
     const stuck = head.state === 'parked' && head.attempts > 0 && head.attempts >= options.retriesMax;
-    if (!stuck && head.id <= hold.marker && (head.state === 'parked' || head.dueInMs <= sinceReadMs)) return head;
+    if (stuck || head.id > hold.marker || isBlocked(head.topic)) continue;
+    if (head.state === 'parked' || head.dueInMs <= sinceReadMs) return head;
   }
   return null;
 }
 
-/** Milliseconds until the next head is due, or null when none waits for time to pass. */
-export function nextHeadDueInMs(hold: LaneHold, options: SenderOptions): number | null {
+/** Milliseconds until the next head is due, or null when none waits for time alone. */
+export function nextHeadDueInMs(
+  hold: LaneHold,
+  options: SenderOptions,
+  isBlocked: (topic: string) => boolean,
+): number | null {
   const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
   const waits = asideHeads(hold)
-    .filter((head) => head.state === 'retrying')
+    .filter((head) => head.state === 'retrying' && head.id <= hold.marker && !isBlocked(head.topic))
     .map((head) => head.dueInMs - sinceReadMs);
   return waits.length === 0 ? null : Math.max(0, Math.min(...waits));
 }

@@ -12,7 +12,7 @@ import { HeldLanes } from './held-lanes.ts';
 import type { LaneHold } from './lane-hold.ts';
 import { OwnSession } from './own-session.ts';
 import { parkedBehindKey, planTransaction, type TransactionPlan } from './plan-transaction.ts';
-import type { DoorbellRing, LaneBatch, ProducerSession } from './ports.ts';
+import type { DeliveryFaultScope, DoorbellRing, LaneBatch, ProducerSession } from './ports.ts';
 import { Ahead } from './read-ahead.ts';
 import { dueMarkers } from './refresh-markers.ts';
 import type { SenderOptions } from './sender-options.ts';
@@ -41,7 +41,7 @@ export class Sender {
     this.#lanes = new HeldLanes(options, () => this.#wake.ring());
     this.#topics = new TopicBlocks(options.clock, options.random, options.backoff);
     this.#session = new OwnSession(options, this.#lanes, () => this.#ahead.forget());
-    this.#aside = new AsideRounds(options, this.#lanes);
+    this.#aside = new AsideRounds(options, this.#lanes, this.#topics.isBlocked);
     this.#ahead = new Ahead(options.store, options.limits);
     this.#progressAtMs = options.clock.nowMs();
   }
@@ -198,11 +198,7 @@ export class Sender {
     await this.#session.drop();
     if (error.verdict === 'row-fault') {
       const culprit = blame(plan, scope);
-      this.#options.onEvent({
-        kind: 'session-lost',
-        code: error.code,
-        message: error.message,
-      });
+      this.#options.onEvent({ kind: 'session-lost', code: error.code, message: error.message });
       if (culprit === null) return;
       const { hold, row } = culprit;
       const dueInMs = backoffMs(1, this.#options.backoff, this.#options.random);
@@ -212,28 +208,32 @@ export class Sender {
       this.#options.onEvent({ kind: 'row-aside', ...facts });
       return;
     }
-    if (scope === null || (error.code !== 'KAFKA_TOPIC_MISSING' && error.code !== 'KAFKA_REFUSED')) throw error;
-    const { attempt, delayMs } = this.#topics.block(scope.topic);
-    this.#options.onEvent({
-      kind: 'sender-retry',
-      code: error.code,
-      message: error.message,
-      topic: scope.topic,
-      attempt,
-      delayMs,
-    });
+    this.#blockTopic(error, scope, plan.records);
+  }
+
+  /** A topic that is away is waited out by itself while the others go on. Throws any other fault as it is. */
+  #blockTopic(error: RelayError, scope: DeliveryFaultScope | null, sent: readonly { readonly topic: string }[]): void {
+    const isAway = error.code === 'KAFKA_TOPIC_MISSING' || error.code === 'KAFKA_REFUSED';
+    // A topic that carries no row of ours is the marker topic: without it nothing goes.
+    if (scope === null || !isAway || !sent.some(({ topic }) => topic === scope.topic)) throw error;
+    const { code, message } = error;
+    const { topic } = scope;
+    this.#options.onEvent({ kind: 'sender-retry', code, message, topic, ...this.#topics.block(topic) });
   }
 
   async #retryOne(session: ProducerSession): Promise<boolean> {
+    await this.#aside.refresh(session);
+    const due = await this.#aside.nextDue();
+    if (due === null) return false;
     try {
-      const outcome = await this.#aside.tryOne(session);
-      if (outcome === 'refused' || outcome === 'lost') await this.#session.drop();
-      return outcome !== 'none';
+      const outcome = await this.#aside.attempt(session, due);
+      if (outcome !== 'delivered') await this.#session.drop();
     } catch (thrown) {
       // Only a fresh session makes the retry marker trustworthy again.
       await this.#session.drop();
-      throw thrown;
+      this.#blockTopic(asRelayError(thrown), this.#options.kafka.scopeOf(thrown), [due.head]);
     }
+    return true;
   }
 
   async #rest(): Promise<void> {
@@ -248,11 +248,7 @@ export class Sender {
     if (!ofDatabase) {
       await this.#session.drop();
       this.#lanes.membership.reportKafka(false);
-      this.#options.onEvent({
-        kind: 'session-lost',
-        code: error.code,
-        message: error.message,
-      });
+      this.#options.onEvent({ kind: 'session-lost', code: error.code, message: error.message });
     }
     this.#faults += 1;
     // Being fenced or uncertain is settled by a new session at once; only a world that stays broken is waited out.

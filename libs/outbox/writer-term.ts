@@ -134,11 +134,10 @@ export class WriterTerm {
         full: false,
       };
     }
-    gaps = gaps.open(
-      this.#position,
-      fresh.rows.map((row) => row.position),
-      startedMs,
-    );
+    // Sighted now, not when the read began: a value may have been handed out while a slow read was under way, and its
+    // transaction has the whole grace from then on.
+    const positions = fresh.rows.map((row) => row.position);
+    gaps = gaps.open(this.#position, positions, this.#options.clock.nowMs());
     const rows = late.rows.length === 0 ? fresh.rows : [...late.rows, ...fresh.rows];
     return {
       rows,

@@ -3,7 +3,7 @@
  * simulation must find every one of them, or it proves nothing about the protocol as written.
  */
 import type { KafkaPort, LaneBatch, OutboxRow, ProducerSession, SenderStore, WriterStore } from '#outbox';
-import { laneFloor } from '#outbox';
+import { laneFloor, laneOf, outboxId } from '#outbox';
 import { asRelayError } from '#runtime';
 import type { Mutation } from './mutation.ts';
 
@@ -33,8 +33,9 @@ export const MUTATIONS: readonly Mutation[] = [
     senderStore: (store, { kafka, memory }) =>
       withStore(store, {
         claimLane: async (lane, holder, leaseMs) => {
+          const early = kafka.marker('lane', lane);
           const claim = await store.claimLane(lane, holder, leaseMs);
-          if (claim !== null && claim.fenceIds.length > 0) memory.set(`early ${lane}`, kafka.marker('lane', lane));
+          if (claim !== null && claim.fenceIds.length > 0) memory.set(`early ${lane}`, early);
           return claim;
         },
       }),
@@ -175,17 +176,18 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'late rows are emitted after fresh ones',
-    writerStore: (store) =>
+    writerStore: (store, { tables }) =>
       withWriter(store, {
         append: (request) => {
-          // Ids stay where they are; what they carry is sorted as a read by position would have it, late rows last.
+          const position = tables.watermarks.get(request.source)?.position ?? 0n;
+          const isLate = ({ eventId }: { eventId: string }) => BigInt(eventId.split(':')[1] as string) <= position;
           const { messages } = request;
-          const positionOf = (eventId: string) => Number(eventId.split(':')[1]);
-          const late = messages.findIndex(
-            (message, at) => at > 0 && positionOf(message.eventId) < positionOf(messages[at - 1]?.eventId ?? ':0'),
-          );
-          if (messages.length < 2 || late > 0) return store.append(request);
-          return store.append(request);
+          const turned = [...messages.filter((message) => !isLate(message)), ...messages.filter(isLate)];
+          const first = request.expectedNextSequence;
+          return store.append({
+            ...request,
+            messages: turned.map((message, at) => ({ ...message, id: outboxId(laneOf(message.id), first + at) })),
+          });
         },
       }),
   },
@@ -274,6 +276,88 @@ export const MUTATIONS: readonly Mutation[] = [
           const batches = await store.readBatches(cursors, limits);
           return batches.map((batch): LaneBatch => ({ ...batch, rows: swapped(batch.rows) }));
         },
+      }),
+  },
+  {
+    name: 'a session is opened after the leases were renewed',
+    kafka: (port, { tables, process, memory }) =>
+      withKafka(port, {
+        open: async (id) => {
+          memory.set('before', new Map([...tables.lanes].map(([lane, row]) => [lane, row.claimEpoch])));
+          process.clock.nowMs();
+          return port.open(id);
+        },
+      }),
+    senderStore: (store, { memory }) =>
+      withStore(store, {
+        renewLeases: async (claims, leaseMs) => {
+          const before = memory.get('before') as Map<number, number> | undefined;
+          memory.delete('before');
+          const kept = await store.renewLeases(claims, leaseMs);
+          if (before === undefined) return kept;
+          return claims.filter(({ lane, claimEpoch }) => before.get(lane) === claimEpoch).map(({ lane }) => lane);
+        },
+      }),
+  },
+  {
+    name: 'the markers are read before the session is opened',
+    kafka: (port, { kafka, memory }) =>
+      withKafka(port, {
+        open: async (id) => {
+          memory.set('before', (lane: number) => lane);
+          const before = new Map(Array.from({ length: 16 }, (_, lane) => [lane, kafka.marker('lane', lane)]));
+          const session = await port.open(id);
+          memory.set('before', before);
+          return session;
+        },
+        readMarkers: async (kind, lanes) => {
+          const before = memory.get('before') as Map<number, number> | undefined;
+          const markers = await port.readMarkers(kind, lanes);
+          if (kind !== 'lane' || before === undefined) return markers;
+          memory.delete('before');
+          return new Map(lanes.map((lane) => [lane, before.get(lane) ?? -1]));
+        },
+      }),
+  },
+  {
+    name: 'the markers are committed after the records instead of with them',
+    kafka: (port) =>
+      withSession(port, (session) => ({
+        transact: async (records, markers) => {
+          await session.transact(records, []);
+          await session.transact([], markers);
+        },
+      })),
+  },
+  {
+    name: 'open gaps are not written down',
+    writerStore: (store) =>
+      withWriter(store, {
+        append: (request) => store.append({ ...request, next: { ...request.next, gaps: [] } }),
+      }),
+  },
+  {
+    name: 'a running lease is ignored',
+    senderStore: (store, { tables }) =>
+      withStore(store, {
+        listLanes: async () => (await store.listLanes()).map((row) => ({ ...row, leaseExpired: true })),
+        claimLane: async (lane, holder, leaseMs) => {
+          const row = tables.lanes.get(lane);
+          if (row?.state !== 'running' || row.holder === null) return store.claimLane(lane, holder, leaseMs);
+          const fenceIds = [...row.fenceIds, row.holder];
+          const claimEpoch = row.claimEpoch + 1;
+          tables.lanes.set(lane, { ...row, holder, claimEpoch, fenceIds });
+          const { source, deliveredId } = row;
+          return { lane, source, claimEpoch, deliveredId, fenceIds, formerHolder: row.holder };
+        },
+      }),
+  },
+  {
+    name: 'later rows of a refused key do not wait',
+    senderStore: (store) =>
+      withStore(store, {
+        listAsideHeads: async (lanes, rowsMax) =>
+          (await store.listAsideHeads(lanes, rowsMax)).map((row) => ({ ...row, key: null })),
       }),
   },
 ];

@@ -1,18 +1,30 @@
 /** What a seed stands for: plain data, so that a failing scenario can be cut down piece by piece and printed. */
 import type { RowFaultPolicy } from '#outbox';
 import { Dice, streamOf } from './chance.ts';
+import { placeFaults, type Theme } from './place-faults.ts';
+
+/** What is held back ends after `ms` at the latest, or shortly after another process has passed the gate `until`. */
+export interface Hold {
+  readonly ms: number;
+  readonly until: string | null;
+}
 
 export type ProcessFault =
   /** `ghost`: the request under way arrives all the same, perhaps much later. */
-  | { readonly kind: 'crash'; readonly ghost: boolean }
+  | ({ readonly kind: 'crash'; readonly ghost: boolean } & Hold)
   /** Longer or shorter than every lease. `ghost`: stopped before the request left. */
-  | { readonly kind: 'stop'; readonly ms: number; readonly ghost: boolean }
+  | ({ readonly kind: 'stop'; readonly ghost: boolean } & Hold)
   /** Before the effect: it does not happen; after it: the reply is lost. */
   | { readonly kind: 'fail' }
-  /** The caller gives up, and the effect happens `ms` later. */
-  | { readonly kind: 'late'; readonly ms: number };
+  /** The caller gives up, and the effect happens later. */
+  | ({ readonly kind: 'late' } & Hold);
 
-export type PlacedFault = ProcessFault & { readonly process: string; readonly gate: number };
+/** Strikes when the process passes the gate (any gate: null) for the `pass`th time, all its lives counted together. */
+export type PlacedFault = ProcessFault & {
+  readonly process: string;
+  readonly gate: string | null;
+  readonly pass: number;
+};
 
 export interface Restart {
   readonly process: string;
@@ -40,8 +52,8 @@ export type WorldFault =
 export interface ScenarioRow {
   readonly key: string | null;
   readonly topic: string;
-  /** Refused by the broker: never, until the world heals, or for good. */
-  readonly poison: 'no' | 'while-faulty' | 'forever';
+  /** Refused by the broker: never, until `curesAtMs`, or for good. */
+  readonly poison: 'no' | 'for-a-while' | 'forever';
 }
 
 export interface Statement {
@@ -87,6 +99,8 @@ export interface Scenario {
   readonly faultChance: number;
   readonly ringLoss: number;
   readonly healAtMs: number;
+  /** From here on the broker takes what it refused `for-a-while`. */
+  readonly curesAtMs: number;
   readonly transactions: readonly Transaction[];
   readonly faults: readonly PlacedFault[];
   readonly restarts: readonly Restart[];
@@ -94,17 +108,14 @@ export interface Scenario {
 }
 
 export const TOPICS = ['events', 'others'] as const;
-const GATES_MAX = 400;
-/** Longer than every lease and lock, and shorter. */
-const STOP_MS = { least: 50, most: 8_000 };
-
 export function scenarioOf(seed: number): Scenario {
   const dice = new Dice(streamOf(seed, 'scenario'));
-  const sources = namesOf('source', dice.whole(1, 2)).map((name) => sourceOf(dice, name));
-  const writers = namesOf('W', dice.whole(1, 3));
-  const senders = namesOf('S', dice.whole(1, 4));
-  const healAtMs = dice.whole(1_500, 6_000);
-  const poisonChance = dice.chance(0.3) ? 0.15 : 0;
+  const theme = dice.pick<Theme>(['any', 'take-over', 'poison', 'writers']);
+  const sources = namesOf('source', dice.pick([1, 1, 2])).map((name) => sourceOf(dice, name));
+  const writers = namesOf('W', theme === 'writers' ? dice.whole(2, 3) : dice.pick([1, 1, 2, 3]));
+  const senders = namesOf('S', theme === 'any' ? dice.whole(1, 4) : theme === 'writers' ? 1 : dice.pick([2, 2, 3]));
+  const healAtMs = theme === 'poison' || theme === 'take-over' ? dice.whole(2_500, 4_500) : dice.whole(1_000, 4_000);
+  const poisonChance = theme === 'poison' ? dice.pick([0.1, 0.3, 0.5]) : dice.chance(0.15) ? 0.1 : 0;
   return {
     seed,
     sources,
@@ -112,8 +123,8 @@ export function scenarioOf(seed: number): Scenario {
     senders,
     keepsIds: dice.chance(0.3),
     policy: dice.pick(['dead-letter', 'dead-letter', 'park-key', 'halt']),
-    retriesMax: dice.whole(1, 3),
-    parkedKeysMax: dice.chance(0.2) ? 2 : 100,
+    retriesMax: theme === 'poison' ? dice.pick([1, 3, 50, 50]) : dice.whole(1, 3),
+    parkedKeysMax: dice.chance(0.1) ? 2 : 100,
     writerRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
     senderRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
     trimRowsMax: dice.pick([1, 3, 100]),
@@ -124,8 +135,9 @@ export function scenarioOf(seed: number): Scenario {
     faultChance: dice.pick([0, 0, 0.002, 0.01, 0.03]),
     ringLoss: dice.pick([0, 0.1, 0.5, 1]),
     healAtMs,
+    curesAtMs: dice.between(0.1, theme === 'poison' ? 0.6 : 1) * healAtMs,
     transactions: transactionsOf(dice, sources, healAtMs, poisonChance),
-    faults: faultsOf(dice, [...writers, ...senders]),
+    faults: placeFaults(dice, { writers, senders }, theme),
     restarts: restartsOf(dice, [...writers, ...senders], healAtMs),
     world: worldOf(dice, sources, healAtMs),
   };
@@ -138,7 +150,7 @@ function sourceOf(dice: Dice, name: string): ScenarioSource {
   const gapMode = dice.chance(0.25) ? 'time' : 'locks';
   return {
     name,
-    lanes: dice.whole(1, 4),
+    lanes: dice.pick([1, 1, 2, 3, 4]),
     gapMode,
     gapGraceMs: gapMode === 'time' ? dice.whole(500, 1_500) : dice.whole(100, 300),
     startFrom: dice.chance(0.1) ? 'latest' : 'earliest',
@@ -154,7 +166,7 @@ function transactionsOf(
   untilMs: number,
   poisonChance: number,
 ): Transaction[] {
-  const keys = namesOf('k', dice.whole(1, 4));
+  const keys = namesOf('k', dice.pick([1, 2, 2, 4]));
   const count = dice.whole(3, 30);
   return Array.from({ length: count }, () => {
     const source = dice.pick(sources);
@@ -163,7 +175,7 @@ function transactionsOf(
     const row = (): ScenarioRow => ({
       key: dice.chance(0.1) ? null : dice.pick(keys),
       topic: dice.chance(0.15) ? TOPICS[1] : TOPICS[0],
-      poison: dice.chance(poisonChance) ? dice.pick(['while-faulty', 'forever'] as const) : 'no',
+      poison: dice.chance(poisonChance) ? dice.pick(['for-a-while', 'for-a-while', 'forever'] as const) : 'no',
     });
     const statements = Array.from({ length: parts }, (_, index) => ({
       afterMs: index === 0 ? 0 : dice.between(0, openMaxMs / 4),
@@ -178,19 +190,6 @@ function transactionsOf(
       endAfterMs: dice.chance(0.4) ? 0 : dice.between(0, Math.max(0, openMaxMs - usedMs)),
       commits: dice.chance(0.8),
     };
-  });
-}
-
-function faultsOf(dice: Dice, processes: readonly string[]): PlacedFault[] {
-  const count = dice.whole(0, 8);
-  return Array.from({ length: count }, (): PlacedFault => {
-    const at = { process: dice.pick(processes), gate: dice.whole(1, GATES_MAX) };
-    const kind = dice.pick(['crash', 'crash', 'stop', 'stop', 'fail', 'late', 'late'] as const);
-    const ghost = dice.chance(0.5);
-    if (kind === 'crash') return { ...at, kind, ghost };
-    if (kind === 'stop') return { ...at, kind, ghost, ms: dice.between(STOP_MS.least, STOP_MS.most) };
-    if (kind === 'late') return { ...at, kind, ms: dice.between(10, STOP_MS.most) };
-    return { ...at, kind };
   });
 }
 

@@ -5,7 +5,7 @@
 import type { Clock, ErrorCode } from '#runtime';
 import { RelayError } from '#runtime';
 import type { Dice } from './chance.ts';
-import type { ProcessFault } from './scenario.ts';
+import type { Hold, ProcessFault } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export type PortName = 'source' | 'store' | 'kafka' | 'lock';
@@ -17,6 +17,10 @@ export interface Weather {
   readonly faulty: boolean;
   /** Something of the faults is still under way for this long. */
   linger(ms: number): void;
+  /** Calls `act` once: when anybody passes the gate, or when the time is up. */
+  afterHold(hold: Hold, act: () => void): void;
+  /** Somebody passes a gate. */
+  passed(gate: string): void;
   /** Chance that a call fails at a gate, while the fault phase lasts. */
   readonly faultChance: number;
   /** Mean latency of a gate in milliseconds. */
@@ -28,39 +32,53 @@ export interface SimProcessOptions {
   readonly scheduler: Scheduler;
   readonly dice: Dice;
   readonly weather: Weather;
-  /** Faults by the number of the gate at which they strike. */
-  readonly faults: ReadonlyMap<number, ProcessFault>;
-  /** Gates passed by former lives of this process. */
-  readonly gatesBefore: number;
+  /** Faults by `placeOf` the gate at which they strike. */
+  readonly faults: ReadonlyMap<string, ProcessFault>;
+  /** Gates passed, also by former lives of this process: all of them under the name ''. */
+  readonly passes: Map<string, number>;
   readonly clockRate: number;
   readonly trace: (line: () => string) => void;
   readonly onCrash: () => void;
 }
 
+export const placeOf = (gate: string | null, pass: number): string => `${gate ?? ''}#${pass}`;
+
+/** Calls that hold the lane's row until their COMMIT: what is late of them is only the COMMIT, with the row still locked. */
+const ROW_LOCKING = new Set(['store.setAside', 'store.beginAttempt', 'store.failAttempt']);
+/** Calls that need the lane's row, and so come after whatever holds it. */
+const ROW_NEEDING = new Set([
+  ...ROW_LOCKING,
+  'store.renewLeases',
+  'store.clearFences',
+  'store.releaseLane',
+  'store.recordMarkerWritten',
+  'store.haltLane',
+  'store.deleteDelivered',
+]);
+
 interface Call {
   reject: (error: Error) => void;
 }
 
-/** What a killed process had sent may arrive at once or after others have taken over. */
-const GHOST_DELAYS_MS = [50, 1_000, 6_000] as const;
+const AT_ONCE = Promise.resolve();
 const forever = new Promise<never>(() => undefined);
 
 export class SimProcess {
   readonly name: string;
   readonly clock: Clock;
-  gates: number;
   dead = false;
   readonly #options: SimProcessOptions;
   readonly #offsetMs: number;
-  #stoppedUntilMs = 0;
+  /** Code that waits for SIGCONT; null while the process runs. */
+  #held: (() => void)[] | null = null;
   /** The call being started, and the Kafka transaction under way: what a lost reply is about. */
   #starting: Call | null = null;
+  #rowLock: Promise<void> | null = null;
   #transaction: Call | null = null;
 
   constructor(options: SimProcessOptions) {
     this.#options = options;
     this.name = options.name;
-    this.gates = options.gatesBefore;
     this.#offsetMs = options.dice.whole(0, 1_000_000);
     const { scheduler, clockRate } = options;
     const nowMs = () => this.#offsetMs + scheduler.nowMs * clockRate;
@@ -75,19 +93,24 @@ export class SimProcess {
     this.#options.onCrash();
   }
 
-  /** SIGSTOP, and SIGCONT after `ms`. */
-  stop(ms: number): void {
-    this.#options.trace(() => `${this.name} is stopped for ${Math.round(ms)} ms`);
-    this.#options.weather.linger(ms);
-    this.#stoppedUntilMs = Math.max(this.#stoppedUntilMs, this.#options.scheduler.nowMs + ms);
+  /** SIGSTOP, and SIGCONT when the hold ends. */
+  stop(hold: Hold): void {
+    this.#options.trace(() => `${this.name} is stopped for ${Math.round(hold.ms)} ms or until ${hold.until}`);
+    if (this.#held !== null) return;
+    this.#held = [];
+    this.#options.weather.afterHold(hold, () => {
+      this.#options.trace(() => `${this.name} is continued`);
+      const held = this.#held ?? [];
+      this.#held = null;
+      for (const run of held) this.wake(run);
+    });
   }
 
   /** Lets code of this process run: now, or when it is continued, or never. */
   wake(run: () => void): void {
     if (this.dead) return;
-    const { scheduler } = this.#options;
-    if (scheduler.nowMs >= this.#stoppedUntilMs) run();
-    else scheduler.after(this.#stoppedUntilMs - scheduler.nowMs, () => this.wake(run));
+    if (this.#held === null) run();
+    else this.#held.push(run);
   }
 
   /** Starts a call so that its caller can be answered while the call is still on its way. */
@@ -107,7 +130,7 @@ export class SimProcess {
   /** `before:x`, `after:x` and `x`, `x:answered` are the two spellings of the fakes. */
   gate(port: PortName, name: string): Promise<void> {
     if (this.dead) return forever;
-    this.gates += 1;
+    this.#options.weather.passed(name);
     const answered = name.endsWith(':answered') || name.startsWith('after:');
     const call = this.#starting ?? (port === 'kafka' ? this.#transaction : null);
     this.#starting = null;
@@ -116,60 +139,81 @@ export class SimProcess {
 
   #request(port: PortName, name: string, call: Call | null): Promise<void> {
     const { dice, scheduler, weather, trace } = this.#options;
-    const fault = weather.faulty ? this.#options.faults.get(this.gates) : undefined;
-    const gate = this.gates;
-    trace(() => `${this.name} #${gate} asks ${port} ${name}${fault ? ` (${fault.kind})` : ''}`);
+    const fault = this.#strike(name);
+    trace(() => `${this.name} asks ${port} ${name}${fault ? ` (${fault.kind})` : ''}`);
+    const latencyMs = this.#latency();
     if (fault?.kind === 'crash') {
       this.kill();
-      return fault.ghost ? this.#delay(dice.between(0, dice.pick(GHOST_DELAYS_MS))) : forever;
-    }
-    let delayMs = this.#latency();
-    if (fault?.kind === 'stop') {
-      this.stop(fault.ms);
-      // Stopped before the request left, or while it was under way.
-      if (fault.ghost) delayMs += fault.ms;
+      return fault.ghost ? this.#heldBack(fault, name) : forever;
     }
     if (fault?.kind === 'fail' || dice.chance(weather.faultChance) || weather.isAway(port)) {
-      return this.#rejectAfter(delayMs, port, name, false);
+      return this.#rejectAfter(latencyMs, port, name, false);
+    }
+    if (fault?.kind === 'stop') {
+      this.stop(fault);
+      // Stopped before the request left, or while it was under way.
+      if (fault.ghost) return this.#heldBack(fault, name);
     }
     if (fault?.kind === 'late' && call !== null) {
-      const giveUpMs = dice.between(10, 400);
-      scheduler.after(giveUpMs, () => this.wake(() => call.reject(faultOf(port, name, true, dice))));
-      delayMs += fault.ms;
-      weather.linger(delayMs);
+      const error = faultOf(port, name, true, dice);
+      scheduler.after(dice.between(10, 400), () => this.wake(() => call.reject(error)));
+      const late = this.#heldBack(fault, name);
+      if (ROW_LOCKING.has(name)) this.#rowLock = late;
+      return late;
     }
+    const rowLock = ROW_NEEDING.has(name) ? this.#rowLock : null;
     return new Promise((resolve) => {
-      scheduler.after(delayMs, () => {
-        trace(() => `  effect of ${this.name} #${gate} ${name}`);
+      const happen = () => {
         // What a killed process sent may arrive or not.
-        if (!this.dead || dice.chance(0.5)) resolve();
+        if (this.dead && dice.chance(0.5)) return;
+        trace(() => `  effect of ${this.name} ${name}`);
+        resolve();
+      };
+      scheduler.after(latencyMs, () => {
+        if (rowLock === null) happen();
+        else void rowLock.then(happen);
       });
     });
   }
 
   #answer(port: PortName, name: string): Promise<void> {
     const { dice, scheduler, weather, trace } = this.#options;
-    const fault = weather.faulty ? this.#options.faults.get(this.gates) : undefined;
-    const gate = this.gates;
-    if (fault) trace(() => `${this.name} #${gate} ${port} ${name} (${fault.kind})`);
+    const fault = this.#strike(name);
+    if (fault) trace(() => `${this.name} ${port} ${name} (${fault.kind})`);
     if (fault?.kind === 'crash') {
       this.kill();
       return forever;
     }
-    if (fault?.kind === 'stop') this.stop(fault.ms);
-    const delayMs = this.#latency();
-    if (fault?.kind === 'fail' || fault?.kind === 'late' || dice.chance(weather.faultChance) || weather.isAway(port)) {
-      return this.#rejectAfter(delayMs, port, name, true);
+    const latencyMs = this.#latency();
+    if (fault?.kind === 'stop') this.stop(fault);
+    else if (fault !== undefined || dice.chance(weather.faultChance) || weather.isAway(port)) {
+      return this.#rejectAfter(latencyMs, port, name, true);
     }
+    // Many answers come at once: cheap to simulate, and the rest still overtakes.
+    if (this.#held === null && dice.chance(0.5)) return AT_ONCE;
     return new Promise((resolve) => {
-      scheduler.after(delayMs, () => this.wake(resolve));
+      scheduler.after(latencyMs, () => this.wake(resolve));
     });
   }
 
-  #delay(ms: number): Promise<void> {
-    this.#options.weather.linger(ms);
+  /** The fault placed at this pass of this gate, once, and only while the world is faulty. */
+  #strike(name: string): ProcessFault | undefined {
+    const { passes, faults, weather } = this.#options;
+    const all = (passes.get('') ?? 0) + 1;
+    const named = (passes.get(name) ?? 0) + 1;
+    passes.set('', all);
+    passes.set(name, named);
+    if (faults.size === 0 || !weather.faulty) return undefined;
+    return faults.get(placeOf(name, named)) ?? faults.get(placeOf(null, all));
+  }
+
+  #heldBack(hold: Hold, name: string): Promise<void> {
+    const { weather, trace } = this.#options;
     return new Promise((resolve) => {
-      this.#options.scheduler.after(ms, resolve);
+      weather.afterHold(hold, () => {
+        trace(() => `  held back effect of ${this.name} ${name}`);
+        resolve();
+      });
     });
   }
 

@@ -6,10 +6,10 @@ import { Application } from './application.ts';
 import { Dice, streamOf } from './chance.ts';
 import { type Evidence, isDrained, judge } from './judge.ts';
 import type { Mutation } from './mutation.ts';
-import { type ProcessFault, type Scenario, TOPICS, type WorldFault } from './scenario.ts';
+import { type Hold, type ProcessFault, type Scenario, TOPICS, type WorldFault } from './scenario.ts';
 import { Scheduler } from './scheduler.ts';
 import { SimKafka } from './sim-kafka.ts';
-import { type PortName, SimProcess, type Weather } from './sim-process.ts';
+import { type PortName, placeOf, SimProcess, type Weather } from './sim-process.ts';
 import { SimTables } from './sim-tables.ts';
 import { type ProcessWorld, runSender, runWriter } from './start-process.ts';
 import { Violation } from './violation.ts';
@@ -28,8 +28,8 @@ export interface SimulateOptions {
   readonly traceLines?: number;
 }
 
-/** Time after healing in which everything must have arrived: leases, locks, the longest stop and backoffs, several times over. */
-const LIVENESS_BOUND_MS = 40_000;
+/** After healing something must move within this time: leases, locks, the longest stop and backoffs, with room. */
+const LIVENESS_BOUND_MS = 20_000;
 const STEPS_MAX = 200_000;
 const LOOK_MS = 40;
 const LOCK_TTL_MS = 2_000;
@@ -43,9 +43,9 @@ export function simulate(scenario: Scenario, options: SimulateOptions = {}): Pro
 interface Slot {
   readonly name: string;
   readonly kind: 'writer' | 'sender';
-  readonly faults: ReadonlyMap<number, ProcessFault>;
+  readonly faults: ReadonlyMap<string, ProcessFault>;
+  readonly passes: Map<string, number>;
   life: number;
-  gates: number;
   process: SimProcess | null;
   stop: AbortController;
 }
@@ -61,8 +61,13 @@ class Simulation implements Weather {
   readonly #trace: string[] = [];
   #violation: Violation | null = null;
   #healed = false;
+  #cured = false;
   #over = false;
   #lingersUntilMs = 0;
+  #moments: { readonly gate: string; readonly act: () => void }[] = [];
+  readonly #holdDice: Dice;
+  #progress = -1;
+  #progressAtMs = 0;
 
   constructor(scenario: Scenario, options: SimulateOptions) {
     this.#scenario = scenario;
@@ -79,7 +84,7 @@ class Simulation implements Weather {
     for (const topic of TOPICS) kafka.createTopic(topic, scenario.partitions);
     kafka.refuses = ({ value }) => {
       const text = value?.toString() ?? '';
-      return text.includes('"forever"') || (!this.#healed && text.includes('"while-faulty"'));
+      return text.includes('"forever"') || (!this.#cured && text.includes('"for-a-while"'));
     };
     const sources = new Map(scenario.sources.map(({ name }) => [name, new FakeSourceTable()]));
     const application = new Application(this.#scheduler, sources, trace);
@@ -88,6 +93,7 @@ class Simulation implements Weather {
       report,
       onRegistered: (source) => registeredAt.set(source, application.now),
     });
+    this.#holdDice = new Dice(streamOf(scenario.seed, 'holds'));
     const bellDice = new Dice(streamOf(scenario.seed, 'bells'));
     this.#world = {
       scenario,
@@ -128,6 +134,28 @@ class Simulation implements Weather {
     this.#lingersUntilMs = Math.max(this.#lingersUntilMs, this.#scheduler.nowMs + ms);
   }
 
+  afterHold(hold: Hold, act: () => void): void {
+    let waits = true;
+    const end = () => {
+      if (waits) act();
+      waits = false;
+    };
+    this.linger(hold.ms);
+    this.#scheduler.after(hold.ms, end);
+    if (hold.until === null) return;
+    const dice = this.#holdDice;
+    this.#moments.push({ gate: hold.until, act: () => this.#scheduler.after(dice.pick([0, 1, 20, 100]), end) });
+  }
+
+  passed(gate: string): void {
+    if (this.#moments.length === 0) return;
+    this.#moments = this.#moments.filter((moment) => {
+      if (moment.gate !== gate) return true;
+      moment.act();
+      return false;
+    });
+  }
+
   async run(): Promise<Outcome> {
     const { scheduler } = this.#world;
     this.#evidence.application.start(this.#scenario.transactions);
@@ -138,6 +166,9 @@ class Simulation implements Weather {
       if (slot) scheduler.after(restart.atMs, () => this.#terminate(slot));
     }
     for (const fault of this.#scenario.world) scheduler.after(fault.atMs, () => this.#strike(fault));
+    scheduler.after(this.#scenario.curesAtMs, () => {
+      this.#cured = true;
+    });
     scheduler.after(this.#scenario.healAtMs, () => this.#heal());
     await scheduler.run(() => this.#over || this.#violation !== null || scheduler.steps > STEPS_MAX);
     if (scheduler.steps > STEPS_MAX) this.#report(new Violation('liveness', `${STEPS_MAX} steps and no end`));
@@ -154,9 +185,11 @@ class Simulation implements Weather {
 
   #slot(name: string, kind: Slot['kind']): Slot {
     const faults = new Map(
-      this.#scenario.faults.filter(({ process }) => process === name).map((fault) => [fault.gate, fault]),
+      this.#scenario.faults
+        .filter(({ process }) => process === name)
+        .map((fault) => [placeOf(fault.gate, fault.pass), fault]),
     );
-    return { name, kind, faults, life: 0, gates: 0, process: null, stop: new AbortController() };
+    return { name, kind, faults, passes: new Map(), life: 0, process: null, stop: new AbortController() };
   }
 
   // ------------------------------------------------------------ processes
@@ -173,7 +206,7 @@ class Simulation implements Weather {
       dice,
       weather: this,
       faults: slot.faults,
-      gatesBefore: slot.gates,
+      passes: slot.passes,
       clockRate: dice.chance(0.5) ? 1 : dice.between(0.97, 1.03),
       trace: this.#world.trace,
       onCrash: () => this.#buried(slot, dice.between(0, 2_500)),
@@ -199,7 +232,6 @@ class Simulation implements Weather {
   }
 
   #buried(slot: Slot, restartInMs: number): void {
-    slot.gates = slot.process?.gates ?? slot.gates;
     slot.process = null;
     this.#scheduler.after(restartInMs, () => this.#start(slot));
   }
@@ -252,6 +284,7 @@ class Simulation implements Weather {
   #heal(): void {
     this.#note(() => 'the world heals');
     this.#healed = true;
+    this.#cured = true;
     this.#away.clear();
     const { kafka, elections, doorbells } = this.#world;
     elections.setAway(false);
@@ -259,11 +292,11 @@ class Simulation implements Weather {
     kafka.missing.clear();
     kafka.forbidden.clear();
     for (const slot of this.#slots) this.#start(slot);
-    this.#look(this.#scheduler.nowMs + LIVENESS_BOUND_MS);
+    this.#look();
   }
 
   /** Looks from time to time whether all is done; not by when it had to be is a promise broken too. */
-  #look(deadlineMs: number): void {
+  #look(): void {
     const done = this.#evidence.application.unfinished === 0 && isDrained(this.#evidence);
     if (done) {
       const aftermathMs = Math.max(0, this.#lingersUntilMs - this.#scheduler.nowMs) + AFTERMATH_MS;
@@ -272,17 +305,28 @@ class Simulation implements Weather {
       });
       return;
     }
-    if (this.#scheduler.nowMs > deadlineMs) {
+    const progress = this.#countProgress();
+    if (progress !== this.#progress) this.#progressAtMs = this.#scheduler.nowMs;
+    this.#progress = progress;
+    if (this.#scheduler.nowMs - this.#progressAtMs > LIVENESS_BOUND_MS) {
       this.#report(judge(this.#evidence) ?? new Violation('liveness', this.#stuck()));
       return;
     }
-    this.#scheduler.after(LOOK_MS, () => this.#look(deadlineMs));
+    this.#scheduler.after(LOOK_MS, () => this.#look());
+  }
+
+  /** Rises with every row moved, delivered, deleted, tried again or given up. */
+  #countProgress(): number {
+    const { tables, kafka } = this.#world;
+    let count = tables.appended.size * 4 + kafka.order.length * 2 - tables.outbox.size;
+    for (const { attempts, state } of tables.aside.values()) count += attempts + (state === 'dead' ? 1 : 0);
+    return count;
   }
 
   #stuck(): string {
     const { tables } = this.#world;
     const lanes = [...tables.lanes.values()].map(({ lane, holder, state }) => `${lane}:${holder ?? '-'}:${state}`);
-    return `not done ${LIVENESS_BOUND_MS} ms after healing: ${tables.outbox.size} rows in the outbox, ${tables.aside.size} aside, lanes ${lanes.join(' ')}`;
+    return `nothing has moved for ${LIVENESS_BOUND_MS} ms: ${tables.outbox.size} rows in the outbox, ${tables.aside.size} aside, lanes ${lanes.join(' ')}`;
   }
 
   #report(violation: Violation): void {

@@ -131,7 +131,7 @@ export async function runWriter(
           clock: process.clock,
           random: dice.next,
           limits: { rowsMax: scenario.writerRowsMax, bytesMax: BYTES_MAX },
-          pollIntervalMs: 150,
+          pollIntervalMs: 250,
           gapGraceMs: () => mutation?.gapGraceMs ?? source.gapGraceMs,
           gapsMax: scenario.gapsMax,
           backoff: BACKOFF,
@@ -180,7 +180,7 @@ export async function runSender(
     clock: process.clock,
     random: dice.next,
     limits: { rowsMax: scenario.senderRowsMax, bytesMax: BYTES_MAX },
-    pollIntervalMs: 200,
+    pollIntervalMs: 400,
     leaseMs: LEASE_MS,
     tickMs: TICK_MS,
     markerSettleMs: 200,
@@ -190,7 +190,7 @@ export async function runSender(
     rowFaultPolicy: scenario.policy,
     parkedKeysMax: scenario.parkedKeysMax,
     trimRowsMax: scenario.trimRowsMax,
-    trimIntervalMs: 150,
+    trimIntervalMs: 250,
     onEvent: (event) => world.trace(() => `  ${process.name} ${show(event)}`),
   });
   await sender.run(signal);

@@ -1,15 +1,18 @@
+import { MUTATIONS } from './mutations.ts';
 import { scenarioOf } from './scenario.ts';
 import { simulate } from './simulate.ts';
-import { MUTATIONS } from './mutations.ts';
+
 const max = Number(process.argv[2] ?? 300);
 process.on('unhandledRejection', () => {});
 for (const mutation of MUTATIONS) {
   if (process.argv[3] && !mutation.name.includes(process.argv[3])) continue;
-  let hit = 0, caught = [] as string[];
+  const caught = [] as string[];
   for (let s = 1; s <= max && caught.length < 3; s++) {
     const o = await simulate(scenarioOf(s), { mutation });
-    if (o.violation) { caught.push(`${s}: ${o.violation.message.slice(0, 100)}`); }
-    if (s % 20 === 0) await new Promise(r => setImmediate(r));
+    if (o.violation) {
+      caught.push(`${s}: ${o.violation.message.slice(0, 100)}`);
+    }
+    if (s % 20 === 0) await new Promise((r) => setImmediate(r));
   }
   console.log(caught.length ? 'CAUGHT' : 'MISSED', mutation.name, '\n    ' + caught.join('\n    '));
 }

@@ -26,5 +26,7 @@ for (let s = from; s < from + n; s++) {
   if (s % 50 === 0) await new Promise((r) => setImmediate(r));
 }
 const ms = performance.now() - t0;
+const cpu = process.cpuUsage();
+console.log('cpu ms/seed', (cpu.user + cpu.system) / 1000 / n);
 console.log({ ms: Math.round(ms), perSeed: ms / n, steps: steps / n, rows: rows / n, vms: vms / n });
 for (const [k, v] of kinds) console.log(k, v.length, v.slice(0, 12).join(' '));
