@@ -1,25 +1,12 @@
-/** A deployment with a sample table, taken down whatever happens in between. */
-import {
-  createDeployment,
-  type Deployment,
-  type DeploymentServers,
-  type Load,
-  SAMPLE_COLUMNS,
-  SAMPLE_KEY,
-  SAMPLE_WATERMARK,
-  type SampleOptions,
-  sampleSupplies,
-  sampleTableSql,
-  startLoad,
-} from '#testkit';
+/** A sample deployment for the steps of an end-to-end program, taken down whatever happens in between. */
+import type { Deployment, DeploymentServers, Load } from '#testkit';
+import { createSample, type SampleLoadOptions, startSampleLoad } from './sample.ts';
 import type { Steps } from './steps.ts';
-
-const TABLE = 'bookings';
 
 export interface SampleDeployment {
   readonly deployment: Deployment;
   /** A load on its table; stopped at the end if it still runs. */
-  startLoad(options: SampleOptions & { readonly seed: number; readonly rowsPerSecond?: number }): Load;
+  startLoad(options: SampleLoadOptions): Load;
 }
 
 export interface WithSampleOptions {
@@ -33,20 +20,8 @@ export async function withSampleDeployment(
   { steps, servers, signal, settings = {} }: WithSampleOptions,
   work: (sample: SampleDeployment) => Promise<void>,
 ): Promise<void> {
-  const deployment = await steps.step(
-    'a test database with a sample table',
-    async () => {
-      const made = await createDeployment({
-        name: 'krs_e2e',
-        servers,
-        source: { table: TABLE, keyColumn: SAMPLE_KEY },
-        settings,
-      });
-      await made.query(sampleTableSql(TABLE));
-      return made;
-    },
-    ({ name }) => name,
-  );
+  const make = () => createSample(settings, servers);
+  const deployment = await steps.step('a test database with a sample table', make, ({ name }) => name);
   const loads: Load[] = [];
   const interrupt = () => {
     for (const app of deployment.apps) if (app.running) void app.kill();
@@ -56,13 +31,8 @@ export async function withSampleDeployment(
   try {
     await work({
       deployment,
-      startLoad: ({ seed, rowsPerSecond, ...sample }) => {
-        const load = startLoad({
-          target: { ...deployment.database, table: TABLE, watermarkColumn: SAMPLE_WATERMARK, columns: SAMPLE_COLUMNS },
-          supplies: sampleSupplies(sample),
-          seed,
-          ...(rowsPerSecond === undefined ? {} : { rowsPerSecond }),
-        });
+      startLoad: (options) => {
+        const load = startSampleLoad(deployment, options);
         loads.push(load);
         return load;
       },
