@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Config, type LoadedConfig, type LoadOptions, loadConfig } from '#config';
 import { asRelayError, createLogger, EXIT, type Logger, type LogLevel, type RelayError } from '#runtime';
+import { limitHeap } from './limit-heap.ts';
 
 export interface Service {
   readonly config: Config;
@@ -22,6 +23,7 @@ export async function runService(
   options: LoadOptions,
   main: (service: Service) => Promise<void>,
 ): Promise<never> {
+  limitHeap();
   const loaded = loadOrExit(options);
   const { config } = loaded;
   const instanceId = config.instanceId ?? `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
