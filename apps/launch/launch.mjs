@@ -16,6 +16,8 @@ import { fileURLToPath } from 'node:url';
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const NODE = join(REPOSITORY, 'node_modules', 'node', 'bin', 'node');
 const NODE_FLAGS = ['--conditions=source', '--disable-warning=TimeoutNegativeWarning'];
+/** Compiled TypeScript, kept by Node by content: a start takes a third of the time, and 30 MB less. */
+const COMPILED = join(REPOSITORY, 'node_modules', '.cache', 'node-compile-cache');
 /** Outside of node_modules, which the installation removes. */
 const LOCK = join(tmpdir(), `krs-install-${createHash('sha256').update(REPOSITORY).digest('hex').slice(0, 16)}`);
 const LOCK_PAUSE_MS = 200;
@@ -118,7 +120,8 @@ function forwardSignals(child) {
 }
 
 function run(args) {
-  const child = spawn(NODE, [...NODE_FLAGS, ...args], { stdio: 'inherit' });
+  const env = { NODE_COMPILE_CACHE: COMPILED, ...process.env };
+  const child = spawn(NODE, [...NODE_FLAGS, ...args], { env, stdio: 'inherit' });
   const restoreSignals = forwardSignals(child);
   child.once('error', (error) => {
     say(`cannot start ${NODE}: ${error.message}`);
