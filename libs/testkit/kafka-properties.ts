@@ -38,9 +38,6 @@ export function kafkaProperties(
     'transaction.state.log.num.partitions': 8,
     'group.initial.rebalance.delay.ms': 0,
     'auto.create.topics.enable': false,
-    // A killed broker that comes back is let in only when its old session has ended.
-    'broker.session.timeout.ms': 4_000,
-    'broker.heartbeat.interval.ms': 1_000,
     'log.cleaner.dedupe.buffer.size': 16 * 1024 * 1024,
     ...more,
   };
