@@ -43,8 +43,8 @@ function refusal(work: () => unknown): readonly string[] {
   return assert.fail('nothing was refused');
 }
 
-test('the required settings alone give the defaults of the seed and of the design', () => {
-  const { config, warnings, origins } = load({});
+test('the required settings alone give the defaults of servers, source and tables', () => {
+  const { config, warnings } = load({});
   assert.deepEqual(warnings, []);
   assert.deepEqual(config.db, {
     host: 'localhost',
@@ -93,6 +93,10 @@ test('the required settings alone give the defaults of the seed and of the desig
     member: 'kafka_row_sender_member',
     deadLetter: 'kafka_row_sender_dead_letter',
   });
+});
+
+test('the required settings alone give the defaults of writer, sender and process', () => {
+  const { config, origins } = load({});
   const batchBytesMax = 4 * 1024 * 1024;
   assert.deepEqual(config.writer, {
     batchRowsMax: 1000,
