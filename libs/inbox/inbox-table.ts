@@ -1,0 +1,60 @@
+/** The table of handled events: its name, its DDL, and what may be an id. */
+import { quoteIdentifier } from '#database';
+import { RelayError } from '#runtime';
+
+export interface InboxOptions {
+  /** Default `kafka_row_sender_inbox`; `schema.name` is possible. */
+  readonly table?: string;
+  /** Whose effects: several consumers of one event in one database each have their own name. Default `default`. */
+  readonly consumer?: string;
+}
+
+export type InboxDialect = 'mysql' | 'sqlite';
+
+/** `duplicate`: the id was there, its effect is in the database already. */
+export type OnceOutcome = 'handled' | 'duplicate';
+
+export const INBOX_TABLE = 'kafka_row_sender_inbox';
+const ID_BYTES_MAX = 255;
+const CONSUMER_BYTES_MAX = 64;
+
+/**
+ * The statements that make the table, each to be run by itself. Ids are compared byte by byte: with a collation, two
+ * events whose ids differ in case or in trailing spaces would count as one, and the second would never be handled.
+ * Throws CONFIG_INVALID for a name that is no identifier.
+ */
+export function inboxTableSql(options: { readonly table?: string; readonly dialect?: InboxDialect } = {}): string[] {
+  const table = quoteIdentifier(options.table ?? INBOX_TABLE);
+  if (options.dialect === 'sqlite') {
+    const index = quoteIdentifier(`${(options.table ?? INBOX_TABLE).split('.').at(-1)}_age`);
+    return [
+      `CREATE TABLE IF NOT EXISTS ${table} (consumer TEXT NOT NULL, event_id TEXT NOT NULL, handled_at INTEGER NOT NULL, PRIMARY KEY (consumer, event_id)) WITHOUT ROWID`,
+      `CREATE INDEX IF NOT EXISTS ${index} ON ${table} (handled_at)`,
+    ];
+  }
+  return [
+    `CREATE TABLE IF NOT EXISTS ${table} (consumer VARBINARY(${CONSUMER_BYTES_MAX}) NOT NULL, event_id VARBINARY(${ID_BYTES_MAX}) NOT NULL, handled_at DATETIME(3) NOT NULL COMMENT 'UTC', PRIMARY KEY (consumer, event_id), KEY age (handled_at)) ENGINE=InnoDB`,
+  ];
+}
+
+/** The key of an event in the table. */
+export interface InboxKey {
+  /** Quoted. */
+  readonly table: string;
+  readonly consumer: string;
+  readonly eventId: string;
+}
+
+/** Throws DB_ROW_REFUSED for an empty or too long id: a server that cuts it would take two events for one. */
+export function inboxKey(eventId: string, options: InboxOptions = {}): InboxKey {
+  const { table = INBOX_TABLE, consumer = 'default' } = options;
+  const bytes = Buffer.byteLength(eventId);
+  if (bytes === 0 || bytes > ID_BYTES_MAX) {
+    const text = `an event id has 1 to ${ID_BYTES_MAX} bytes, this one ${bytes}`;
+    throw new RelayError('DB_ROW_REFUSED', text, { details: { bytes } });
+  }
+  if (Buffer.byteLength(consumer) > CONSUMER_BYTES_MAX) {
+    throw new RelayError('CONFIG_INVALID', `the inbox's consumer has more than ${CONSUMER_BYTES_MAX} bytes`);
+  }
+  return { table: quoteIdentifier(table), consumer, eventId };
+}
