@@ -6,6 +6,7 @@
  */
 export { asDatabaseError, errnoOf } from './as-database-error.ts';
 export { detectEngine, type Engine, type EngineKind } from './engine.ts';
+export { inspectServer, type OpenTransaction, type ServerFacts } from './inspect-server.ts';
 export { openSession } from './open-session.ts';
 export type { DatabaseOptions, DatabaseSslOptions } from './options.ts';
 export { createPool, type Pool } from './pool.ts';

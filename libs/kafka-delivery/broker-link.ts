@@ -121,7 +121,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     if (request.answered === false) return request.read(new WireReader(NO_ITEMS));
     if (writer.bytes.length <= KEPT_BUFFER_BYTES_MAX) idleWriters.push(writer);
     const reader = new WireReader(payload);
-    if (request.flexible) reader.skipTags();
+    if (request.flexible && !request.plainAnswer) reader.skipTags();
     return request.read(reader);
   }
 

@@ -4,10 +4,19 @@
  */
 export { connectKafka, type KafkaConnection } from './connect-kafka.ts';
 export { type ClosableKafkaPort, createKafkaPort, createKafkaPortOn, scopeOf } from './create-kafka-port.ts';
+export {
+  type BrokerFacts,
+  type ClusterFacts,
+  inspectCluster,
+  type PartitionFacts,
+  type TopicFacts,
+} from './inspect-cluster.ts';
+export { type GroupFacts, inspectMarkerGroup } from './inspect-marker-group.ts';
 export { type KafkaOptions, markerGroup, markerTopic, type SaslOptions } from './kafka-options.ts';
 export { type Partitioner, pickPartition } from './partitioner.ts';
 export { type KafkaPreflight, preflight } from './preflight.ts';
 export { type ReadBatch, type ReadOptions, readTopics } from './read-topics.ts';
+export { type Rehearsal, rehearseTransaction } from './rehearse-transaction.ts';
 export { createTopicAdmin, type TopicAdmin } from './topic-admin.ts';
 export type { FetchedRecord } from './wire/read-record-batches.ts';
 export type { Compression } from './wire/record-batch.ts';

@@ -8,9 +8,12 @@ import {
   connectKafka,
   createKafkaPortOn,
   createTopicAdmin,
+  inspectCluster,
+  inspectMarkerGroup,
   type KafkaConnection,
   preflight,
   readTopics,
+  rehearseTransaction,
   type SaslOptions,
 } from './index.ts';
 
@@ -121,6 +124,18 @@ test('a user without rights is refused at each door', async () => {
   assert.equal(await codeOf(port.open('own-guest')), 'KAFKA_REFUSED');
   assert.equal(await codeOf(port.readMarkers('lane', [0])), 'KAFKA_REFUSED');
   await port.close();
+});
+
+test('what a user without rights may not see is said to be unknown or refused', async () => {
+  const connection = connect({ mechanism: 'plain', username: 'guest', password: 'two' });
+  const { brokers, topics } = await inspectCluster(connection, [TOPIC]);
+  assert.deepEqual(
+    brokers.map(({ config, fault }) => [config, fault]),
+    [[null, null]],
+  );
+  assert.equal(topics.get(TOPIC)?.fault?.code, 'KAFKA_REFUSED');
+  assert.equal(await codeOf(inspectMarkerGroup(connection, 'lane')), 'KAFKA_REFUSED');
+  assert.equal(await codeOf(rehearseTransaction(connection, 'own-guest')), 'KAFKA_REFUSED');
 });
 
 /** What a sender does: open, read the marker, send what it does not cover; until that went through. */

@@ -2,7 +2,7 @@
 import { RelayError, withDeadline } from '#runtime';
 import type { KafkaConnection } from './connect-kafka.ts';
 import { CODE, faultOfThrown } from './fault-table.ts';
-import { describeBrokerConfig } from './wire/cluster-requests.ts';
+import { describeConfigs } from './wire/inspect-requests.ts';
 
 export interface KafkaPreflight {
   readonly brokers: number;
@@ -31,27 +31,38 @@ const NEEDED: readonly (readonly [string, number, number])[] = [
   ['TxnOffsetCommit', 28, 1],
 ];
 
+/** The first API that a broker does not speak in our version, or null: `Produce version 7`. */
+export function findMissingApi(
+  spoken: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>>,
+): { readonly api: string; readonly version: number } | null {
+  for (const [api, number, version] of NEEDED) {
+    const range = spoken[number];
+    if (!range || range.minVersion > version || version > range.maxVersion) return { api, version };
+  }
+  return null;
+}
+
 async function look(connection: KafkaConnection): Promise<KafkaPreflight> {
   const brokers = connection.brokers();
   try {
     const link = await brokers.any();
-    const spoken = link.versions();
-    for (const [name, api, version] of NEEDED) {
-      const range = spoken[api];
-      if (range && range.minVersion <= version && version <= range.maxVersion) continue;
+    const missing = findMissingApi(link.versions());
+    if (missing !== null) {
+      const { api, version } = missing;
       throw new RelayError(
         'KAFKA_UNSUPPORTED',
-        `the broker does not speak ${name} version ${version}: Kafka 2.5 or newer is needed`,
-        { details: { api: name } },
+        `the broker does not speak ${api} version ${version}: Kafka 2.5 or newer is needed`,
+        { details: { api } },
       );
     }
     const cluster = await brokers.describe([]);
     const [first] = cluster.brokers;
     if (!first) throw new RelayError('KAFKA_UNREACHABLE', 'the cluster names no broker');
     const node = await brokers.node(first.nodeId);
-    const { code, values } = await node.ask(describeBrokerConfig(first.nodeId, [RETENTION, TIMEOUT_MAX]));
+    const resource = { kind: 'broker', name: String(first.nodeId) } as const;
+    const [config] = await node.ask(describeConfigs([resource], [RETENTION, TIMEOUT_MAX]));
     const numberOf = (name: string) => {
-      const text = code === CODE.none ? values.get(name) : null;
+      const text = config?.code === CODE.none ? config.values.get(name) : null;
       return text ? Number(text) : null;
     };
     return {

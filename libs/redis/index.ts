@@ -6,6 +6,7 @@
  * connection nor a refusal ever crashes the process. Redis holds no truth here (I7), so failing fast is always right.
  */
 export { closeRedis } from './close-redis.ts';
+export { inspectRedis, type RedisFacts } from './inspect-redis.ts';
 export { openRedis, type RedisConnection } from './open-redis.ts';
 export { RECONNECT_MAX_MS, reconnectDelayMs } from './reconnect-delay.ts';
 export { redisErrorCode } from './redis-error-code.ts';

@@ -11,6 +11,8 @@
  */
 export { CANARY_TABLE_DEFAULT, canaryTableSql } from './canary-table.ts';
 export { createSourceReader, type SourceReaderOptions } from './create-source-reader.ts';
+export { inspectTable, type TableFacts } from './inspect-table.ts';
 export { type ListPositionsOptions, listSourcePositions, type SourcePosition } from './list-source-positions.ts';
+export { nextPosition } from './next-position.ts';
 export { type GapModeOptions, type GapModeProof, proveGapMode } from './prove-gap-mode.ts';
 export type { SourceDefinition } from './source-definition.ts';

@@ -39,7 +39,7 @@ const COLUMNS_MAX = 4096;
 const refuse = (message: string): RelayError => new RelayError('DB_SCHEMA', message);
 
 /** The condition that names the table, with its values. */
-function whereTable(table: string): { readonly condition: string; readonly values: readonly SqlValue[] } {
+export function whereTable(table: string): { readonly condition: string; readonly values: readonly SqlValue[] } {
   const [schema, name] = table.includes('.') ? table.split('.') : [null, table];
   return schema === null
     ? { condition: 'table_schema = DATABASE() AND table_name = ?', values: [name as string] }

@@ -1,4 +1,4 @@
-/** Requests that find things: topics and their leaders, coordinators, committed offsets, log ends, configuration. */
+/** Requests that find things: topics and their leaders, coordinators, committed offsets, log ends. */
 import type { WireRequest } from './request.ts';
 
 export interface BrokerAddress {
@@ -155,50 +155,5 @@ export const listOffsets = (
         });
       })
       .flat();
-  },
-});
-
-const RESOURCE_BROKER = 4;
-
-/** Configuration of one broker: name to value, null when it is hidden. */
-export const describeBrokerConfig = (
-  nodeId: number,
-  names: readonly string[],
-): WireRequest<{ code: number; values: ReadonlyMap<string, string | null> }> => ({
-  api: 32,
-  name: 'DescribeConfigs',
-  version: 1,
-  write: (writer) => {
-    writer.array([nodeId], (node) => {
-      writer
-        .int8(RESOURCE_BROKER)
-        .string(String(node))
-        .array(names, (name) => writer.string(name));
-    });
-    writer.boolean(false);
-  },
-  read: (reader) => {
-    reader.int32();
-    const values = new Map<string, string | null>();
-    const codes = reader.array(() => {
-      const code = reader.int16();
-      reader.string();
-      reader.int8();
-      reader.string();
-      reader.array(() => {
-        const name = reader.string() ?? '';
-        values.set(name, reader.string());
-        reader.boolean(); // read-only
-        reader.int8(); // source
-        reader.boolean(); // sensitive
-        reader.array(() => {
-          reader.string();
-          reader.string();
-          reader.int8();
-        });
-      });
-      return code;
-    });
-    return { code: codes.find((code) => code !== 0) ?? 0, values };
   },
 });

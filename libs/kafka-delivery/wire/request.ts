@@ -8,6 +8,8 @@ export interface WireRequest<Answer> {
   readonly version: number;
   /** Flexible versions (KIP-482) have tagged fields in both headers. */
   readonly flexible?: boolean;
+  /** ApiVersions answers with the old header in every version, since its asker cannot know yet what the broker speaks. */
+  readonly plainAnswer?: boolean;
   /** False when the broker does not answer at all (produce with acks 0). */
   readonly answered?: boolean;
   readonly write: (writer: WireWriter) => void | Promise<void>;
