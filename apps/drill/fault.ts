@@ -1,0 +1,37 @@
+/** What a fault of the drill is: how to do it, how to undo it, and what is expected of the relay meanwhile. */
+import type { Scene } from './scene.ts';
+
+/** What a fault takes hold of; two at once never share one. */
+export type Target = 'writers' | 'senders' | 'redis' | 'kafka' | 'database' | 'source';
+
+export interface Injection {
+  /** Who or what was hit, for the log. */
+  readonly detail: string;
+  /** Processes of ours ended by SIGKILL. */
+  readonly kills?: number;
+  /** How long it stays before it is healed. */
+  readonly holdMs?: number;
+  readonly heal?: () => Promise<void>;
+}
+
+export interface Fault {
+  readonly name: string;
+  /** A sentence for the report: what is done. */
+  readonly what: string;
+  /** A sentence for the report: what the relay makes of it, beside delivering every row once and in order. */
+  readonly expected: string;
+  readonly targets: readonly Target[];
+  /** How often it comes in a bag of all faults; 1 unless given. */
+  readonly weight?: number;
+  /** A process that starts while it lasts may end with this code, since a server it needs is away. */
+  readonly startMayFail?: boolean;
+  /** Longest time from its end until everything committed before is delivered. */
+  readonly recoverMsMax?: number;
+  /** Throws when it could not be done, or when what is expected did not happen. */
+  inject(scene: Scene): Promise<Injection>;
+}
+
+/** Of the settings every scene has. */
+export const LOCK_TTL_MS = 3_000;
+export const LEASE_MS = 5_000;
+export const SHUTDOWN_MS = 10_000;

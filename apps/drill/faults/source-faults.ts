@@ -1,0 +1,143 @@
+/** What the application and its administrators do to the source table while it is relayed. */
+import mysql from 'mysql2/promise';
+import { systemClock } from '#runtime';
+import type { Fault } from '../fault.ts';
+import { type Scene, TABLE } from '../scene.ts';
+
+const COLUMNS = '(Account, AccountSequence, Amount, Note, BookedAt)';
+const VALUES = "(?, ?, 1, ?, '2026-01-02 03:04:05')";
+const BULK_ROWS = 20_000;
+/** Above the broker's message.max.bytes of 1 MiB. */
+const TOO_LARGE_BYTES = 1_500_000;
+const DEAD_DEADLINE_MS = 45_000;
+const LOCK_WAIT_SECONDS = 30;
+
+let numbered = 0;
+/** A key of the fault's own, so that its rows have an order of their own. */
+const freshKey = (what: string): string => {
+  numbered += 1;
+  return `${what}-${numbered}`;
+};
+
+async function asApplication<T>(scene: Scene, act: (session: mysql.Connection) => Promise<T>): Promise<T> {
+  const { host, port, user, password, name } = scene.deployment.database;
+  const session = await mysql.createConnection({ host, port, user, password, database: name });
+  try {
+    return await act(session);
+  } finally {
+    session.destroy();
+  }
+}
+
+/** Takes its id now, becomes visible `holdMs` later; rows of the same key follow it. */
+async function commitLate(scene: Scene, holdMs: number): Promise<void> {
+  const key = freshKey('late');
+  await asApplication(scene, async (session) => {
+    await session.query('START TRANSACTION');
+    await session.query(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [key, 1, 'late']);
+    await systemClock.sleep(holdMs);
+    await session.query(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [key, 2, 'late']);
+    await session.query('COMMIT');
+    scene.load.ledger.commit([1, 2].map((sequence) => ({ key, sequence })));
+    await session.query(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [key, 3, 'after']);
+    scene.load.ledger.commit([{ key, sequence: 3 }]);
+  });
+}
+
+async function insertBulk(scene: Scene): Promise<void> {
+  const key = freshKey('bulk');
+  const sequences = Array.from({ length: BULK_ROWS }, (_, index) => index + 1);
+  const rows = sequences.map((sequence) => [key, sequence, '1', 'bulk', '2026-01-02 03:04:05']);
+  await asApplication(scene, async (session) => {
+    await session.query(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ?`, [rows]);
+  });
+  scene.load.ledger.commit(sequences.map((sequence) => ({ key, sequence })));
+}
+
+/** Refused by Kafka, given up after its retries, and its key's other rows delivered. */
+async function insertTooLarge(scene: Scene): Promise<void> {
+  const key = freshKey('large');
+  const { insertId } = await asApplication(scene, async (session) => {
+    const insert = (sequence: number, note: string) =>
+      session.query<mysql.ResultSetHeader>(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [key, sequence, note]);
+    await insert(1, 'before');
+    const [refused] = await insert(2, 'L'.repeat(TOO_LARGE_BYTES));
+    await insert(3, 'after');
+    return refused;
+  });
+  scene.load.ledger.commit([1, 3].map((sequence) => ({ key, sequence })));
+  const deadlineMs = systemClock.nowMs() + DEAD_DEADLINE_MS;
+  const sql = 'SELECT state FROM kafka_row_sender_dead_letter WHERE event_id = ?';
+  for (;;) {
+    const [found] = await scene.ask<{ state: string }>(sql, [`${TABLE}:${insertId}`]);
+    if (found?.state === 'dead') return;
+    if (systemClock.nowMs() > deadlineMs) {
+      throw new Error(`row ${insertId}, too large for Kafka, is ${found?.state ?? 'not'} among the dead letters`);
+    }
+    await systemClock.sleep(200);
+  }
+}
+
+/** Waits for transactions of the load, which are short; they wait behind it. */
+async function alter(scene: Scene, change: string): Promise<void> {
+  await asApplication(scene, async (session) => {
+    await session.query(`SET lock_wait_timeout = ${LOCK_WAIT_SECONDS}`);
+    await session.query(`ALTER TABLE ${TABLE} ${change}`);
+  });
+}
+
+export const SOURCE_FAULTS: readonly Fault[] = [
+  {
+    name: 'late-commit',
+    what: 'A transaction takes an id and commits 5 to 20 s later; a row of the same key follows.',
+    expected: 'Its gap stays open, rows behind it do not wait, it arrives before the row that followed.',
+    targets: ['source'],
+    weight: 2,
+    inject: async (scene) => {
+      const holdMs = scene.chance.integer(5_000, 20_000);
+      await commitLate(scene, holdMs);
+      return { detail: `${(holdMs / 1_000).toFixed(1)} s late` };
+    },
+  },
+  {
+    name: 'bulk-insert',
+    what: `${BULK_ROWS} rows of one key in one INSERT.`,
+    expected: 'All arrive in order.',
+    targets: ['source'],
+    inject: async (scene) => {
+      await insertBulk(scene);
+      return { detail: `${BULK_ROWS} rows` };
+    },
+  },
+  {
+    name: 'message-too-large',
+    what: 'A row that no broker takes, between two others of its key.',
+    expected: 'It is a dead letter after its retries; the rows before and after it arrive, and no other lane waits.',
+    targets: ['source'],
+    inject: async (scene) => {
+      await insertTooLarge(scene);
+      return { detail: `${TOO_LARGE_BYTES} bytes` };
+    },
+  },
+  {
+    name: 'column-added-and-dropped',
+    what: 'ALTER TABLE adds a column to the source, and some seconds later drops it again.',
+    expected: 'The addition is not noticed; the loss of a column that is being read begins a new term.',
+    targets: ['source', 'writers'],
+    startMayFail: true,
+    inject: async (scene) => {
+      const column = `extra_${scene.chance.integer(1, 1_000_000)}`;
+      await alter(scene, `ADD COLUMN \`${column}\` INT NULL`);
+      // A leader elected now reads the new column as well.
+      const leader = await scene.leader();
+      await leader?.kill();
+      const holdMs = scene.chance.integer(3_000, 8_000);
+      return {
+        detail: column,
+        kills: leader === null ? 0 : 1,
+        holdMs,
+        heal: () => alter(scene, `DROP COLUMN \`${column}\``),
+      };
+    },
+  },
+];

@@ -1,0 +1,53 @@
+/** The drill's command line. */
+import { Command, InvalidArgumentError } from 'commander';
+import { EXIT } from '#runtime';
+
+export interface DrillOptions {
+  readonly minutes: number;
+  readonly seed: number;
+  /** Names of faults; every fault when empty. */
+  readonly only: readonly string[];
+  readonly rate: number;
+  readonly list: boolean;
+  readonly write: boolean;
+  readonly keepLogs: boolean;
+  readonly failuresMax: number;
+  /** Most faults of a round; a round begins with a fresh deployment. */
+  readonly roundFaults: number;
+}
+
+const MINUTES_MAX = 7 * 24 * 60;
+
+const integer = (min: number, max: number) => (text: string) => {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new InvalidArgumentError(`Give an integer from ${min} to ${max}.`);
+};
+
+const minutes = (text: string): number => {
+  const value = Number(text);
+  if (value > 0 && value <= MINUTES_MAX) return value;
+  throw new InvalidArgumentError(`Give a number above 0, at most ${MINUTES_MAX}.`);
+};
+
+const collect = (text: string, all: readonly string[]): readonly string[] => [...all, ...text.split(',')];
+
+export function parseOptions(words: readonly string[]): DrillOptions {
+  return new Command('npm run drill --')
+    .description(
+      'Breaks processes, servers and connections under load, one fault after another as the seed says, and checks after ' +
+        'each that every committed row arrived exactly once and in order. Starts servers of its own.',
+    )
+    .option('--minutes <number>', 'how long to go on injecting faults', minutes, 10)
+    .option('--seed <number>', 'for the same faults in the same order', integer(0, 2 ** 31 - 1), Date.now() % 2 ** 31)
+    .option('--only <names>', 'only these faults, by name (may be repeated, or separated by commas)', collect, [])
+    .option('--rate <rows>', 'committed rows a second', integer(10, 100_000), 400)
+    .option('--list', 'list the faults and end', false)
+    .option('--write', 'write the report to docs/faults.md', false)
+    .option('--keep-logs', 'keep the logs of clean rounds too', false)
+    .option('--failures-max <number>', 'give up after so many failed rounds', integer(1, 1_000), 5)
+    .option('--round-faults <number>', 'faults before everything is checked and begun afresh', integer(1, 10_000), 30)
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage))
+    .parse([...words], { from: 'user' })
+    .opts<DrillOptions>();
+}

@@ -1,0 +1,203 @@
+/**
+ * One deployment under load: its processes behind proxies, a load of concurrent transactions, a read_committed reader, and
+ * a tally of what was committed and what arrived. Faults act on it.
+ */
+import { mkdirSync } from 'node:fs';
+import { systemClock } from '#runtime';
+import {
+  createDeployment,
+  type Deployment,
+  type Load,
+  SAMPLE_COLUMNS,
+  SAMPLE_KEY,
+  SAMPLE_WATERMARK,
+  sampleSupplies,
+  sampleTableSql,
+  startLoad,
+  startProxy,
+} from '#testkit';
+import type { Chance } from './chance.ts';
+import { followTopic, type TopicReader } from './follow-topic.ts';
+import { createRelayUser } from './relay-user.ts';
+import { type DrillServers, REDIS_USER, SECRETS } from './servers.ts';
+import { type Kind, Slot, type SlotProxies } from './slot.ts';
+import { Tally } from './tally.ts';
+
+export interface SceneOptions {
+  readonly servers: DrillServers;
+  readonly name: string;
+  readonly seed: number;
+  readonly chance: Chance;
+  readonly rowsPerSecond: number;
+  /** Folder of the processes' logs; made here. */
+  readonly logs: string;
+  readonly writers?: number;
+  readonly senders?: number;
+  /** Settings of the processes over the drill's usual ones, without prefix. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** More environment for all of them, whole names. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Several brokers cannot be behind one proxy: then the processes talk to them directly. */
+  readonly kafkaDirect?: boolean;
+  readonly say: (text: string) => void;
+}
+
+export const TABLE = 'drill_rows';
+const CONNECTIONS = 10;
+const NOTE_BYTES = 60;
+const WRITERS = 2;
+const SENDERS = 4;
+const ASK_DEADLINE_MS = 60_000;
+const ASK_PAUSE_MS = 100;
+
+/** The shortest lock and lease allowed, and short waits, so that recovery is quick and pauses outlast every lease. */
+export const SETTINGS = {
+  WRITER_LOCK_TTL: '3',
+  LANE_LEASE: '5',
+  OUTBOX_WRITER_POLL_INTERVAL: '0.2',
+  KAFKA_SENDER_POLL_INTERVAL: '0.2',
+  KAFKA_RETRY_BACKOFF_BASE: '0.2',
+  KAFKA_RETRY_BACKOFF_MAX: '2',
+  KAFKA_MAX_RETRIES: '2',
+  KAFKA_TRANSACTION_TIMEOUT: '10',
+  DB_CONNECT_TIMEOUT: '3',
+  DB_READ_TIMEOUT: '6',
+  SHUTDOWN_TIMEOUT: '10',
+} as const;
+/** Rows come late, roll back and come in bulk, yet a bulk insert does not drown the rest. */
+const MIX = { bulkRowsMax: 200, bulkShare: 0.02 } as const;
+
+export interface Scene {
+  readonly servers: DrillServers;
+  readonly deployment: Deployment;
+  readonly chance: Chance;
+  readonly slots: readonly Slot[];
+  readonly load: Load;
+  readonly tally: Tally;
+  readonly reader: TopicReader;
+  readonly logs: string;
+  readonly relayUser: string;
+  readonly say: (text: string) => void;
+  writers(): readonly Slot[];
+  senders(): readonly Slot[];
+  /** The slot whose process leads, by the watermark row; null when it is none that runs. */
+  leader(): Promise<Slot | null>;
+  /** A statement of the drill's own; waits for a server that is on its way back. */
+  ask<T>(sql: string, values?: readonly unknown[]): Promise<T[]>;
+  /** Ends everything and removes the deployment. */
+  close(): Promise<void>;
+}
+
+export async function openScene(options: SceneOptions): Promise<Scene> {
+  const { servers, chance, logs } = options;
+  mkdirSync(logs, { recursive: true });
+  const deployment = await createDeployment({
+    name: options.name,
+    servers: {
+      database: servers.mariadb,
+      redisUrl: servers.redis.url,
+      kafkaBootstrap: servers.kafka.bootstrap,
+    },
+    source: { table: TABLE, keyColumn: SAMPLE_KEY, watermarkColumn: SAMPLE_WATERMARK },
+    settings: { ...SETTINGS, ...options.settings },
+  });
+  const slots: Slot[] = [];
+  try {
+    await deployment.query(sampleTableSql(TABLE));
+    await deployment.query(`ALTER TABLE \`${TABLE}\` MODIFY \`Note\` LONGTEXT NULL`);
+    await deployment.init();
+    const relayUser = await createRelayUser(deployment, TABLE);
+    for (const [kind, count] of [
+      ['writer', options.writers ?? WRITERS],
+      ['sender', options.senders ?? SENDERS],
+    ] as const) {
+      for (let number = 1; number <= count; number += 1) {
+        slots.push(await createSlot(options, deployment, relayUser, kind, `${kind}-${number}`));
+      }
+    }
+    return assemble(options, deployment, relayUser, slots);
+  } catch (error) {
+    await Promise.all(slots.map((slot) => slot.close()));
+    await deployment.drop();
+    throw error;
+  }
+
+  function assemble({ say }: SceneOptions, deployment: Deployment, relayUser: string, slots: readonly Slot[]): Scene {
+    const load = startLoad({
+      target: { ...deployment.database, table: TABLE, watermarkColumn: SAMPLE_WATERMARK, columns: SAMPLE_COLUMNS },
+      supplies: sampleSupplies({ connections: CONNECTIONS, noteBytes: NOTE_BYTES }),
+      seed: options.seed,
+      mix: MIX,
+      rowsPerSecond: options.rowsPerSecond,
+    });
+    const tally = new Tally(load.ledger);
+    const reader = followTopic(deployment.env, deployment.topic, tally);
+    const ask = <T>(sql: string, values: readonly unknown[] = []) => askPatiently<T>(deployment, sql, values);
+    for (const slot of slots) slot.start();
+    const ofKind = (kind: Kind) => slots.filter((slot) => slot.kind === kind);
+    return {
+      ...{ servers, deployment, chance, slots, load, tally, reader, logs, relayUser, say },
+      writers: () => ofKind('writer'),
+      senders: () => ofKind('sender'),
+      ask,
+      leader: async () => {
+        const [row] = await ask<{ leader: string | null }>('SELECT leader FROM kafka_row_sender_watermark');
+        return ofKind('writer').find((slot) => slot.running && slot.instance === row?.leader) ?? null;
+      },
+      close: async () => {
+        await Promise.all(slots.map((slot) => slot.close()));
+        await load.stop().catch(() => undefined);
+        await reader.stop();
+        await deployment.query(`DROP USER IF EXISTS '${relayUser}'@'%'`).catch(() => undefined);
+        await deployment.drop();
+      },
+    };
+  }
+}
+
+async function createSlot(
+  options: SceneOptions,
+  deployment: Deployment,
+  relayUser: string,
+  kind: Kind,
+  name: string,
+): Promise<Slot> {
+  const { mariadb, redis, kafka } = options.servers;
+  const [host = '', port = ''] = kafka.bootstrap.split(',')[0]?.split(':') ?? [];
+  const proxies: SlotProxies = {
+    database: await startProxy({ host: mariadb.host, port: mariadb.port }),
+    redis: await startProxy({ host: redis.host, port: redis.port }),
+    kafka: await startProxy({ host, port: Number(port) }, { kafka: true }),
+  };
+  const own = {
+    DB_HOST: proxies.database.host,
+    DB_PORT: String(proxies.database.port),
+    DB_USER: relayUser,
+    DB_PASSWORD: SECRETS.database,
+    REDIS_URL: `redis://${REDIS_USER}:${SECRETS.redis}@${proxies.redis.host}:${proxies.redis.port}`,
+    ...(options.kafkaDirect ? {} : { KAFKA_BOOTSTRAP_SERVERS: `${proxies.kafka.host}:${proxies.kafka.port}` }),
+  };
+  const prefixed = Object.entries(own).map(([setting, value]) => [`KAFKA_ROW_SENDER_${setting}`, value]);
+  // Some come back under their old name, as a StatefulSet's, some under a new one.
+  const keepsName = options.chance.happens(0.5);
+  return new Slot({
+    ...{ kind, name, proxies, logs: options.logs },
+    env: { ...deployment.env, ...Object.fromEntries(prefixed), ...options.env },
+    instanceId: (generation) => (keepsName ? name : `${name}.${generation}`),
+  });
+}
+
+/** Only reads and statements that can be run twice. */
+async function askPatiently<T>(deployment: Deployment, sql: string, values: readonly unknown[]): Promise<T[]> {
+  const deadlineMs = systemClock.nowMs() + ASK_DEADLINE_MS;
+  for (;;) {
+    try {
+      return await deployment.query<T>(sql, values);
+    } catch (error) {
+      const { fatal, code } = error as { fatal?: boolean; code?: string };
+      const away = fatal === true || code === 'ECONNREFUSED';
+      if (!away || systemClock.nowMs() > deadlineMs) throw error;
+    }
+    await systemClock.sleep(ASK_PAUSE_MS);
+  }
+}
