@@ -7,9 +7,9 @@ import type { Pool } from '#database';
 import { connectKafka, createTopicAdmin, type KafkaConnection, preflight } from '#kafka-delivery';
 import { checkSchema, createSenderStore } from '#outbox-storage';
 import { asRelayError, EXIT, type ExitCode, RelayError, silentLogger } from '#runtime';
-import { createSourceReader, proveGapMode } from '#source-polling';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
+import { trySource } from '../wiring/try-source.ts';
 import type { Cli } from './cli.ts';
 import { withDatabase } from './connect.ts';
 import { lanesNeeded } from './init.ts';
@@ -102,14 +102,7 @@ async function checkTables(config: Config, pool: Pool, findings: Findings): Prom
 
 async function checkSource(pool: Pool, source: SourceConfig, findings: Findings): Promise<void> {
   await findings.try(`source ${source.name}`, async () => {
-    if (source.mode !== 'append') {
-      throw new RelayError('CONFIG_INVALID', `mode ${source.mode} is not available in this version`);
-    }
-    const proof = await proveGapMode({ pool, wanted: source.gapMode });
-    const reader = await createSourceReader({ pool, source, gapMode: proof.mode, logger: silentLogger });
-    const highest = await reader.highestPosition();
-    // A row shows that all columns can be read and that key and topic are what they must be.
-    if (highest !== null) await reader.readAfter(highest - 1n, { rowsMax: 1, bytesMax: 1 });
+    const { proof, highest } = await trySource(pool, source);
     const rows = highest === null ? 'no rows yet' : `highest ${source.watermarkColumn} ${highest}`;
     return { says: `table ${source.table}, ${rows}; gap mode ${proof.mode} (${proof.reason})`, value: null };
   });

@@ -8,6 +8,7 @@ import { type ClosableKafkaPort, createKafkaPort } from '#kafka-delivery';
 import { type LaneRow, laneEnd, laneFloor, sequenceOf } from '#outbox';
 import { checkSchema, createSenderStore, resumeLane } from '#outbox-storage';
 import { RelayError, silentLogger } from '#runtime';
+import { type MarkerFacts, whatDisagrees } from '../wiring/judge-marker.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
 import type { Cli } from './cli.ts';
 import { reachKafka, withDatabase } from './connect.ts';
@@ -23,12 +24,8 @@ export const RESUME_COSTS = `Which to believe when a halted lane's marker in Kaf
                     to the marker count as delivered and are deleted; rows between a marker that lies behind and the
                     delivered id are gone from the outbox and are not sent again. Run verify afterwards.`;
 
-interface Facts {
+interface Facts extends MarkerFacts {
   readonly lane: LaneRow;
-  /** -1: none. */
-  readonly marker: number;
-  /** First sequence number not handed out yet. */
-  readonly nextSequence: number;
 }
 
 export async function resume(
@@ -82,21 +79,6 @@ async function settleMarker(
   } finally {
     await port.close();
   }
-}
-
-/** Null when a sender would take the lane as it is; otherwise what is wrong with it. */
-export function whatDisagrees({ lane, marker, nextSequence }: Facts): string | null {
-  const delivered = lane.deliveredId;
-  if (marker >= laneEnd(lane.lane)) return `the marker ${marker} in Kafka is no id of this lane`;
-  if (marker > laneFloor(lane.lane) && sequenceOf(marker) >= nextSequence) {
-    return `the marker ${marker} in Kafka is ahead of the database, whose next sequence is ${nextSequence}: a restored backup`;
-  }
-  if (delivered === null) {
-    if (marker === -1 || marker === laneFloor(lane.lane)) return null;
-    return `Kafka has the marker ${marker} for a lane that never delivered by this database: tables made anew, or a shared prefix`;
-  }
-  if (marker === -1) return `the marker is gone from Kafka, the database says delivered up to ${delivered}`;
-  return marker < delivered ? `the marker ${marker} in Kafka lies behind ${delivered}, which was delivered` : null;
 }
 
 async function resumeIfSound(config: Config, pool: Pool, facts: Facts): Promise<void> {

@@ -5,15 +5,10 @@ import { type Doorbell, Sender, type SenderEvent } from '#outbox';
 import { createSenderStore } from '#outbox-storage';
 import { systemClock, systemRandom } from '#runtime';
 import { logSenderEvents, summariseDeliveries } from '../wiring/log-events.ts';
+import { MARKER_REFRESH_MS, senderTickMs } from '../wiring/pace.ts';
 import type { Service } from '../wiring/service.ts';
 
-/** Heartbeats and a look at the lanes. Without Redis nobody says that a sender joins or leaves, so the look is more frequent. */
-const TICK_MS = { doorbell: 3_000, alone: 1_000 };
-/** Looks in one lease: a missed one or two must not cost it. */
-const TICKS_PER_LEASE = 5;
 const MARKER_SETTLE_MS = 5_000;
-/** Far below the 7 days after which Kafka forgets offsets of an idle group by default. */
-const MARKER_REFRESH_MS = 12 * 60 * 60 * 1000;
 const PARKED_KEYS_MAX = 10_000;
 const TRIM_ROWS_MAX = 5_000;
 const TRIM_INTERVAL_MS = 250;
@@ -42,10 +37,7 @@ export async function runSender(service: Service, parts: SenderParts): Promise<v
     limits: { rowsMax: config.sender.batchRowsMax, bytesMax: config.sender.batchBytesMax },
     pollIntervalMs: config.sender.pollIntervalMs,
     leaseMs: config.sender.laneLeaseMs,
-    tickMs: Math.min(
-      config.redis.url === null ? TICK_MS.alone : TICK_MS.doorbell,
-      config.sender.laneLeaseMs / TICKS_PER_LEASE,
-    ),
+    tickMs: senderTickMs(config),
     markerSettleMs: MARKER_SETTLE_MS,
     markerRefreshMs: MARKER_REFRESH_MS,
     backoff: config.sender.retryBackoff,

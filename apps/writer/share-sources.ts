@@ -4,8 +4,8 @@
  */
 import type { SenderStore } from '#outbox';
 import { asRelayError, type Clock, type Logger } from '#runtime';
+import { WRITER_TICK_MS } from '../wiring/pace.ts';
 
-const TICK_MS = 2_000;
 /** A writer silent for this long is no longer counted. */
 const MEMBER_TTL_MS = 10_000;
 /** Hand-overs are rare on purpose: a writer that cannot lead must not make sources go to and fro. */
@@ -65,7 +65,7 @@ export class SourceShares {
         if (error.verdict === 'fatal') throw error;
         this.#logger.debug({ err: error }, 'no heartbeat');
       }
-      await this.#clock.sleep(TICK_MS, signal);
+      await this.#clock.sleep(WRITER_TICK_MS, signal);
     }
     await this.#store.leave(this.#writerId).catch(() => undefined);
   }

@@ -9,6 +9,7 @@ import {
   createTopicAdmin,
   inspectCluster,
   inspectMarkerGroup,
+  listOpenProducers,
   rehearseTransaction,
 } from './index.ts';
 
@@ -78,6 +79,24 @@ test('a rehearsal leaves nothing behind and tells the time there; the group is D
     await port.close();
     await admin.close();
   }
+});
+
+test('an open transaction under the prefix is seen while it is open, and no other', async () => {
+  const seen: string[] = [];
+  const gate = async (name: string) => {
+    if (name !== 'before:commit') return;
+    for (const { transactionalId, startedAtMs } of await listOpenProducers(connection)) {
+      seen.push(transactionalId);
+      assert.ok(startedAtMs > 0);
+    }
+  };
+  const port = createKafkaPortOn(connectKafka({ ...base, brokers: testEnvironment().kafkaBrokers, gate }));
+  const session = await port.open(`${prefix}.two`);
+  await session.transact([], [{ kind: 'lane', lane: 0, value: 1 }]);
+  await session.close();
+  await port.close();
+  assert.deepEqual(seen, [`${prefix}.two`]);
+  assert.deepEqual(await listOpenProducers(connection), []);
 });
 
 test('a consumer that joined the group of the markers is seen', async () => {

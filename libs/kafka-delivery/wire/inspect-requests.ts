@@ -186,6 +186,31 @@ export const describeTransaction = (transactionalId: string): WireRequest<{ code
   },
 });
 
+/** Ids of the transactions that this broker coordinates and that are open now; only those we may describe. Kafka 3.0 or newer. */
+export const listOpenTransactions = (): WireRequest<{ code: number; transactionalIds: readonly string[] }> => ({
+  api: 66,
+  name: 'ListTransactions',
+  version: 0,
+  flexible: true,
+  write: (writer) => {
+    writer.compactArray(['Ongoing'], (state) => writer.compactString(state));
+    writer.compactArray([], () => undefined).noTags();
+  },
+  read: (reader) => {
+    reader.int32();
+    const code = reader.int16();
+    reader.compactArray(() => reader.compactString()); // unknown filters
+    const transactionalIds = reader.compactArray(() => {
+      const id = reader.compactString() ?? '';
+      reader.int64(); // producer id
+      reader.compactString(); // state
+      reader.skipTags();
+      return id;
+    });
+    return { code, transactionalIds };
+  },
+});
+
 const FINALIZED_FEATURES_TAG = 2;
 
 /** Features the cluster has agreed on, by level: `metadata.version`, `transaction.version`, .. (ApiVersions v3, Kafka 2.4). */
