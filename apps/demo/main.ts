@@ -51,7 +51,9 @@ async function demo(options: DemoOptions, screen: Screen, stack: Stack, signal: 
     });
     await relayAll({ deployment, fleet, load, screen, signal, target: options.rows, kill: options.kill });
     const passed = await conclude(deployment, await load.done, screen);
-    if (options.keep) await keepRunning(deployment, fleet, signal);
+    // From here on an interruption is the way to end it, and an orderly one.
+    signal.removeEventListener('abort', interrupt);
+    if (options.keep) await keepRunning(deployment, fleet, { signal, ownServers: stack.mariadb !== null });
     await deployment.stopAll();
     return passed ? EXIT.done : EXIT.checkFailed;
   } finally {

@@ -106,8 +106,8 @@ function block({ target, look, load, fleet, rate }: Frame): string[] {
     bar('rows in', look.committed, target),
     bar('in the outbox', look.waiting, target),
     bar('delivered', look.delivered, target),
-    `  ${number(rate)} rows/s; ${number(commits)} commits, ${number(rollbacks)} rollbacks (${number(rolledBackRows)} rows), ` +
-      `${bulkInserts} bulk inserts, ${pauses} late commits, ${look.gaps} open gaps`,
+    `  ${number(rate)} rows/s delivered, ${look.gaps} open gaps; ${number(commits)} commits, ${number(rollbacks)} rollbacks`,
+    `  of ${number(rolledBackRows)} rows, ${bulkInserts} bulk inserts, ${pauses} late commits`,
     '',
     ...fleet.processes.map((process) => row(process, look)),
     '',
