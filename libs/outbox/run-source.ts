@@ -161,7 +161,7 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSi
       options.doorbell.ring({ kind: 'rows', lanes: outcome.lanes });
     if (outcome.kind === 'moved' && outcome.full) continue;
     paceMs = outcome.kind === 'moved' ? PACE_MIN_MS : Math.min(options.pollIntervalMs, paceMs * PACE_GROWTH);
-    await clock.sleep(paceMs, ended);
+    await clock.sleep(Math.min(paceMs, current.evidenceDueInMs ?? paceMs), ended);
   }
   return 'stopped';
 }

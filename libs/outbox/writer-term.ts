@@ -76,6 +76,15 @@ export class WriterTerm {
     this.#nextSequence = state.nextSequence;
   }
 
+  /**
+   * Milliseconds until a gap that was found empty must be probed again, or null. Empty probes too far apart prove nothing
+   * together: resting longer than this, an idle writer would never close a gap.
+   */
+  get evidenceDueInMs(): number | null {
+    const due = this.#gaps.gaps.filter((gap) => gap.emptySinceMs !== null).map((gap) => gap.probeAtMs);
+    return due.length === 0 ? null : Math.max(1, Math.min(...due) - this.#options.clock.nowMs());
+  }
+
   /** Moves at most one batch. Rejects with RelayError; the term is then to be thrown away. */
   async step(): Promise<StepOutcome> {
     const plan = await this.#plan();

@@ -45,7 +45,7 @@ export const MUTATIONS: readonly Mutation[] = [
           const markers = new Map(await port.readMarkers(kind, lanes));
           for (const lane of lanes) {
             const early = memory.get(`early ${lane}`) as number | undefined;
-            if (kind === 'lane' && early !== undefined && early !== -1) markers.set(lane, early);
+            if (kind === 'lane' && early !== undefined) markers.set(lane, early);
             if (kind === 'lane') memory.delete(`early ${lane}`);
           }
           return markers;

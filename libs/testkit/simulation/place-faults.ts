@@ -82,9 +82,11 @@ const POISON_MOMENTS = [
 ] as const;
 
 export function placeFaults(dice: Dice, cast: Cast, theme: Theme): PlacedFault[] {
-  const faults = Array.from({ length: dice.whole(0, 8) }, () => strewn(dice, cast, theme));
-  if (theme === 'take-over' || dice.chance(0.1)) faults.push(...dice.pick(TAKE_OVERS)(dice, cast.senders));
-  if (theme === 'poison') faults.push(...dice.pick(POISONINGS)(dice, cast.senders));
+  const faults = Array.from({ length: dice.whole(0, 5) }, () => strewn(dice, cast, theme));
+  const takeOvers = theme === 'take-over' ? dice.whole(1, 2) : dice.whole(0, 4) === 0 ? 1 : 0;
+  for (let n = 0; n < takeOvers; n += 1) faults.push(...dice.pick(TAKE_OVERS)(dice, cast.senders));
+  const poisonings = theme === 'poison' ? dice.whole(1, 2) : 0;
+  for (let n = 0; n < poisonings; n += 1) faults.push(...dice.pick(POISONINGS)(dice, cast.senders));
   return faults;
 }
 
@@ -114,8 +116,8 @@ const LONG_MS = 4_000;
 
 /** A transaction on its way: of a sender that is stopped, dead, or has given it up. */
 function hangingCommit(dice: Dice, process: string, until: string): PlacedFault {
-  const at = { process, gate: 'before:commit', pass: dice.whole(1, 8), ms: LONG_MS, until };
-  const kind = dice.pick(['crash', 'stop', 'late'] as const);
+  const at = { process, gate: 'before:commit', pass: dice.whole(2, 10), ms: LONG_MS, until };
+  const kind = dice.pick(['crash', 'crash', 'stop', 'late'] as const);
   return kind === 'late' ? { ...at, kind } : { ...at, kind, ghost: true };
 }
 

@@ -108,13 +108,18 @@ export interface Scenario {
 }
 
 export const TOPICS = ['events', 'others'] as const;
+const POISONS = ['for-a-while', 'for-a-while', 'forever'] as const;
+/** Attempts enough to outlast any broker that takes the row in the end. */
+const PATIENT = 50;
+
 export function scenarioOf(seed: number): Scenario {
   const dice = new Dice(streamOf(seed, 'scenario'));
-  const theme = dice.pick<Theme>(['any', 'take-over', 'poison', 'writers']);
+  const theme = dice.pick<Theme>(['any', 'take-over', 'take-over', 'poison', 'poison', 'writers']);
   const sources = namesOf('source', dice.pick([1, 1, 2])).map((name) => sourceOf(dice, name));
   const writers = namesOf('W', theme === 'writers' ? dice.whole(2, 3) : dice.pick([1, 1, 2, 3]));
   const senders = namesOf('S', theme === 'any' ? dice.whole(1, 4) : theme === 'writers' ? 1 : dice.pick([2, 2, 3]));
   const healAtMs = theme === 'poison' || theme === 'take-over' ? dice.whole(2_500, 4_500) : dice.whole(1_000, 4_000);
+  const retriesMax = theme === 'poison' ? dice.pick([1, 3, PATIENT, PATIENT]) : dice.whole(1, 3);
   const poisonChance = theme === 'poison' ? dice.pick([0.1, 0.3, 0.5]) : dice.chance(0.15) ? 0.1 : 0;
   return {
     seed,
@@ -123,7 +128,7 @@ export function scenarioOf(seed: number): Scenario {
     senders,
     keepsIds: dice.chance(0.3),
     policy: dice.pick(['dead-letter', 'dead-letter', 'park-key', 'halt']),
-    retriesMax: theme === 'poison' ? dice.pick([1, 3, 50, 50]) : dice.whole(1, 3),
+    retriesMax,
     parkedKeysMax: dice.chance(0.1) ? 2 : 100,
     writerRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
     senderRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
@@ -132,14 +137,17 @@ export function scenarioOf(seed: number): Scenario {
     markerRefreshMs: dice.pick([500, 60_000]),
     partitions: dice.whole(1, 3),
     latencyMs: dice.pick([1, 3, 10, 30]),
-    faultChance: dice.pick([0, 0, 0.002, 0.01, 0.03]),
+    faultChance: theme === 'any' ? dice.pick([0, 0.002, 0.01, 0.03]) : dice.pick([0, 0, 0, 0.003]),
     ringLoss: dice.pick([0, 0.1, 0.5, 1]),
     healAtMs,
     curesAtMs: dice.between(0.1, theme === 'poison' ? 0.6 : 1) * healAtMs,
-    transactions: transactionsOf(dice, sources, healAtMs, poisonChance),
+    transactions: transactionsOf(dice, sources, healAtMs, {
+      chance: poisonChance,
+      kinds: retriesMax === PATIENT ? ['for-a-while'] : POISONS,
+    }),
     faults: placeFaults(dice, { writers, senders }, theme),
     restarts: restartsOf(dice, [...writers, ...senders], healAtMs),
-    world: worldOf(dice, sources, healAtMs),
+    world: worldOf(dice, sources, healAtMs, theme === 'any' ? 3 : 1),
   };
 }
 
@@ -164,7 +172,7 @@ function transactionsOf(
   dice: Dice,
   sources: readonly ScenarioSource[],
   untilMs: number,
-  poisonChance: number,
+  poison: { readonly chance: number; readonly kinds: readonly ScenarioRow['poison'][] },
 ): Transaction[] {
   const keys = namesOf('k', dice.pick([1, 2, 2, 4]));
   const count = dice.whole(3, 30);
@@ -175,7 +183,7 @@ function transactionsOf(
     const row = (): ScenarioRow => ({
       key: dice.chance(0.1) ? null : dice.pick(keys),
       topic: dice.chance(0.15) ? TOPICS[1] : TOPICS[0],
-      poison: dice.chance(poisonChance) ? dice.pick(['for-a-while', 'for-a-while', 'forever'] as const) : 'no',
+      poison: dice.chance(poison.chance) ? dice.pick(poison.kinds) : 'no',
     });
     const statements = Array.from({ length: parts }, (_, index) => ({
       afterMs: index === 0 ? 0 : dice.between(0, openMaxMs / 4),
@@ -185,7 +193,7 @@ function transactionsOf(
     const usedMs = statements.reduce((sum, { afterMs, unlockedMs }) => sum + afterMs + unlockedMs, 0);
     return {
       source: source.name,
-      atMs: dice.between(0, untilMs),
+      atMs: untilMs * 0.8 * dice.next() ** 1.5,
       statements,
       endAfterMs: dice.chance(0.4) ? 0 : dice.between(0, Math.max(0, openMaxMs - usedMs)),
       commits: dice.chance(0.8),
@@ -201,8 +209,8 @@ function restartsOf(dice: Dice, processes: readonly string[], untilMs: number): 
   }));
 }
 
-function worldOf(dice: Dice, sources: readonly ScenarioSource[], untilMs: number): WorldFault[] {
-  return Array.from({ length: dice.whole(0, 3) }, (): WorldFault => {
+function worldOf(dice: Dice, sources: readonly ScenarioSource[], untilMs: number, countMax: number): WorldFault[] {
+  return Array.from({ length: dice.whole(0, countMax) }, (): WorldFault => {
     const atMs = dice.between(0, untilMs);
     const forMs = dice.between(20, 2_000);
     const roll = dice.next();

@@ -123,8 +123,14 @@ export class SimProcess {
     if (isTransaction) this.#transaction = call;
     const work = start();
     this.#starting = null;
-    work.catch(() => undefined);
-    return Promise.race([work, early]);
+    // Also what fails without a gate comes back only to a process that runs.
+    const answer = new Promise<T>((resolve, reject) => {
+      work.then(
+        (value) => this.wake(() => resolve(value)),
+        (error: unknown) => this.wake(() => reject(error)),
+      );
+    });
+    return Promise.race([answer, early]);
   }
 
   /** `before:x`, `after:x` and `x`, `x:answered` are the two spellings of the fakes. */

@@ -156,7 +156,8 @@ function readerOf(world: ProcessWorld, process: SimProcess, source: ScenarioSour
     gapMode: source.gapMode,
     gate: (name) => process.gate('source', name),
   });
-  return world.mutation?.reader?.(reader, site) ?? reader;
+  const plain: SourceReader = interruptible(reader, process);
+  return world.mutation?.reader?.(plain, site) ?? plain;
 }
 
 /** Resolves when the sender has ended after the signal; rejects with its fatal fault. */
