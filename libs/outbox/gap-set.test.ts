@@ -54,8 +54,8 @@ describe('GapSet', () => {
     const [first, second] = restored.gaps;
     assert.ok(first && second);
     const evidence = restored
-      .replace(first, { ...first, emptySinceMs: 7 })
-      .replace(second, { ...second, emptySinceMs: 8 });
+      .change(new Map([[first, { ...first, emptySinceMs: 7 }]]))
+      .change(new Map([[second, { ...second, emptySinceMs: 8 }]]));
     const filled = evidence.fill(big(2), 9);
     assert.deepEqual(
       filled.gaps.map((gap) => gap.emptySinceMs),
@@ -79,10 +79,13 @@ describe('GapSet', () => {
     );
     const [a, b, c] = set.gaps;
     assert.ok(a && b && c);
-    set = set
-      .replace(a, { ...a, probeAtMs: 30 })
-      .replace(b, { ...b, probeAtMs: 10 })
-      .replace(c, { ...c, probeAtMs: 20 });
+    set = set.change(
+      new Map([
+        [a, { ...a, probeAtMs: 30 }],
+        [b, { ...b, probeAtMs: 10 }],
+        [c, { ...c, probeAtMs: 20 }],
+      ]),
+    );
     assert.deepEqual(
       set.due(25, 10).map((gap) => gap.from),
       [3n, 5n],

@@ -10,6 +10,8 @@ export interface Gap extends PositionRange {
   readonly seenAtMs: number;
   /** Monotonic time of the first of an unbroken row of empty probes, or null. */
   readonly emptySinceMs: number | null;
+  /** Monotonic time of the last of them, or null. */
+  readonly emptyAtMs: number | null;
   /** Not probed before this time. */
   readonly probeAtMs: number;
   /** How often in a row the probe found a lock, for the pace of probing. */
@@ -81,12 +83,15 @@ export class GapSet {
       .slice(0, countMax);
   }
 
-  replace(old: Gap, changed: Gap): GapSet {
-    return new GapSet(this.gaps.map((gap) => (gap === old ? changed : gap)));
-  }
-
-  close(closed: Gap): GapSet {
-    return new GapSet(this.gaps.filter((gap) => gap !== closed));
+  /** With these gaps replaced, or taken out where the replacement is null. */
+  change(changes: ReadonlyMap<Gap, Gap | null>): GapSet {
+    if (changes.size === 0) return this;
+    return new GapSet(
+      this.gaps.flatMap((gap) => {
+        const changed = changes.get(gap);
+        return changed === undefined ? [gap] : changed === null ? [] : [changed];
+      }),
+    );
   }
 }
 
@@ -96,6 +101,7 @@ function freshGap(from: bigint, to: bigint, nowMs: number): Gap {
     to,
     seenAtMs: nowMs,
     emptySinceMs: null,
+    emptyAtMs: null,
     probeAtMs: nowMs,
     lockedProbes: 0,
   };

@@ -43,8 +43,11 @@ export interface SourceReader {
   readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch>;
   /** Committed rows inside the ranges (ascending, disjoint), ascending: a plain read that locks nothing. */
   readRanges(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch>;
-  /** Lock probe of one range (only in gap mode `locks`): a locking read that never waits. */
-  probe(range: PositionRange): Promise<ProbeOutcome>;
+  /**
+   * Lock probe (only in gap mode `locks`): a locking read that never waits. Several disjoint ranges are probed
+   * together: `empty` speaks for all of them, anything else for one of them.
+   */
+  probe(...ranges: readonly PositionRange[]): Promise<ProbeOutcome>;
   /** Highest committed position, or null when the table is empty. */
   highestPosition(): Promise<bigint | null>;
   /** Committed positions in the range, ascending, at most `rowsMax`. */

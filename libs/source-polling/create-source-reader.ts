@@ -3,7 +3,7 @@ import { type EngineKind, errnoOf, type Pool, type SqlValue } from '#database';
 import type { BatchLimits, GapMode, PositionRange, ProbeOutcome, SourceBatch, SourceReader, SourceRow } from '#outbox';
 import { type Logger, RelayError } from '#runtime';
 import { inspectTable, type TableFacts } from './inspect-table.ts';
-import { type ProbeTarget, probeRange } from './probe-range.ts';
+import { type ProbeTarget, probeRanges } from './probe-ranges.ts';
 import { buildReadPlan, type ReadPlan } from './read-plan.ts';
 import { readHighestPosition, readPositions } from './read-positions.ts';
 import { type ReadOutcome, readRows, sizeOfRow } from './read-rows.ts';
@@ -89,9 +89,9 @@ class TableReader implements SourceReader {
     return { rows, full: false };
   }
 
-  async probe(range: PositionRange): Promise<ProbeOutcome> {
+  async probe(...ranges: readonly PositionRange[]): Promise<ProbeOutcome> {
     if (this.gapMode !== 'locks') throw new RelayError('INTERNAL', 'the lock probe is only for gap mode locks');
-    return this.#withPlan((target) => probeRange(this.#pool, this.#kind, target, range));
+    return this.#withPlan((target) => probeRanges(this.#pool, this.#kind, target, ranges));
   }
 
   highestPosition(): Promise<bigint | null> {

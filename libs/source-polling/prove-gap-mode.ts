@@ -7,7 +7,7 @@ import { type Engine, errnoOf, openSession, type Pool, quoteIdentifier, rollback
 import type { GapMode, ProbeOutcome } from '#outbox';
 import { asRelayError, RelayError } from '#runtime';
 import { CANARY_TABLE_DEFAULT } from './canary-table.ts';
-import { probeRange } from './probe-range.ts';
+import { probeRanges } from './probe-ranges.ts';
 
 export interface GapModeOptions {
   readonly pool: Pool;
@@ -62,12 +62,9 @@ async function flyCanary(pool: Pool, engine: Engine, table: string): Promise<str
     const [row] = await holder.query<{ id: string | number }>('SELECT LAST_INSERT_ID() AS id');
     const id = BigInt(row?.id ?? 0);
     const probe = (): Promise<ProbeOutcome> =>
-      probeRange(
-        pool,
-        engine.kind,
-        { from: `FROM ${name} FORCE INDEX (PRIMARY)`, column: '`id`' },
+      probeRanges(pool, engine.kind, { from: `FROM ${name} FORCE INDEX (PRIMARY)`, column: '`id`' }, [
         { from: id, to: id },
-      );
+      ]);
     const whileOpen = await probe();
     await rollback(holder);
     if (whileOpen !== 'locked') return `a row in an open transaction answered the lock probe with "${whileOpen}"`;

@@ -1,7 +1,7 @@
 /** Plain reads of the watermark column alone. */
 import type { Pool } from '#database';
 import type { PositionRange } from '#outbox';
-import type { ProbeTarget } from './probe-range.ts';
+import type { ProbeTarget } from './probe-ranges.ts';
 
 /** Highest committed position, or null when the table is empty. */
 export async function readHighestPosition(pool: Pool, { from, column }: ProbeTarget): Promise<bigint | null> {

@@ -132,11 +132,11 @@ export class FakeSourceReader implements SourceReader {
   }
 
   /** Walks in id order as the index does: the first row met decides, none met is `empty`. */
-  async probe(range: PositionRange): Promise<ProbeOutcome> {
+  async probe(...ranges: readonly PositionRange[]): Promise<ProbeOutcome> {
     if (this.gapMode !== 'locks') throw new RelayError('INTERNAL', 'the lock probe is only for gap mode locks');
     return this.#call('probe', () => {
       const { table } = this.#options;
-      const first = table.idsIn(range)[0];
+      const first = ranges.flatMap((range) => table.idsIn(range))[0];
       if (first === undefined) return 'empty';
       return table.rows.get(first)?.committed ? 'rows' : 'locked';
     });

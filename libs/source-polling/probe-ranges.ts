@@ -23,11 +23,12 @@ export interface ProbeTarget {
   readonly column: string;
 }
 
-export async function probeRange(
+/** Short ranges together in one statement, long ones one after another; the first that is not empty ends it. */
+export async function probeRanges(
   pool: Pool,
   kind: EngineKind,
   target: ProbeTarget,
-  range: PositionRange,
+  ranges: readonly PositionRange[],
 ): Promise<ProbeOutcome> {
   const { column } = target;
   const locking = kind === 'mariadb' ? 'LOCK IN SHARE MODE NOWAIT' : 'FOR SHARE NOWAIT';
@@ -37,14 +38,25 @@ export async function probeRange(
       `SELECT ${column} AS position ${target.from} WHERE ${condition} ORDER BY ${column} ${direction} LIMIT 1 ${locking}`,
       values,
     );
-  const size = range.to - range.from + 1n;
-  if (size <= SINGLE_IDS_MAX) {
-    const ids = Array.from({ length: Number(size) }, (_, index) => range.from + BigInt(index));
-    return ask(`${column} IN (${ids.map(() => '?').join(', ')})`, ids, 'ASC');
+  const askSingly = (ids: readonly bigint[]) => ask(`${column} IN (${ids.map(() => '?').join(', ')})`, ids, 'ASC');
+  let single: bigint[] = [];
+  for (const { from, to } of ranges) {
+    const size = to - from + 1n;
+    let outcome: ProbeOutcome = 'empty';
+    if (size > SINGLE_IDS_MAX) {
+      outcome = await ask(`${column} BETWEEN ? AND ?`, [from, to], 'ASC');
+      if (outcome === 'locked') outcome = await ask(`${column} BETWEEN ? AND ?`, [from, to], 'DESC');
+    } else {
+      const ids = Array.from({ length: Number(size) }, (_, index) => from + BigInt(index));
+      if (BigInt(single.length) + size > SINGLE_IDS_MAX) {
+        outcome = await askSingly(single);
+        single = [];
+      }
+      single.push(...ids);
+    }
+    if (outcome !== 'empty') return outcome;
   }
-  const ends = [range.from, range.to];
-  const upwards = await ask(`${column} BETWEEN ? AND ?`, ends, 'ASC');
-  return upwards === 'locked' ? ask(`${column} BETWEEN ? AND ?`, ends, 'DESC') : upwards;
+  return single.length === 0 ? 'empty' : askSingly(single);
 }
 
 async function askOnce(pool: Pool, sql: string, values: readonly bigint[]): Promise<ProbeOutcome> {
