@@ -1,23 +1,24 @@
 /**
- * V8 sizes its heap by the machine's memory: with much of it, garbage may grow to several times of what is in use, and a
- * process that holds two batches of 4 MiB grows to 300 MB. Two limits keep it near 130 MB at the same speed (measured:
- * docs/benchmarks.md). They can only be given to V8 before it starts, so the process puts itself in its own place: the same
- * process id, file descriptors and arguments. That way every start has them: from source, the package's programs, the image.
+ * V8 lets garbage grow to several times of what is in use where the machine has much memory: a sender that holds two batches
+ * of 4 MiB grew to 320 MB. Two limits keep it near 150 MB at the same speed (docs/benchmarks.md). They bound garbage, not what
+ * is in use, so that no setting of batch sizes can make a process run out of memory that would not without them.
+ * V8 takes them only before it starts, so the process puts itself in its own place: the same process id, arguments and file
+ * descriptors. That way every start has them: from source, the package's programs, the image.
  */
-/** The young generation, in MB: what lives longer than a few of these is a batch. */
-const SEMI_SPACE_MB = 4;
-/** Far above what batches within their byte limits need; V8 lets garbage grow by a smaller factor the lower it is. */
-const OLD_SPACE_MB = 1024;
 
 const LIMITS = [
-  { flag: '--max-semi-space-size', mb: SEMI_SPACE_MB },
-  { flag: '--max-old-space-size', mb: OLD_SPACE_MB },
+  // MB of the young generation's halves (Node's own limit: 32): what outlives a few of these is a batch.
+  '--max-semi-space-size=4',
+  // A full collection when the old generation has grown by so much since the last one (V8's own limit: 300).
+  '--heap-growing-percent=40',
 ];
+
+const nameOf = (flag: string): string => flag.replace(/=.*$/, '').replaceAll('_', '-');
 
 /** Limits that neither the command line nor NODE_OPTIONS gives: the user's own stand. */
 export function missingHeapLimits(execArgv: readonly string[], nodeOptions: string): string[] {
-  const given = [...execArgv, ...nodeOptions.split(/\s+/)].map((word) => word.replace(/=.*$/, '').replaceAll('_', '-'));
-  return LIMITS.filter(({ flag }) => !given.includes(flag)).map(({ flag, mb }) => `${flag}=${mb}`);
+  const given = new Set([...execArgv, ...nodeOptions.split(/\s+/)].map(nameOf));
+  return LIMITS.filter((limit) => !given.has(nameOf(limit)));
 }
 
 /** Starts the process anew with the limits it lacks; does nothing where a process cannot replace itself (Windows). */
