@@ -25,8 +25,6 @@ export interface Fault {
   readonly weight?: number;
   /** A process that starts while it lasts may end with this code, since a server it needs is away. */
   readonly startMayFail?: boolean;
-  /** Longest time from its end until everything committed before is delivered. */
-  readonly recoverMsMax?: number;
   /** Throws when it could not be done, or when what is expected did not happen. */
   inject(scene: Scene): Promise<Injection>;
 }

@@ -18,7 +18,7 @@ export interface Outage {
 export class Finding extends Error {}
 
 const LOOK_EVERY_MS = 100;
-const CALM_DEADLINE_MS = 60_000;
+const CALM_DEADLINE_MS = 120_000;
 /** A process that began while a server was away may end this long after it came back. */
 const OUTAGE_SLACK_MS = 15_000;
 const EXIT_UNREACHABLE = 3;

@@ -37,7 +37,6 @@ const SERVERS: readonly ServerPlan[] = [
     meanwhile: 'Rows keep flowing; the leader goes on without its lock.',
   },
 ];
-const RECOVER_MS_MAX = 120_000;
 
 async function pause(server: ServerControl, [min, max]: readonly [number, number], scene: Scene): Promise<Injection> {
   const holdMs = scene.chance.integer(min, max);
@@ -54,7 +53,6 @@ function faultsOf({ target, title, server, pauseMs, meanwhile }: ServerPlan): Fa
     expected: meanwhile,
     targets: [target],
     startMayFail: true,
-    recoverMsMax: RECOVER_MS_MAX,
   } as const;
   return [
     {
