@@ -1,33 +1,8 @@
 #!/usr/bin/env node
 /** The sender: delivers the outbox's lanes to Kafka, exactly once. Run as many as you like; they share the lanes out. */
-import { createKafkaPort } from '#kafka-delivery';
-import type { SenderEvent } from '#outbox';
-import { openDoorbell } from '../wiring/open-coordination.ts';
-import { openDatabase } from '../wiring/open-database.ts';
-import { kafkaOptions } from '../wiring/open-kafka.ts';
-import { serve } from '../wiring/serve.ts';
-import { runService } from '../wiring/service.ts';
-import { runJobs } from './run-jobs.ts';
-import { runSender } from './run-sender.ts';
+import { limitHeap } from '../wiring/limit-heap.ts';
 
-await runService('sender', { envFile: '.env', needs: ['database'] }, async (service) => {
-  const { config, logger, signal } = service;
-  const pool = await openDatabase(config, 'sender', logger, signal);
-  const doorbell = openDoorbell(config, logger);
-  const kafka = createKafkaPort(kafkaOptions(config, logger));
-  const served = await serve(service, pool, { writer: false, sender: true });
-  const jobs = runJobs(service, pool, doorbell);
-  const onEvent = (event: SenderEvent) => {
-    served.onSenderEvent(event);
-    jobs.onEvent(event);
-  };
-  try {
-    await runSender(service, { pool, doorbell, kafka, onEvent, onSender: served.watch });
-  } finally {
-    await jobs.stop();
-    await served.close();
-    await kafka.close();
-    await doorbell.close();
-    await pool.close();
-  }
-});
+// Before anything else is loaded: a process that starts anew with its limits would load it twice.
+limitHeap();
+const { senderProcess } = await import('./sender-process.ts');
+await senderProcess();

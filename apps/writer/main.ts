@@ -1,23 +1,8 @@
 #!/usr/bin/env node
 /** The writer: moves committed rows of the sources into the outbox. One active per source, the others hot standby. */
-import { openDoorbell, openElection } from '../wiring/open-coordination.ts';
-import { openDatabase } from '../wiring/open-database.ts';
-import { serve } from '../wiring/serve.ts';
-import { runService } from '../wiring/service.ts';
-import { runWriter } from './run-writer.ts';
+import { limitHeap } from '../wiring/limit-heap.ts';
 
-await runService('writer', { envFile: '.env' }, async (service) => {
-  const { config, logger, signal } = service;
-  const pool = await openDatabase(config, 'writer', logger, signal);
-  const doorbell = openDoorbell(config, logger);
-  const election = openElection(config, doorbell, logger);
-  const served = await serve(service, pool, { writer: true, sender: false });
-  try {
-    await runWriter(service, { pool, doorbell, election, onEvent: served.onWriterEvent });
-  } finally {
-    await served.close();
-    await election.close();
-    await doorbell.close();
-    await pool.close();
-  }
-});
+// Before anything else is loaded: a process that starts anew with its limits would load it twice.
+limitHeap();
+const { writerProcess } = await import('./writer-process.ts');
+await writerProcess();

@@ -1,0 +1,24 @@
+/** One writer process, from its settings to its end. */
+import { openDoorbell, openElection } from '../wiring/open-coordination.ts';
+import { openDatabase } from '../wiring/open-database.ts';
+import { serve } from '../wiring/serve.ts';
+import { runService } from '../wiring/service.ts';
+import { runWriter } from './run-writer.ts';
+
+/** Ends the process. */
+export const writerProcess = (): Promise<never> =>
+  runService('writer', { envFile: '.env' }, async (service) => {
+    const { config, logger, signal } = service;
+    const pool = await openDatabase(config, 'writer', logger, signal);
+    const doorbell = openDoorbell(config, logger);
+    const election = openElection(config, doorbell, logger);
+    const served = await serve(service, pool, { writer: true, sender: false });
+    try {
+      await runWriter(service, { pool, doorbell, election, onEvent: served.onWriterEvent });
+    } finally {
+      await served.close();
+      await election.close();
+      await doorbell.close();
+      await pool.close();
+    }
+  });
