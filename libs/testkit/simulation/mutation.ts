@@ -1,5 +1,6 @@
 /** How a mutation changes a process's view of the world: ports wrapped, never production code. */
 import type { KafkaPort, SenderStore, SourceReader, WriterStore } from '#outbox';
+import type { Theme } from './scenario.ts';
 import type { SimKafka } from './sim-kafka.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { SimTables } from './sim-tables.ts';
@@ -14,6 +15,10 @@ export interface MutationSite {
 
 export interface Mutation {
   readonly name: string;
+  /** The scenes in which it shows soonest; any when absent. */
+  readonly theme?: Theme;
+  /** Seeds within which the simulation must find it. */
+  readonly seedsMax: number;
   readonly writerStore?: (store: WriterStore, site: MutationSite) => WriterStore;
   readonly senderStore?: (store: SenderStore, site: MutationSite) => SenderStore;
   readonly kafka?: (port: KafkaPort, site: MutationSite) => KafkaPort;

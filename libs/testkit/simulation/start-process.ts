@@ -6,6 +6,7 @@ import {
   Sender,
   type SenderStore,
   type SourceReader,
+  type WriterEvent,
   type WriterStore,
 } from '#outbox';
 import type { FakeDoorbells } from '../fakes/doorbell.ts';
@@ -19,7 +20,7 @@ import type { Scheduler } from './scheduler.ts';
 import type { SimKafka } from './sim-kafka.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { SimTables } from './sim-tables.ts';
-import type { Violation } from './violation.ts';
+import { Violation } from './violation.ts';
 
 export interface ProcessWorld {
   readonly scenario: Scenario;
@@ -138,7 +139,7 @@ export async function runWriter(
           electionIntervalMs: 300,
           mayLead: () => true,
           shouldHandOver: () => false,
-          onEvent: (event) => world.trace(() => `  ${process.name} ${show(event)}`),
+          onEvent: (event) => noteWriter(world, process, event),
         },
         signal,
       ),
@@ -146,6 +147,16 @@ export async function runWriter(
   );
   await election.close();
   await doorbell.close();
+}
+
+/** A writer that goes on believes that its rows are in the outbox: they had better be. */
+function noteWriter(world: ProcessWorld, process: SimProcess, event: WriterEvent): void {
+  world.trace(() => `  ${process.name} ${show(event)}`);
+  if (event.kind !== 'moved') return;
+  const committed = world.tables.watermarks.get(event.source)?.nextSequence ?? 0;
+  if (committed >= event.nextSequence) return;
+  const what = `${process.name} believes in sequence ${event.nextSequence} of ${event.source}, committed is ${committed}`;
+  world.report(new Violation('I1', what));
 }
 
 function readerOf(world: ProcessWorld, process: SimProcess, source: ScenarioSource, site: MutationSite): SourceReader {

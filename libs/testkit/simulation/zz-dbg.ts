@@ -1,6 +1,6 @@
+import { scenarioOf } from './draw-scenario.ts';
 import type { Mutation } from './mutation.ts';
 import { MUTATIONS } from './mutations.ts';
-import { scenarioOf } from './scenario.ts';
 import { simulate } from './simulate.ts';
 
 const base = MUTATIONS[0] as Mutation;

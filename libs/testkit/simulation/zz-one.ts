@@ -1,5 +1,5 @@
+import { scenarioOf } from './draw-scenario.ts';
 import { MUTATIONS } from './mutations.ts';
-import { scenarioOf } from './scenario.ts';
 import { simulate } from './simulate.ts';
 
 const mutation = MUTATIONS.find((m) => m.name.includes(process.argv[3] as string));

@@ -1,4 +1,4 @@
-import { scenarioOf } from './scenario.ts';
+import { scenarioOf } from './draw-scenario.ts';
 import { simulate } from './simulate.ts';
 
 const from = Number(process.argv[2] ?? 1),

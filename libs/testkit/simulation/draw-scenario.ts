@@ -1,0 +1,130 @@
+/** Draws a scenario from its seed: the same seed, the same scenario. */
+import { Dice, streamOf } from './chance.ts';
+import { placeFaults } from './place-faults.ts';
+import {
+  type Restart,
+  type Scenario,
+  type ScenarioRow,
+  type ScenarioSource,
+  type Theme,
+  TOPICS,
+  type Transaction,
+  type WorldFault,
+} from './scenario.ts';
+
+const POISONS = ['for-a-while', 'for-a-while', 'forever'] as const;
+/** Attempts enough to outlast any broker that takes the row in the end. */
+const PATIENT = 50;
+
+/** `wanted` narrows chance down to one kind of scene. */
+export function scenarioOf(seed: number, wanted?: Theme): Scenario {
+  const dice = new Dice(streamOf(seed, 'scenario'));
+  const drawn = dice.pick<Theme>(['any', 'take-over', 'take-over', 'poison', 'poison', 'writers']);
+  const theme = wanted ?? drawn;
+  const sources = namesOf('source', dice.pick([1, 1, 2])).map((name) => sourceOf(dice, name));
+  const writers = namesOf('W', theme === 'writers' ? dice.whole(2, 3) : dice.pick([1, 1, 2, 3]));
+  const senders = namesOf('S', theme === 'any' ? dice.whole(1, 4) : theme === 'writers' ? 1 : dice.pick([2, 2, 3]));
+  const healAtMs = theme === 'poison' || theme === 'take-over' ? dice.whole(2_500, 4_500) : dice.whole(1_000, 4_000);
+  const retriesMax = theme === 'poison' ? dice.pick([1, 3, PATIENT, PATIENT]) : dice.whole(1, 3);
+  const poisonChance = theme === 'poison' ? dice.pick([0.1, 0.3, 0.5]) : dice.chance(0.15) ? 0.1 : 0;
+  return {
+    seed,
+    sources,
+    writers,
+    senders,
+    keepsIds: dice.chance(0.3),
+    policy: dice.pick(['dead-letter', 'dead-letter', 'park-key', 'halt']),
+    retriesMax,
+    parkedKeysMax: dice.chance(0.1) ? 2 : 100,
+    writerRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
+    senderRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
+    trimRowsMax: dice.pick([1, 3, 100]),
+    gapsMax: dice.pick([2, 5, 100]),
+    markerRefreshMs: dice.pick([500, 60_000]),
+    transactional: theme !== 'any' || dice.chance(0.85),
+    partitions: dice.whole(1, 3),
+    latencyMs: dice.pick([1, 3, 10, 30]),
+    faultChance: theme === 'any' ? dice.pick([0, 0.002, 0.01, 0.03]) : dice.pick([0, 0, 0, 0.003]),
+    ringLoss: dice.pick([0, 0.1, 0.5, 1]),
+    healAtMs,
+    curesAtMs: dice.between(0.1, theme === 'poison' ? 0.6 : 1) * healAtMs,
+    transactions: transactionsOf(dice, sources, healAtMs, {
+      chance: poisonChance,
+      kinds: retriesMax === PATIENT ? ['for-a-while'] : POISONS,
+    }),
+    faults: placeFaults(dice, { writers, senders }, theme),
+    restarts: restartsOf(dice, [...writers, ...senders], healAtMs),
+    world: worldOf(dice, sources, healAtMs, theme === 'any' ? 3 : 1),
+  };
+}
+
+const namesOf = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
+
+function sourceOf(dice: Dice, name: string): ScenarioSource {
+  const gapMode = dice.chance(0.25) ? 'time' : 'locks';
+  return {
+    name,
+    lanes: dice.pick([1, 1, 2, 3, 4]),
+    gapMode,
+    gapGraceMs: gapMode === 'time' ? dice.whole(500, 1_500) : dice.whole(100, 300),
+    startFrom: dice.chance(0.1) ? 'latest' : 'earliest',
+  };
+}
+
+/** The promises hold for transactions that take their locks within the grace, and in mode `time` also end within it. */
+const SAFE_SHARE = 0.9;
+
+function transactionsOf(
+  dice: Dice,
+  sources: readonly ScenarioSource[],
+  untilMs: number,
+  poison: { readonly chance: number; readonly kinds: readonly ScenarioRow['poison'][] },
+): Transaction[] {
+  const keys = namesOf('k', dice.pick([1, 2, 2, 4]));
+  const count = dice.whole(3, 30);
+  return Array.from({ length: count }, () => {
+    const source = dice.pick(sources);
+    const openMaxMs = source.gapMode === 'time' ? source.gapGraceMs * SAFE_SHARE : dice.pick([5, 50, 500, 3_000]);
+    const parts = dice.chance(0.2) ? 2 : 1;
+    const row = (): ScenarioRow => ({
+      key: dice.chance(0.1) ? null : dice.pick(keys),
+      topic: dice.chance(0.15) ? TOPICS[1] : TOPICS[0],
+      poison: dice.chance(poison.chance) ? dice.pick(poison.kinds) : 'no',
+    });
+    const statements = Array.from({ length: parts }, (_, index) => ({
+      afterMs: index === 0 ? 0 : dice.between(0, openMaxMs / 4),
+      unlockedMs: dice.chance(0.3) ? dice.between(0, Math.min(source.gapGraceMs * SAFE_SHARE, openMaxMs / 4)) : 0,
+      rows: Array.from({ length: dice.chance(0.1) ? dice.whole(5, 15) : dice.whole(1, 3) }, row),
+    }));
+    const usedMs = statements.reduce((sum, { afterMs, unlockedMs }) => sum + afterMs + unlockedMs, 0);
+    return {
+      source: source.name,
+      atMs: untilMs * 0.8 * dice.next() ** 1.5,
+      statements,
+      endAfterMs: dice.chance(0.4) ? 0 : dice.between(0, Math.max(0, openMaxMs - usedMs)),
+      commits: dice.chance(0.8),
+    };
+  });
+}
+
+function restartsOf(dice: Dice, processes: readonly string[], untilMs: number): Restart[] {
+  return Array.from({ length: dice.whole(0, 2) }, () => ({
+    process: dice.pick(processes),
+    atMs: dice.between(100, untilMs),
+    downMs: dice.chance(0.2) ? null : dice.between(0, 2_000),
+  }));
+}
+
+function worldOf(dice: Dice, sources: readonly ScenarioSource[], untilMs: number, countMax: number): WorldFault[] {
+  return Array.from({ length: dice.whole(0, countMax) }, (): WorldFault => {
+    const atMs = dice.between(0, untilMs);
+    const forMs = dice.between(20, 2_000);
+    const roll = dice.next();
+    if (roll < 0.5) return { kind: 'away', what: dice.pick(['db', 'kafka', 'lock', 'bell']), atMs, forMs };
+    if (roll < 0.65) return { kind: 'lock-flush', atMs };
+    if (roll < 0.75) return { kind: 'lock-steal', atMs, source: dice.pick(sources).name };
+    if (roll < 0.82) return { kind: 'markers-expire', atMs };
+    return { kind: dice.pick(['topic-missing', 'topic-forbidden']), topic: dice.pick(TOPICS), atMs, forMs };
+  });
+}

@@ -1,0 +1,62 @@
+/** Ways to get rows set aside wrong. */
+import type { Mutation } from './mutation.ts';
+import { withSession, withStore } from './wrap-ports.ts';
+
+export const ASIDE_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'the marker passes a row before its copy is stored',
+    theme: 'poison',
+    seedsMax: 2_000,
+    senderStore: (store) =>
+      withStore(store, {
+        setAside: async (lane, claimEpoch, rows) => {
+          void store.setAside(lane, claimEpoch, rows).catch(() => false);
+          return true;
+        },
+      }),
+  },
+  {
+    name: 'every attempt has the same token',
+    theme: 'poison',
+    seedsMax: 2_000,
+    senderStore: (store) =>
+      withStore(store, { beginAttempt: (lane, claimEpoch, id) => store.beginAttempt(lane, claimEpoch, id, 1) }),
+    kafka: (port) =>
+      withSession(port, (session) => ({
+        transact: (records, markers) =>
+          session.transact(
+            records,
+            markers.map((marker) => (marker.kind === 'retry' ? { ...marker, value: 1 } : marker)),
+          ),
+      })),
+  },
+  {
+    name: 'an attempt without a token',
+    theme: 'poison',
+    seedsMax: 2_000,
+    senderStore: (store) => withStore(store, { beginAttempt: async () => true }),
+  },
+  {
+    name: 'a paused sender may set rows aside and change them',
+    theme: 'poison',
+    seedsMax: 2_000,
+    senderStore: (store, { tables }) => {
+      const now = (lane: number) => tables.lanes.get(lane)?.claimEpoch ?? 0;
+      return withStore(store, {
+        setAside: (lane, _, rows) => store.setAside(lane, now(lane), rows),
+        beginAttempt: (lane, _, id, token) => store.beginAttempt(lane, now(lane), id, token),
+        failAttempt: (lane, _, id, outcome) => store.failAttempt(lane, now(lane), id, outcome),
+      });
+    },
+  },
+  {
+    name: 'later rows of a refused key do not wait',
+    theme: 'poison',
+    seedsMax: 2_000,
+    senderStore: (store) =>
+      withStore(store, {
+        listAsideHeads: async (lanes, rowsMax) =>
+          (await store.listAsideHeads(lanes, rowsMax)).map((row) => ({ ...row, key: null })),
+      }),
+  },
+];
