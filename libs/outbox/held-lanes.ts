@@ -79,7 +79,7 @@ export class HeldLanes {
   }
 
   async #giveBack(count: number): Promise<void> {
-    for (const hold of [...this.holds.values()].slice(-count)) await this.#release(hold);
+    await this.#releaseAtOnce([...this.holds.values()].slice(-count));
     this.#options.doorbell.ring({ kind: 'lanes-changed' });
   }
 
@@ -88,7 +88,13 @@ export class HeldLanes {
     for (const { lane, claimEpoch, deliveredId } of this.#taking.splice(0)) {
       await this.#options.store.releaseLane(lane, claimEpoch, deliveredId ?? laneFloor(lane));
     }
-    for (const hold of [...this.holds.values()]) await this.#release(hold);
+    await this.#releaseAtOnce([...this.holds.values()]);
+  }
+
+  /** Side by side, so that whoever takes them does not wait for the last; one that fails keeps its lease and is fenced later. */
+  async #releaseAtOnce(holds: readonly LaneHold[]): Promise<void> {
+    const outcomes = await Promise.allSettled(holds.map((hold) => this.#release(hold)));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   /** Clean: called between two transactions only, when nothing of the lane can be in flight. */
