@@ -5,7 +5,7 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import mysql from 'mysql2/promise';
-import type { Stack } from '#testkit';
+import { KAFKA_VERSION, type Stack } from '#testkit';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const LIBRARIES = ['kafkajs', 'mysql2', 'ioredis', 'bullmq', 'pino'];
@@ -37,7 +37,8 @@ async function redisVersion(url: string): Promise<string> {
 
 function commit(): string {
   try {
-    const git = (...args: string[]) => execFileSync('git', args, { cwd: REPOSITORY, encoding: 'utf8' }).trim();
+    const git = (...args: string[]) =>
+      execFileSync('git', args, { cwd: REPOSITORY, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
     return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', 'apps', 'libs') === '' ? '' : ' with changes'}`;
   } catch {
     return 'unknown';
@@ -48,12 +49,12 @@ function commit(): string {
 export async function describeMachine(stack: Stack): Promise<readonly string[]> {
   const [cpu] = cpus();
   const libraries = LIBRARIES.map((name) => `${name} ${readJson(`node_modules/${name}/package.json`).version}`);
-  const kafka = stack.kafka === null ? 'given' : (process.env.KRS_TEST_KAFKA_VERSION ?? 'as of libs/testkit');
+  const kafka = stack.kafka === null ? 'of unknown version' : KAFKA_VERSION;
   return [
     `Machine: ${cpus().length} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / GIB)} GiB, all servers on it`,
     `kafka-row-sender ${readJson('package.json').version}, commit ${commit()}`,
     `Node ${process.version}, ${libraries.join(', ')}`,
-    `Database ${await databaseVersion(stack.database)}, Redis ${await redisVersion(stack.redisUrl)}, Kafka: ${kafka}`,
+    `Database ${await databaseVersion(stack.database)}, Redis ${await redisVersion(stack.redisUrl)}, Kafka ${kafka}`,
     `Servers ${stack.mariadb === null ? 'given' : 'started by this run on loopback'}`,
   ];
 }

@@ -52,6 +52,7 @@ export { freePort, freePortNear } from './free-port.ts';
 export { givenServers } from './given-servers.ts';
 export { interruption } from './interruption.ts';
 export { testKafka } from './kafka-client.ts';
+export { KAFKA_VERSION } from './kafka-jars.ts';
 export { failOnLeaks } from './leak-check.ts';
 export { assertLedgerDelivered, LedgerCheck, type LedgerResult } from './load/check-ledger.ts';
 export { Ledger } from './load/ledger.ts';

@@ -10,7 +10,7 @@ import { ensureBinaries } from './ensure-binary.ts';
 const run = promisify(execFile);
 
 /** Another version for a whole run: KRS_TEST_KAFKA_VERSION. */
-const KAFKA_VERSION = process.env.KRS_TEST_KAFKA_VERSION ?? '4.3.1';
+export const KAFKA_VERSION = process.env.KRS_TEST_KAFKA_VERSION ?? '4.3.1';
 const JAVA_VERSION_MIN = 17;
 const MAVEN_DEADLINE_MS = 10 * 60_000;
 const JAVA_DEADLINE_MS = 30_000;
