@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { Cli } from './cli.ts';
 import { addConfig } from './config.ts';
 import { addDeadLetters } from './dead-letters.ts';
+import { addDoctor } from './doctor.ts';
 import { addInit } from './init.ts';
 import { addInitSql } from './init-sql.ts';
 import { addLane } from './lane.ts';
@@ -32,6 +33,7 @@ export function addCommands(program: Command, cli: Cli): void {
   addInit(program, cli);
   addInitSql(program, cli);
   addConfig(program, cli);
+  addDoctor(program, cli);
   addSettings(program, cli);
   addStatus(program, cli);
   addVerify(program, cli);

@@ -1,7 +1,7 @@
 /** Gauges of what waits, sampled on a timer: bounded counts, so that looking never becomes the load. */
 import type { Pool } from '#database';
 import type { Metrics } from '#observability';
-import { countAside, outboxStatistics } from '#outbox-storage';
+import { countAside, createSenderStore, outboxStatistics } from '#outbox-storage';
 import { systemClock } from '#runtime';
 import type { Service } from './service.ts';
 
@@ -28,6 +28,8 @@ export async function sampleBacklog(
       }
       for (const [source, { rows, oldestAgeMs }] of bySource) metrics.sender.backlog(source, rows, oldestAgeMs);
       metrics.sender.aside(await countAside(pool, config.tables));
+      const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
+      metrics.sender.lanesHalted(lanes.filter(({ state }) => state === 'halted').length);
     } catch (error) {
       logger.debug({ err: error }, 'backlog was not sampled');
     }

@@ -13,7 +13,7 @@ export {
 } from './inspect-cluster.ts';
 export { type GroupFacts, inspectMarkerGroup } from './inspect-marker-group.ts';
 export { type KafkaOptions, markerGroup, markerTopic, type SaslOptions } from './kafka-options.ts';
-export { listOpenProducers, type OpenProducer } from './list-open-transactions.ts';
+export { type KnownProducer, listProducers } from './list-producers.ts';
 export { type Partitioner, pickPartition } from './partitioner.ts';
 export { type KafkaPreflight, preflight } from './preflight.ts';
 export { type ReadBatch, type ReadOptions, readTopics } from './read-topics.ts';

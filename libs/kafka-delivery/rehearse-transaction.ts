@@ -9,7 +9,7 @@ import type { KafkaConnection } from './connect-kafka.ts';
 import { CODE, faultOfCode, faultOfThrown, type Step } from './fault-table.ts';
 import { initProducer } from './init-producer.ts';
 import { type KafkaSettings, markerGroup } from './kafka-options.ts';
-import { describeTransaction } from './wire/inspect-requests.ts';
+import { describeTransactions } from './wire/inspect-requests.ts';
 import type { WireRequest } from './wire/request.ts';
 import { addOffsetsToTxn, endTxn } from './wire/transaction-requests.ts';
 
@@ -42,7 +42,8 @@ async function ask<Answer extends { readonly code: number }>(
 /** Null where the broker is older than 3.0 or does not let us see transactions. */
 async function startOf(brokers: Brokers, settings: KafkaSettings, id: string): Promise<number | null> {
   try {
-    const { startedAtMs } = await ask(brokers, settings, id, 'read', describeTransaction(id));
+    const { transactions } = await ask(brokers, settings, id, 'read', describeTransactions([id]));
+    const startedAtMs = transactions[0]?.startedAtMs ?? -1;
     return startedAtMs < 0 ? null : startedAtMs;
   } catch (error) {
     const { code } = asRelayError(error);

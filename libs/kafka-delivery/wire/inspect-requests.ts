@@ -155,20 +155,29 @@ export const describeGroup = (group: string): WireRequest<GroupState> => ({
   },
 });
 
-/** When the open transaction of the id began, by its coordinator's clock; -1 while there is none. Kafka 3.0 or newer. */
-export const describeTransaction = (transactionalId: string): WireRequest<{ code: number; startedAtMs: number }> => ({
+export interface TransactionState {
+  readonly transactionalId: string;
+  readonly code: number;
+  /** When its last transaction began, open or ended, by its coordinator's clock; -1 before the first one. */
+  readonly startedAtMs: number;
+}
+
+/** Asked of the ids' own coordinator. Kafka 3.0 or newer. */
+export const describeTransactions = (
+  transactionalIds: readonly string[],
+): WireRequest<{ code: number; transactions: readonly TransactionState[] }> => ({
   api: 65,
   name: 'DescribeTransactions',
   version: 0,
   flexible: true,
   write: (writer) => {
-    writer.compactArray([transactionalId], (id) => writer.compactString(id)).noTags();
+    writer.compactArray(transactionalIds, (id) => writer.compactString(id)).noTags();
   },
   read: (reader) => {
     reader.int32();
-    const [found] = reader.compactArray(() => {
+    const transactions = reader.compactArray(() => {
       const code = reader.int16();
-      reader.compactString(); // id
+      const transactionalId = reader.compactString() ?? '';
       reader.compactString(); // state
       reader.int32(); // timeout
       const startedAtMs = reader.int64();
@@ -180,21 +189,22 @@ export const describeTransaction = (transactionalId: string): WireRequest<{ code
         reader.skipTags();
       });
       reader.skipTags();
-      return { code, startedAtMs };
+      return { transactionalId, code, startedAtMs };
     });
-    return found ?? { code: 0, startedAtMs: -1 };
+    return { code: transactions.find(({ code }) => code !== 0)?.code ?? 0, transactions };
   },
 });
 
-/** Ids of the transactions that this broker coordinates and that are open now; only those we may describe. Kafka 3.0 or newer. */
-export const listOpenTransactions = (): WireRequest<{ code: number; transactionalIds: readonly string[] }> => ({
+/** Transactional ids that this broker coordinates, idle ones too; only those we may describe. Kafka 3.0 or newer. */
+export const listTransactions = (): WireRequest<{ code: number; transactionalIds: readonly string[] }> => ({
   api: 66,
   name: 'ListTransactions',
   version: 0,
   flexible: true,
   write: (writer) => {
-    writer.compactArray(['Ongoing'], (state) => writer.compactString(state));
-    writer.compactArray([], () => undefined).noTags();
+    const everything: readonly string[] = [];
+    writer.compactArray(everything, (state) => writer.compactString(state));
+    writer.compactArray(everything, () => undefined).noTags();
   },
   read: (reader) => {
     reader.int32();

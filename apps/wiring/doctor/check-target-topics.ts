@@ -1,0 +1,38 @@
+/** Topics that rows go to: there, led, and ours to write. */
+import type { TopicFacts } from '#kafka-delivery';
+import type { Facts } from './facts.ts';
+import { broken, fine, type Judgement, kafkaCheck } from './finding.ts';
+import { aclCommand, toolsFor, topicAbout } from './kafka-tools.ts';
+
+function judge(topic: string, found: TopicFacts | undefined, { config }: Facts): Judgement {
+  const about = topicAbout(topic);
+  if (found === undefined || found.fault?.code === 'KAFKA_TOPIC_MISSING') {
+    return broken(
+      about,
+      'does not exist: its rows wait',
+      `kafka-row-sender init --create-topics, or ${toolsFor(config, 'kafka-topics.sh')} --create --topic ${topic}`,
+    );
+  }
+  if (found.fault !== null)
+    return broken(
+      about,
+      found.fault.message,
+      aclCommand(config, '--operation Describe --operation Write', `--topic ${topic}`),
+    );
+  if (found.mayWrite === false)
+    return broken(about, 'may not be written', aclCommand(config, '--operation Write', `--topic ${topic}`));
+  const lost = found.partitions.filter(({ leader }) => leader < 0).map(({ partition }) => partition);
+  if (lost.length > 0)
+    return broken(
+      about,
+      `partitions ${lost.join(', ')} have no leader: their rows wait`,
+      'start the brokers that hold them',
+    );
+  return fine(about, `${found.partitions.length} partitions`);
+}
+
+export const targetTopics = kafkaCheck(
+  'topics',
+  'topics that rows go to: there, led, writable',
+  ({ cluster, targets }, facts) => targets.map((topic) => judge(topic, cluster.topics.get(topic), facts)),
+);
