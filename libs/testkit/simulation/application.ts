@@ -86,7 +86,10 @@ export class Application {
       const what = mine.map(({ eventId, key }) => `${eventId}/${key}`).join(' ');
       return `application: transaction ${index} ${plan.commits ? 'commits' : 'rolls back'} ${what}`;
     });
-    if (!plan.commits) return open.rollback();
+    if (!plan.commits) {
+      open.rollback();
+      return;
+    }
     open.commit();
     for (const row of mine) {
       row.committedAt = this.now;

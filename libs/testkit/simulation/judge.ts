@@ -50,11 +50,12 @@ const sameKey = (a: FakeAside, b: FakeAside): boolean =>
   a.key === null || b.key === null ? a.id === b.id : a.key.equals(b.key);
 
 export function judge(evidence: Evidence): Violation | null {
-  return judgeRows(evidence) ?? judgeOrder(evidence) ?? judgeHalts(evidence);
+  const order = evidence.scenario.transactional ? judgeOrder(evidence) : null;
+  return judgeRows(evidence) ?? order ?? judgeHalts(evidence);
 }
 
 function judgeRows(evidence: Evidence): Violation | null {
-  const { tables, kafka, application } = evidence;
+  const { scenario, tables, kafka, application } = evidence;
   for (const eventId of kafka.delivered.keys()) {
     if (!application.rows.has(eventId)) return new Violation('I1', `${eventId} was never committed, but delivered`);
   }
@@ -68,7 +69,8 @@ function judgeRows(evidence: Evidence): Violation | null {
     const aside = tables.aside.get(id);
     const delivered = kafka.delivered.has(row.eventId);
     const halted = isHalted(tables, laneOf(id));
-    if (delivered && aside !== undefined && !(halted && aside.attemptToken > 0)) {
+    const settled = scenario.transactional && !(halted && (aside?.attemptToken ?? 0) > 0);
+    if (delivered && aside !== undefined && settled) {
       return new Violation('I4', `${row.eventId} is in Kafka and set aside as ${aside.state}`);
     }
     if (!delivered && aside === undefined && !tables.outbox.has(id)) {

@@ -1,5 +1,6 @@
 /** Ways to get rows set aside wrong. */
 import type { Mutation } from './mutation.ts';
+import { ANY_CLAIM } from './sim-tables.ts';
 import { withSession, withStore } from './wrap-ports.ts';
 
 export const ASIDE_MUTATIONS: readonly Mutation[] = [
@@ -40,14 +41,12 @@ export const ASIDE_MUTATIONS: readonly Mutation[] = [
     name: 'a paused sender may set rows aside and change them',
     theme: 'poison',
     seedsMax: 2_000,
-    senderStore: (store, { tables }) => {
-      const now = (lane: number) => tables.lanes.get(lane)?.claimEpoch ?? 0;
-      return withStore(store, {
-        setAside: (lane, _, rows) => store.setAside(lane, now(lane), rows),
-        beginAttempt: (lane, _, id, token) => store.beginAttempt(lane, now(lane), id, token),
-        failAttempt: (lane, _, id, outcome) => store.failAttempt(lane, now(lane), id, outcome),
-      });
-    },
+    senderStore: (store) =>
+      withStore(store, {
+        setAside: (lane, _, rows) => store.setAside(lane, ANY_CLAIM, rows),
+        beginAttempt: (lane, _, id, token) => store.beginAttempt(lane, ANY_CLAIM, id, token),
+        failAttempt: (lane, _, id, outcome) => store.failAttempt(lane, ANY_CLAIM, id, outcome),
+      }),
   },
   {
     name: 'later rows of a refused key do not wait',

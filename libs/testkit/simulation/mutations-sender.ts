@@ -2,6 +2,7 @@
 import { type LaneBatch, laneFloor, type OutboxRow, type ProducerSession } from '#outbox';
 import { asRelayError } from '#runtime';
 import type { Mutation } from './mutation.ts';
+import { ANY_CLAIM } from './sim-tables.ts';
 import { withKafka, withSession, withStore } from './wrap-ports.ts';
 
 export const SENDER_MUTATIONS: readonly Mutation[] = [
@@ -166,10 +167,7 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
     name: 'a lane is halted by whoever once held it',
     theme: 'take-over',
     seedsMax: 2_000,
-    senderStore: (store, { tables }) =>
-      withStore(store, {
-        haltLane: (lane, _, why) => store.haltLane(lane, tables.lanes.get(lane)?.claimEpoch ?? 0, why),
-      }),
+    senderStore: (store) => withStore(store, { haltLane: (lane, _, why) => store.haltLane(lane, ANY_CLAIM, why) }),
   },
   {
     name: 'rows are read without their order',
@@ -186,11 +184,10 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
     name: 'a session is opened after the leases were renewed',
     theme: 'take-over',
     seedsMax: 2_000,
-    kafka: (port, { tables, process, memory }) =>
+    kafka: (port, { tables, memory }) =>
       withKafka(port, {
         open: async (id) => {
           memory.set('before', new Map([...tables.lanes].map(([lane, row]) => [lane, row.claimEpoch])));
-          process.clock.nowMs();
           return port.open(id);
         },
       }),
@@ -212,7 +209,6 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
     kafka: (port, { kafka, memory }) =>
       withKafka(port, {
         open: async (id) => {
-          memory.set('before', (lane: number) => lane);
           const before = new Map(Array.from({ length: 16 }, (_, lane) => [lane, kafka.marker('lane', lane)]));
           const session = await port.open(id);
           memory.set('before', before);

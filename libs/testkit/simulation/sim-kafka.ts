@@ -2,7 +2,11 @@
 import { type DeliveryRecord, laneFloor, type MarkerWrite } from '#outbox';
 import { RelayError } from '#runtime';
 import { FakeKafka } from '../fakes/kafka.ts';
+import type { Scheduler } from './scheduler.ts';
 import { Violation } from './violation.ts';
+
+/** The broker ends a transaction that its producer left open for so long. */
+const TRANSACTION_TIMEOUT_MS = 5_000;
 
 export interface Delivered {
   readonly eventId: string;
@@ -24,9 +28,11 @@ export class SimKafka extends FakeKafka {
   readonly #highest = new Map<number, number>();
   readonly #pending = new Map<string, Pending>();
   readonly #report: (violation: Violation) => void;
+  readonly #scheduler: Scheduler;
 
-  constructor(report: (violation: Violation) => void) {
+  constructor(scheduler: Scheduler, report: (violation: Violation) => void) {
     super();
+    this.#scheduler = scheduler;
     this.#report = report;
   }
 
@@ -53,6 +59,7 @@ export class SimKafka extends FakeKafka {
   override append(transactionalId: string | null, epoch: number, records: readonly DeliveryRecord[]): void {
     super.append(transactionalId, epoch, records);
     if (transactionalId !== null) this.#pendingOf(transactionalId).records.push(...records);
+    else for (const record of records) this.#deliver(record, null);
   }
 
   override putMarkers(transactionalId: string, epoch: number, markers: readonly MarkerWrite[]): void {
@@ -72,16 +79,22 @@ export class SimKafka extends FakeKafka {
   #pendingOf(transactionalId: string): Pending {
     let pending = this.#pending.get(transactionalId);
     if (pending === undefined) {
-      pending = { records: [], markers: [] };
-      this.#pending.set(transactionalId, pending);
+      const begun: Pending = { records: [], markers: [] };
+      pending = begun;
+      this.#pending.set(transactionalId, begun);
+      this.#scheduler.after(TRANSACTION_TIMEOUT_MS, () => {
+        if (this.#pending.get(transactionalId) === begun) this.expireTransaction(transactionalId);
+      });
     }
     return pending;
   }
 
-  #deliver(record: DeliveryRecord, by: string): void {
+  /** `by` null: a plain producer, which may deliver twice. */
+  #deliver(record: DeliveryRecord, by: string | null): void {
     const eventId = record.headers.id as string;
     const before = this.delivered.get(eventId);
-    if (before !== undefined) this.#report(new Violation('I4', `${by} delivers ${eventId} a second time`));
+    if (before !== undefined && by !== null)
+      this.#report(new Violation('I4', `${by} delivers ${eventId} a second time`));
     const outboxId = Number(record.headers['outbox-id']);
     const delivered = { eventId, outboxId, key: record.key === null ? null : record.key.toString('latin1') };
     this.delivered.set(eventId, delivered);

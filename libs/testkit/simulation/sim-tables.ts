@@ -5,6 +5,8 @@ import { type FakeLane, FakeOutboxTables } from '../fakes/store-tables.ts';
 import type { SimKafka } from './sim-kafka.ts';
 import { Violation } from './violation.ts';
 
+export const ANY_CLAIM = -1;
+
 class WatchedMap<K, V> extends Map<K, V> {
   onSet: ((key: K, before: V | undefined, after: V) => void) | null = null;
   onDelete: ((key: K) => void) | null = null;
@@ -33,7 +35,11 @@ export class SimTables extends FakeOutboxTables {
   constructor(
     clock: Clock,
     kafka: SimKafka,
-    hooks: { readonly report: (violation: Violation) => void; readonly onRegistered: (source: string) => void },
+    hooks: {
+      readonly report: (violation: Violation) => void;
+      readonly onRegistered: (source: string) => void;
+      readonly transactional: boolean;
+    },
   ) {
     super(clock);
     this.outbox.onSet = (id, before, row) => {
@@ -47,6 +53,12 @@ export class SimTables extends FakeOutboxTables {
       this.#highest.set(lane, Math.max(id, highest));
     };
     this.outbox.onDelete = (id) => {
+      if (!hooks.transactional) {
+        const eventId = this.outbox.get(id)?.eventId ?? '';
+        const safe = kafka.delivered.has(eventId) || this.aside.has(id);
+        if (!safe) hooks.report(new Violation('I6', `row ${id} is deleted and neither delivered nor aside`));
+        return;
+      }
       const marker = kafka.highestMarker(laneOf(id));
       if (id > marker) hooks.report(new Violation('I6', `row ${id} is deleted, the lane's marker is ${marker}`));
     };
@@ -62,6 +74,12 @@ export class SimTables extends FakeOutboxTables {
       if (before === undefined) hooks.onRegistered(source);
       this.#changed = after;
     };
+  }
+
+  /** With `ANY_CLAIM` every claim is good enough: for mutations that leave the proof out. */
+  override claimed(lane: number, claimEpoch: number): FakeLane | null {
+    if (claimEpoch !== ANY_CLAIM) return super.claimed(lane, claimEpoch);
+    return this.lanes.get(lane) ?? null;
   }
 
   /** Called by the gate right after a store call's effect, in the same instant: whose effect was it? */

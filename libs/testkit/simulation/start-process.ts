@@ -183,7 +183,10 @@ export async function runSender(
   const site = siteOf(world, process);
   const doorbell = bellOf(world, process, dice);
   const plainStore: SenderStore = interruptible(storeOf(world, process).sender, process);
-  const plainKafka = interruptibleKafka(world.kafka.port({ gate: (name) => process.gate('kafka', name) }), process);
+  const plainKafka = interruptibleKafka(
+    world.kafka.port({ gate: (name) => process.gate('kafka', name), transactional: scenario.transactional }),
+    process,
+  );
   const sender = new Sender({
     transactionalId,
     store: mutation?.senderStore?.(plainStore, site) ?? plainStore,

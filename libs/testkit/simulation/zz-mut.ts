@@ -14,5 +14,5 @@ for (const mutation of MUTATIONS) {
     }
     if (s % 20 === 0) await new Promise((r) => setImmediate(r));
   }
-  console.log(caught.length ? 'CAUGHT' : 'MISSED', mutation.name, '\n    ' + caught.join('\n    '));
+  console.log(caught.length ? 'CAUGHT' : 'MISSED', mutation.name, caught.join(' | '));
 }

@@ -1,0 +1,132 @@
+/** What goes wrong with the servers, and when it ends; and what is held back until somebody passes a gate. */
+import type { FakeDoorbells } from '../fakes/doorbell.ts';
+import type { FakeElections } from '../fakes/election.ts';
+import type { Dice } from './chance.ts';
+import type { Hold, Scenario, WorldFault } from './scenario.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SimKafka } from './sim-kafka.ts';
+import type { PortName, Weather } from './sim-process.ts';
+
+export interface WeatherParts {
+  readonly scenario: Scenario;
+  readonly scheduler: Scheduler;
+  readonly dice: Dice;
+  readonly kafka: SimKafka;
+  readonly elections: FakeElections;
+  readonly doorbells: FakeDoorbells;
+  readonly trace: (line: () => string) => void;
+}
+
+/** How soon after its moment something held back happens: in the same instant, or a little later. */
+const AFTER_MOMENT_MS = [0, 1, 20, 100] as const;
+
+export class SimWeather implements Weather {
+  faulty = true;
+  /** Nothing held back is left after this time. */
+  lingersUntilMs = 0;
+  readonly #parts: WeatherParts;
+  readonly #awayUntilMs = new Map<PortName, number>();
+  #cured = false;
+  #moments: { readonly gate: string; readonly act: () => void }[] = [];
+
+  constructor(parts: WeatherParts) {
+    this.#parts = parts;
+    const { scenario, scheduler, kafka } = parts;
+    kafka.refuses = ({ value }) => {
+      const text = value?.toString() ?? '';
+      return text.includes('"forever"') || (!this.#cured && text.includes('"for-a-while"'));
+    };
+    for (const fault of scenario.world) scheduler.after(fault.atMs, () => this.#strike(fault));
+    scheduler.after(scenario.curesAtMs, () => {
+      this.#cured = true;
+    });
+  }
+
+  get faultChance(): number {
+    return this.faulty ? this.#parts.scenario.faultChance : 0;
+  }
+
+  get latencyMs(): number {
+    return this.#parts.scenario.latencyMs;
+  }
+
+  isAway(port: PortName): boolean {
+    return (this.#awayUntilMs.get(port) ?? 0) > this.#parts.scheduler.nowMs;
+  }
+
+  linger(ms: number): void {
+    this.lingersUntilMs = Math.max(this.lingersUntilMs, this.#parts.scheduler.nowMs + ms);
+  }
+
+  afterHold(hold: Hold, act: () => void): void {
+    const { scheduler, dice } = this.#parts;
+    let waits = true;
+    const end = () => {
+      if (waits) act();
+      waits = false;
+    };
+    this.linger(hold.ms);
+    scheduler.after(hold.ms, end);
+    if (hold.until === null) return;
+    this.#moments.push({ gate: hold.until, act: () => scheduler.after(dice.pick(AFTER_MOMENT_MS), end) });
+  }
+
+  passed(gate: string): void {
+    if (this.#moments.length === 0) return;
+    this.#moments = this.#moments.filter((moment) => {
+      if (moment.gate !== gate) return true;
+      moment.act();
+      return false;
+    });
+  }
+
+  /** From now on no fault begins; what is held back still comes. */
+  heal(): void {
+    this.faulty = false;
+    this.#cured = true;
+    this.#awayUntilMs.clear();
+    const { kafka, elections, doorbells } = this.#parts;
+    elections.setAway(false);
+    doorbells.setAway(false);
+    kafka.missing.clear();
+    kafka.forbidden.clear();
+  }
+
+  #strike(fault: WorldFault): void {
+    if (!this.faulty) return;
+    const { kafka, elections, scheduler, trace } = this.#parts;
+    trace(() => `the world: ${JSON.stringify(fault)}`);
+    switch (fault.kind) {
+      case 'away':
+        this.#leave(fault.what, fault.forMs);
+        break;
+      case 'lock-flush':
+        elections.flush();
+        break;
+      case 'lock-steal':
+        elections.steal(fault.source);
+        break;
+      case 'markers-expire':
+        kafka.forgetMarkers();
+        break;
+      case 'topic-missing':
+      case 'topic-forbidden': {
+        const topics = fault.kind === 'topic-missing' ? kafka.missing : kafka.forbidden;
+        topics.add(fault.topic);
+        scheduler.after(fault.forMs, () => topics.delete(fault.topic));
+      }
+    }
+  }
+
+  #leave(what: 'db' | 'kafka' | 'lock' | 'bell', forMs: number): void {
+    const { elections, doorbells, scheduler } = this.#parts;
+    const untilMs = scheduler.nowMs + forMs;
+    if (what === 'db') for (const port of ['store', 'source'] as const) this.#awayUntilMs.set(port, untilMs);
+    else if (what === 'kafka') this.#awayUntilMs.set('kafka', untilMs);
+    else {
+      const service = what === 'lock' ? elections : doorbells;
+      service.setAway(true);
+      scheduler.after(forMs, () => service.setAway(false));
+    }
+  }
+}
