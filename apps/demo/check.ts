@@ -41,6 +41,7 @@ async function compareWithLedger(deployment: Deployment, ledger: Ledger): Promis
   const topics = readTopics(connectKafka(kafkaOptions(config, silentLogger)), {
     topics: [deployment.topic],
     withValues: true,
+    to: 'written',
   });
   for await (const { records } of topics) {
     for (const { key, value } of records) {

@@ -45,6 +45,8 @@ interface Subject {
   readonly highest: bigint | null;
 }
 
+/** Records of a sender that died are in the way until Kafka ends its transaction, 40 s after its begin by default. */
+const STALL_MS_MAX = 90_000;
 const LOWEST_POSITION = -(2n ** 63n);
 
 /** Rejects with CONFIG_INVALID for an unknown source, and with the faults of database and Kafka. */
@@ -140,7 +142,7 @@ async function readRecords(
   const topics = await findTopics(options, sources, notes);
   if (topics.length === 0) return;
   const partitions = new Map<string, ReadBatch>();
-  for await (const batch of readTopics(options.kafka, { topics })) {
+  for await (const batch of readTopics(options.kafka, { topics, to: 'written', stallMsMax: STALL_MS_MAX })) {
     const { topic, partition } = batch;
     for (const record of batch.records) {
       const source = record.headers.source;

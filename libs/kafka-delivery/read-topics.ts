@@ -1,12 +1,12 @@
 /**
  * A read_committed reader without a consumer group, for `verify`, the end-to-end checks and tests: it reads each
- * partition up to the last stable offset seen at its start (or goes on until told to stop), and leaves nothing behind.
+ * partition up to the end seen at its start (or goes on until told to stop), and leaves nothing behind.
  */
 import { asRelayError, RelayError } from '#runtime';
 import type { Brokers } from './brokers.ts';
 import type { KafkaConnection } from './connect-kafka.ts';
 import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
-import { EARLIEST, LATEST, listOffsets } from './wire/cluster-requests.ts';
+import { EARLIEST, LATEST, type LogEnd, listOffsets } from './wire/cluster-requests.ts';
 import { type FetchedPartition, fetchCommitted } from './wire/fetch-request.ts';
 import { type FetchedRecord, readRecordBatches } from './wire/read-record-batches.ts';
 
@@ -16,6 +16,11 @@ export interface ReadOptions {
   readonly withValues?: boolean;
   /** `end` starts at the end instead of the beginning: only with `follow`. */
   readonly from?: 'beginning' | 'end';
+  /**
+   * Which end: `stable` (default) is before the first open transaction, `written` waits for those open at the start. A commit
+   * is answered before its markers are in the partitions, so records committed a moment ago may lie behind the stable end.
+   */
+  readonly to?: LogEnd;
   /** Go on past the end seen at the start, until the signal aborts. */
   readonly follow?: AbortSignal;
   /** Give up when no position moves for this long (not while following). */
@@ -80,13 +85,14 @@ async function offsetsOf(
   brokers: Brokers,
   cursors: readonly Cursor[],
   when: typeof EARLIEST | typeof LATEST,
+  end: LogEnd = 'stable',
 ): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   for (const [leader, led] of byLeader(cursors)) {
     const link = await brokers.node(leader);
     for (const topic of new Set(led.map((cursor) => cursor.topic))) {
       const partitions = led.filter((cursor) => cursor.topic === topic).map(({ partition }) => partition);
-      for (const { partition, code, offset } of await link.ask(listOffsets(topic, partitions, when))) {
+      for (const { partition, code, offset } of await link.ask(listOffsets(topic, partitions, when, end))) {
         if (code !== CODE.none) throw faultOfCode(code, { step: 'read', topic, partition });
         found.set(nameOf({ topic, partition }), offset);
       }
@@ -98,7 +104,7 @@ async function offsetsOf(
 async function openCursors(brokers: Brokers, options: ReadOptions): Promise<Cursor[]> {
   const cursors = await describeCursors(brokers, options.topics);
   const starts = await offsetsOf(brokers, cursors, EARLIEST);
-  const ends = await offsetsOf(brokers, cursors, LATEST);
+  const ends = await offsetsOf(brokers, cursors, LATEST, options.to);
   for (const cursor of cursors) {
     const end = ends.get(nameOf(cursor)) ?? 0;
     cursor.start = options.from === 'end' ? end : (starts.get(nameOf(cursor)) ?? 0);

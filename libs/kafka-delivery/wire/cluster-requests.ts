@@ -125,19 +125,22 @@ export const fetchStableOffsets = (
 });
 
 export const EARLIEST = -2;
-/** With read_committed: the last stable offset. */
 export const LATEST = -1;
+/** What LATEST means: the end of what is written, or the last stable offset, before the first open transaction. */
+const ISOLATION = { written: 0, stable: 1 } as const;
+export type LogEnd = keyof typeof ISOLATION;
 
 export const listOffsets = (
   topic: string,
   partitions: readonly number[],
   when: typeof EARLIEST | typeof LATEST,
+  end: LogEnd = 'stable',
 ): WireRequest<{ partition: number; code: number; offset: number }[]> => ({
   api: 2,
   name: 'ListOffsets',
   version: 2,
   write: (writer) => {
-    writer.int32(-1).int8(1); // read_committed
+    writer.int32(-1).int8(ISOLATION[end]);
     writer.array([topic], (name) => {
       writer.string(name).array(partitions, (partition) => writer.int32(partition).int64(when));
     });

@@ -42,77 +42,94 @@ export interface FakeElectionsOptions {
 
 const SILENT: Pick<Doorbell, 'ring'> = { ring: () => undefined };
 
-export function createFakeElections(options: FakeElectionsOptions): FakeElections {
-  const { ttlMs, clock } = options;
-  const logger = options.logger ?? silentLogger;
-  const locks = new Map<string, MemoryLock>();
-  const listeners = new Set<() => void>();
-  let away = false;
+/** One call of a candidate: `silence` is what it hears when no answer comes. */
+type Call = <T>(name: string, silence: T, effect: () => T) => Promise<T>;
 
-  const current = (source: string): MemoryLock | undefined => {
-    const lock = locks.get(source);
-    return lock && lock.expiresAtMs > clock.nowMs() ? lock : undefined;
+/** The service's memory, shared by all candidates. */
+class MemoryLocks {
+  away = false;
+  readonly listeners = new Set<() => void>();
+  readonly #locks = new Map<string, MemoryLock>();
+  readonly #ttlMs: number;
+  readonly #clock: Clock;
+
+  constructor(ttlMs: number, clock: Clock) {
+    this.#ttlMs = ttlMs;
+    this.#clock = clock;
+  }
+
+  ownerOf(source: string): object | null {
+    const lock = this.#locks.get(source);
+    return lock && lock.expiresAtMs > this.#clock.nowMs() ? lock.owner : null;
+  }
+
+  take(source: string, owner: object): void {
+    this.#locks.set(source, { owner, expiresAtMs: this.#clock.nowMs() + this.#ttlMs });
+  }
+
+  drop(source: string, owner: object): void {
+    if (this.#locks.get(source)?.owner === owner) this.#locks.delete(source);
+  }
+
+  clear(): void {
+    this.#locks.clear();
+  }
+}
+
+function callThrough(locks: MemoryLocks, gate: FakeCandidateOptions['gate'], isDead: () => boolean): Call {
+  return async (name, silence, effect) => {
+    // A dead process learns nothing and its timers do not go on.
+    if (isDead()) return new Promise<never>(() => undefined);
+    try {
+      await gate?.(`before:${name}`);
+      const answer = locks.away ? silence : effect();
+      await gate?.(`after:${name}`);
+      return answer;
+    } catch {
+      return silence;
+    }
   };
-  const take = (source: string, owner: object) => {
-    locks.set(source, { owner, expiresAtMs: clock.nowMs() + ttlMs });
-  };
+}
 
-  type Call = <T>(name: string, silence: T, effect: () => T) => Promise<T>;
-
-  const callThrough = (gate: FakeCandidateOptions['gate'], isDead: () => boolean): Call => {
-    return async (name, silence, effect) => {
-      // A dead process learns nothing and its timers do not go on.
-      if (isDead()) return new Promise<never>(() => undefined);
-      try {
-        await gate?.(`before:${name}`);
-        const answer = away ? silence : effect();
-        await gate?.(`after:${name}`);
-        return answer;
-      } catch {
-        return silence;
-      }
-    };
-  };
-
-  const heldLock = (source: string, owner: object, call: Call): HeldLock => ({
+function heldLock(locks: MemoryLocks, source: string, owner: object, call: Call): HeldLock {
+  return {
     renew: () =>
       call('renew', 'away', () => {
-        const lock = current(source);
-        if (lock && lock.owner !== owner) return 'lost';
-        take(source, owner);
+        const current = locks.ownerOf(source);
+        if (current !== null && current !== owner) return 'lost';
+        locks.take(source, owner);
         return 'held';
       }),
-    release: () =>
-      call('release', undefined, () => {
-        if (locks.get(source)?.owner === owner) locks.delete(source);
-      }),
-  });
+    release: () => call('release', undefined, () => locks.drop(source, owner)),
+  };
+}
 
+function serviceOf(locks: MemoryLocks, call: Call): LockService {
+  return {
+    acquire: (source) =>
+      call('acquire', null, () => {
+        if (locks.ownerOf(source) !== null) return null;
+        const owner = {};
+        locks.take(source, owner);
+        return heldLock(locks, source, owner, call);
+      }),
+    onReachable: (listener) => {
+      locks.listeners.add(listener);
+      return () => locks.listeners.delete(listener);
+    },
+    close: async () => undefined,
+  };
+}
+
+export function createFakeElections(options: FakeElectionsOptions): FakeElections {
+  const { ttlMs, clock, logger = silentLogger } = options;
+  const locks = new MemoryLocks(ttlMs, clock);
   return {
     candidate: (doorbell = SILENT, own = {}) => {
       let dead = false;
-      const call = callThrough(own.gate, () => dead);
-      const service: LockService = {
-        acquire: (source) =>
-          call('acquire', null, () => {
-            if (current(source)) return null;
-            const owner = {};
-            take(source, owner);
-            return heldLock(source, owner, call);
-          }),
-        onReachable: (listener) => {
-          listeners.add(listener);
-          return () => listeners.delete(listener);
-        },
-        close: async () => undefined,
-      };
-      const election = createElection({
-        locks: service,
-        ttlMs,
-        clock: own.clock ?? clock,
-        logger,
-        doorbell,
-      });
+      const call = callThrough(locks, own.gate, () => dead);
+      const service = serviceOf(locks, call);
+      const election = createElection({ locks: service, ttlMs, clock: own.clock ?? clock, logger, doorbell });
       return {
         ...election,
         crash: () => {
@@ -120,12 +137,12 @@ export function createFakeElections(options: FakeElectionsOptions): FakeElection
         },
       };
     },
-    setAway: (value) => {
-      away = value;
-      if (!away) for (const listener of [...listeners]) listener();
+    setAway: (away) => {
+      locks.away = away;
+      if (!away) for (const listener of [...locks.listeners]) listener();
     },
     flush: () => locks.clear(),
-    steal: (source) => take(source, {}),
-    isLocked: (source) => current(source) !== undefined,
+    steal: (source) => locks.take(source, {}),
+    isLocked: (source) => locks.ownerOf(source) !== null,
   };
 }
