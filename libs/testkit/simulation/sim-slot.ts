@@ -81,6 +81,8 @@ export class Slot {
 
   #bury(restartInMs: number | null): void {
     this.#process = null;
-    if (restartInMs !== null) this.#world.scheduler.after(restartInMs, () => this.start());
+    // In a healed world nobody stays away.
+    if (restartInMs !== null || !this.#weather.faulty)
+      this.#world.scheduler.after(restartInMs ?? 0, () => this.start());
   }
 }

@@ -1,0 +1,46 @@
+/**
+ * The protocol under simulated faults: tens of thousands of seeds, each a world of its own, and the proof that the simulation
+ * would notice if a step of the protocol were left out.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { scenarioOf } from './draw-scenario.ts';
+import { MUTATIONS } from './mutations.ts';
+import { reportFailure } from './report-failure.ts';
+import { runSeeds } from './run-seeds.ts';
+import { simulate } from './simulate.ts';
+
+const SEEDS = Number(process.env.KRS_TEST_SIMULATION_SEEDS ?? 20_000);
+
+describe('simulation', () => {
+  test(`I1 to I8 hold in ${SEEDS} simulated worlds`, async (t) => {
+    const done = await runSeeds({ from: 1, count: SEEDS });
+    t.diagnostic(`${done.count} seeds, ${done.rows} rows, ${done.steps} steps`);
+    const [first] = done.failures;
+    if (first !== undefined) assert.fail(await reportFailure(first.seed));
+    assert.equal(done.count, SEEDS);
+  });
+
+  test('the same seed is the same world, step by step', async () => {
+    const [one, other] = [
+      await simulate(scenarioOf(7), { traceLines: 500 }),
+      await simulate(scenarioOf(7), { traceLines: 500 }),
+    ];
+    assert.ok(one.steps > 100);
+    assert.deepEqual(one, other);
+  });
+});
+
+describe('mutations of the protocol', () => {
+  for (const mutation of MUTATIONS) {
+    test(`found: ${mutation.name}`, async (t) => {
+      for (let seed = 1; seed <= mutation.seedsMax; seed += 1) {
+        const { violation } = await simulate(scenarioOf(seed, mutation.theme), { mutation });
+        if (violation === null) continue;
+        t.diagnostic(`by seed ${seed} of at most ${mutation.seedsMax}: ${violation.message}`);
+        return;
+      }
+      assert.fail(`not found in ${mutation.seedsMax} seeds: the simulation is too weak`);
+    });
+  }
+});
