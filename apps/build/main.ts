@@ -9,7 +9,7 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const DIST = join(REPOSITORY, 'dist');
 const SHEBANG = '#!/usr/bin/env node\n';
 /** Sources and notes: everything else beside the sources (SQL, templates) is read at run time. */
-const NOT_COPIED = ['.ts', '.mjs', '.md'];
+const NOT_COPIED = ['.ts', '.mjs', '.md', '.py'];
 
 function compile(): boolean {
   const tsc = join(REPOSITORY, 'node_modules', 'typescript', 'bin', 'tsc');

@@ -15,8 +15,9 @@ interface Group<R> {
   /** Of chunks that were there before. They are finished with the group. */
   readonly duplicates: bigint[];
   bytes: number;
-  /** When the last new chunk came, or when the waiting time stood still last. */
-  waitingSinceMs: number;
+  /** Time without a new chunk while the partition was read, up to the last look. */
+  waitedMs: number;
+  lookedMs: number;
 }
 
 type Limits = Required<Omit<JoinerOptions, 'clock'>>;
@@ -86,8 +87,9 @@ class ChunkJoiner<R extends ReadRecord> implements Joiner<R> {
     const nowMs = this.#clock.nowMs();
     const dead: JoinOutcome<R>[] = [];
     for (const group of [...this.#groups.values()]) {
-      if (!isRead(group.topic, group.partition)) group.waitingSinceMs = nowMs;
-      else if (nowMs - group.waitingSinceMs >= this.#limits.waitMs) dead.push(this.#abandon(group, 'waited-too-long'));
+      if (isRead(group.topic, group.partition)) group.waitedMs += nowMs - group.lookedMs;
+      group.lookedMs = nowMs;
+      if (group.waitedMs >= this.#limits.waitMs) dead.push(this.#abandon(group, 'waited-too-long'));
     }
     return dead;
   }
@@ -168,15 +170,16 @@ class ChunkJoiner<R extends ReadRecord> implements Joiner<R> {
     group.chunks.set(place.id, record);
     group.bytes += sizeOf(record);
     this.#heldBytes += sizeOf(record);
-    group.waitingSinceMs = this.#clock.nowMs();
+    group.waitedMs = 0;
+    group.lookedMs = this.#clock.nowMs();
     if (group.chunks.size === group.count) return [this.#join(group)];
     const dead = this.#makeRoom();
     return this.#groups.has(name) ? [...dead, { kind: 'held' }] : dead;
   }
 
   #open(name: string, { group: id, count }: ChunkPlace, { topic, partition }: R): Group<R> {
-    const waitingSinceMs = this.#clock.nowMs();
-    const group = { name, topic, partition, id, count, chunks: new Map(), duplicates: [], bytes: 0, waitingSinceMs };
+    const times = { waitedMs: 0, lookedMs: this.#clock.nowMs() };
+    const group = { name, topic, partition, id, count, chunks: new Map(), duplicates: [], bytes: 0, ...times };
     this.#groups.set(name, group);
     return group;
   }

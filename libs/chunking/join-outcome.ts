@@ -72,8 +72,8 @@ export interface Joiner<R extends ReadRecord> {
    */
   accept(record: R): readonly JoinOutcome<R>[];
   /**
-   * The groups that have waited too long, dead now. `isRead` says whether a partition is being read: while it is paused
-   * the waiting time of its groups stands still.
+   * The groups that have waited too long, dead now. Call it every few seconds. `isRead` says whether the partition was read
+   * since the last call: otherwise that time does not count for its groups.
    */
   expire(isRead?: (topic: string, partition: number) => boolean): readonly JoinOutcome<R>[];
   /**

@@ -2,7 +2,7 @@
 import { type Brokers, createBrokers } from './brokers.ts';
 import { kafkaLogOptions } from './kafka-log.ts';
 import { type KafkaOptions, type KafkaSettings, settingsFrom } from './kafka-options.ts';
-import { createBrokerFactory, type KafkaConfig } from './kafkajs.ts';
+import { createBrokerFactory, createKafkajs, type KafkaConfig } from './kafkajs.ts';
 import { createTokenProvider } from './oauth-token.ts';
 
 export interface KafkaConnection {
@@ -25,10 +25,8 @@ function saslConfig(settings: KafkaSettings): Pick<KafkaConfig, 'sasl'> {
   return { sasl: { mechanism, username, password } };
 }
 
-/** Checks the configuration and kafkajs; connects to nothing yet. Throws CONFIG_INVALID or INTERNAL. */
-export function connectKafka(options: KafkaOptions): KafkaConnection {
-  const settings = settingsFrom(options);
-  const factory = createBrokerFactory({
+function kafkajsConfig(settings: KafkaSettings): KafkaConfig {
+  return {
     brokers: [...settings.brokers],
     clientId: settings.clientId,
     ssl: settings.ssl,
@@ -36,6 +34,27 @@ export function connectKafka(options: KafkaOptions): KafkaConnection {
     connectionTimeout: settings.connectionTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
     ...kafkaLogOptions(settings.logger),
+  };
+}
+
+/** What a client of kafkajs needs to know of a cluster. */
+export type KafkajsOptions = Pick<
+  KafkaOptions,
+  'brokers' | 'clientId' | 'logger' | 'ssl' | 'sasl' | 'connectionTimeoutMs' | 'requestTimeoutMs'
+>;
+
+/** A client of kafkajs with the same security and the same mending as the port; it connects when it is used. */
+export function openKafkajs(options: KafkajsOptions): ReturnType<typeof createKafkajs> {
+  const settings = settingsFrom({ ...options, prefix: '', outboxTable: '' });
+  return createKafkajs({
+    ...kafkajsConfig(settings),
+    retry: { initialRetryTime: 50, maxRetryTime: 2_000, retries: 8 },
   });
+}
+
+/** Checks the configuration and kafkajs; connects to nothing yet. Throws CONFIG_INVALID or INTERNAL. */
+export function connectKafka(options: KafkaOptions): KafkaConnection {
+  const settings = settingsFrom(options);
+  const factory = createBrokerFactory(kafkajsConfig(settings));
   return { settings, brokers: () => createBrokers(settings, factory) };
 }

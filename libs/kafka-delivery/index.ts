@@ -2,7 +2,7 @@
  * Rank 2: the Kafka port. kafkajs gives the connections (TLS, SASL, request queue), this library speaks the transaction:
  * InitProducerId, records with explicit partitions and their markers in one transaction, every answer checked.
  */
-export { connectKafka, type KafkaConnection } from './connect-kafka.ts';
+export { connectKafka, type KafkaConnection, type KafkajsOptions, openKafkajs } from './connect-kafka.ts';
 export { type ClosableKafkaPort, createKafkaPort, createKafkaPortOn, scopeOf } from './create-kafka-port.ts';
 export {
   type BrokerFacts,

@@ -98,10 +98,15 @@ function clusterOf(kafka: object): Cluster {
   return cluster;
 }
 
-export function createBrokerFactory(config: KafkaConfig): BrokerFactory {
+/** A whole client of kafkajs, mended. For consumers: what its producer does wrong is said above. */
+export function createKafkajs(config: KafkaConfig): kafkajs.Kafka {
   process.env.KAFKAJS_NO_PARTITIONER_WARNING ??= '1';
   mendRequestTimer(require('kafkajs/src/network/requestQueue'));
-  const cluster = clusterOf(new kafkajs.Kafka(config));
+  return new kafkajs.Kafka(config);
+}
+
+export function createBrokerFactory(config: KafkaConfig): BrokerFactory {
+  const cluster = clusterOf(createKafkajs(config));
   return {
     async make(address) {
       const connectionPool = await cluster.connectionPoolBuilder.build(address);

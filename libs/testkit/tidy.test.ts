@@ -32,6 +32,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'kafka-delivery': 2,
   'leader-election': 2,
   doorbell: 2,
+  'retriable-consumer': 3,
   jobs: 2,
 };
 /** Where servers may be started: everything else is production code, which never sees the testkit. */

@@ -1,0 +1,270 @@
+/** The consumer: joins the group, hands batches to the pool, keeps time for what waits, and ends in order. */
+import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { createJoiner } from '#chunking';
+import { openKafkajs } from '#kafka-delivery';
+import { createProgressHealth, type ProgressHealth } from '#observability';
+import { asRelayError, RelayError, withDeadline } from '#runtime';
+import { type ConsumerOptions, type ConsumerSettings, settingsFrom } from './consumer-options.ts';
+import { type Commit, drainBatch, type SettleTools, settle } from './drain-batch.ts';
+import { FailureWriter } from './failure-writer.ts';
+import { HandlerPool } from './handler-pool.ts';
+import { isMembershipLost } from './membership.ts';
+import { type Generation, PartitionState } from './partition-state.ts';
+import { type BatchRun, type BatchWorld, buryOutcome } from './run-batch.ts';
+import { type ResolvedTopics, resolveTopics } from './topic-rules.ts';
+import { Wakers } from './wakers.ts';
+
+export interface RetriableConsumer {
+  /**
+   * Resolves when the group is joined. Throws KAFKA_TOPIC_MISSING when a topic or a dead-letter topic is not there. A retry
+   * topic that is not there is reported, and its messages go to the dead letters.
+   */
+  start(): Promise<void>;
+  /** Starts nothing new, waits for what runs up to `drainTimeoutMs`, commits, leaves the group. May be called again. */
+  stop(): Promise<void>;
+  /** Healthy while there is progress, or nothing to do. */
+  health(): ReturnType<ProgressHealth['health']>;
+}
+
+const TICK_MS = 1_000;
+const CLOSE_DEADLINE_MS = 10_000;
+const FETCH_WAIT_MS = 500;
+/** A batch with work and no progress for so long is unhealthy. */
+const STALL_MS = 600_000;
+/** Batches handled side by side; handlers are bounded by `concurrency` over all of them. */
+const PARTITIONS_AT_ONCE = 256;
+
+/** Throws CONFIG_INVALID; connects to nothing before `start`. */
+export function createRetriableConsumer(options: ConsumerOptions): RetriableConsumer {
+  return new KafkajsRetriableConsumer(settingsFrom(options));
+}
+
+class KafkajsRetriableConsumer implements RetriableConsumer {
+  readonly #settings: ConsumerSettings;
+  readonly #kafka: Kafka;
+  readonly #admin: Admin;
+  readonly #consumer: Consumer;
+  readonly #writer: FailureWriter;
+  readonly #pool: HandlerPool;
+  readonly #wakers: Wakers;
+  readonly #health: ProgressHealth;
+  readonly #stopping = new AbortController();
+  readonly #batches = new Set<Promise<void>>();
+  #topics: ResolvedTopics = { ruleOf: new Map(), missingRetryTopics: [] };
+  #generation: Generation;
+  #ticking: Promise<void> = Promise.resolve();
+  #stopped: Promise<void> | null = null;
+
+  constructor(settings: ConsumerSettings) {
+    const { clock, drainTimeoutMs } = settings;
+    this.#settings = settings;
+    this.#kafka = openKafkajs(settings);
+    this.#admin = this.#kafka.admin();
+    this.#consumer = this.#kafka.consumer({
+      groupId: settings.groupId,
+      sessionTimeout: settings.sessionTimeoutMs,
+      heartbeatInterval: settings.heartbeatIntervalMs,
+      // The group waits for our drain.
+      rebalanceTimeout: drainTimeoutMs + 30_000,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      allowAutoTopicCreation: false,
+      retry: {
+        retries: 8,
+        initialRetryTime: 100,
+        maxRetryTime: 5_000,
+        restartOnFailure: async () => !this.#isStopping,
+      },
+    });
+    this.#writer = new FailureWriter(this.#kafka, this.#admin, settings);
+    this.#pool = new HandlerPool(settings.concurrency);
+    this.#health = createProgressHealth({ clock, stallMs: STALL_MS });
+    this.#wakers = new Wakers(clock, {
+      pause: (topic, partition) => this.#consumer.pause([{ topic, partitions: [partition] }]),
+      resume: (topic, partition, offset) => this.#resume(topic, partition, offset),
+    });
+    this.#generation = this.#newGeneration();
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async start(): Promise<void> {
+    const { topics, fromBeginning, logger } = this.#settings;
+    await this.#admin.connect();
+    this.#topics = resolveTopics(topics, new Set(await this.#admin.listTopics()));
+    for (const topic of this.#topics.missingRetryTopics) {
+      logger.error({ topic }, 'the retry topic does not exist: failed messages go to the dead letters');
+    }
+    const { GROUP_JOIN, CRASH } = this.#consumer.events;
+    this.#consumer.on(GROUP_JOIN, () => this.#beginGeneration());
+    this.#consumer.on(CRASH, ({ payload }) => {
+      logger.error({ err: asRelayError(payload.error), restart: payload.restart }, 'the consumer failed');
+      if (!payload.restart && !this.#isStopping) this.#health.stuck('consumer', 'ended by a fault');
+    });
+    await this.#consumer.connect();
+    await this.#consumer.subscribe({ topics: [...this.#topics.ruleOf.keys()], fromBeginning });
+    this.#ticking = this.#tick();
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
+      eachBatch: (payload) => this.#onBatch(payload),
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  health(): ReturnType<ProgressHealth['health']> {
+    return this.#health.health();
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    // Before the consumer is told: it commits nothing any more once it is stopping.
+    while (this.#batches.size > 0) await Promise.allSettled(this.#batches);
+    await this.#ticking;
+    this.#wakers.clear();
+    const { logger } = this.#settings;
+    const close = async (what: string, work: Promise<unknown>) => {
+      await withDeadline(work, CLOSE_DEADLINE_MS, what).catch((thrown) => {
+        logger.warn({ err: asRelayError(thrown) }, `${what} failed`);
+      });
+    };
+    await close('leaving the group', this.#consumer.disconnect());
+    await close('closing the producer', this.#writer.close());
+    await close('closing the admin client', this.#admin.disconnect());
+  }
+
+  #newGeneration(): Generation {
+    const { clock, chunkWaitMs, chunkBytesMax } = this.#settings;
+    return { joiner: createJoiner({ clock, waitMs: chunkWaitMs, heldBytesMax: chunkBytesMax }), partitions: new Map() };
+  }
+
+  /** Everything is read again from the committed offsets: kafkajs does so after each round of the group. */
+  #beginGeneration(): void {
+    for (const name of this.#generation.partitions.keys()) this.#health.forget(name);
+    this.#generation = this.#newGeneration();
+    this.#wakers.clear();
+  }
+
+  #resume(topic: string, partition: number, offset: bigint | null): void {
+    if (this.#isStopping) return;
+    if (offset !== null) this.#consumer.seek({ topic, partition, offset: String(offset) });
+    this.#consumer.resume([{ topic, partitions: [partition] }]);
+  }
+
+  #stateOf(generation: Generation, { batch }: EachBatchPayload): PartitionState {
+    const { topic, partition } = batch;
+    const name = `${topic}/${partition}`;
+    const known = generation.partitions.get(name);
+    if (known !== undefined) return known;
+    const rule = this.#topics.ruleOf.get(topic);
+    if (rule === undefined) throw new RelayError('INVARIANT_BROKEN', `a batch of ${topic}, which is not subscribed to`);
+    const state = new PartitionState(topic, partition, rule, BigInt(batch.messages[0]?.offset ?? batch.lastOffset()));
+    generation.partitions.set(name, state);
+    return state;
+  }
+
+  async #onBatch(payload: EachBatchPayload): Promise<void> {
+    // Unresolved, the batch is nobody's: whoever comes next reads it.
+    if (this.#isStopping || payload.isStale()) return;
+    const work = this.#runBatch(payload);
+    this.#batches.add(work);
+    try {
+      await work;
+    } finally {
+      this.#batches.delete(work);
+    }
+  }
+
+  async #runBatch(payload: EachBatchPayload): Promise<void> {
+    const generation = this.#generation;
+    const state = this.#stateOf(generation, payload);
+    const settings = this.#settings;
+    const closing = new AbortController();
+    const abandoned = new AbortController();
+    const close = () => closing.abort();
+    this.#stopping.signal.addEventListener('abort', close, { once: true });
+    const onFinished = ({ name }: PartitionState) => this.#health.progressed(name);
+    const { missingRetryTopics } = this.#topics;
+    const world: BatchWorld = { settings, pool: this.#pool, wakers: this.#wakers, onFinished, missingRetryTopics };
+    const parts = { running: new Set<Promise<void>>(), tails: new Map<string, Promise<void>>() };
+    const run: BatchRun = {
+      world,
+      generation,
+      state,
+      payload,
+      closing: closing.signal,
+      abandoned: abandoned.signal,
+      ...parts,
+    };
+    const commit: Commit = (topic, partition, next) =>
+      payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: String(next) }] }] });
+    const tools = { writer: this.#writer, commit, prove: () => payload.heartbeat(), signal: closing.signal };
+    state.active = true;
+    state.batches += 1;
+    this.#health.working(state.name);
+    try {
+      await drainBatch(run, { closing, abandoned }, tools);
+    } catch (thrown) {
+      if (!isMembershipLost(thrown)) this.#stepBack(state, thrown);
+      throw thrown;
+    } finally {
+      this.#stopping.signal.removeEventListener('abort', close);
+      state.active = false;
+      this.#health.idle(state.name);
+      settings.metrics?.lag(state.topic, state.partition, Number(payload.batch.offsetLag()));
+    }
+  }
+
+  /** A fault in the middle of a batch: what was read and not handled must be read again. */
+  #stepBack({ topic, partition, ledger }: PartitionState, thrown: unknown): void {
+    this.#settings.logger.error({ err: asRelayError(thrown), topic, partition }, 'the batch failed; it is read again');
+    this.#resume(topic, partition, ledger.committed);
+  }
+
+  /** What no batch does: chunks that waited too long, and commits of partitions where nothing comes. */
+  async #tick(): Promise<void> {
+    const { clock, metrics, logger } = this.#settings;
+    const commit: Commit = async (topic, partition, next) => {
+      await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }]);
+    };
+    while (!this.#isStopping) {
+      await clock.sleep(TICK_MS, this.#stopping.signal);
+      if (this.#isStopping) return;
+      const generation = this.#generation;
+      this.#expireChunks(generation);
+      metrics?.held(this.#wakers.pausedCount, generation.joiner.heldBytes);
+      for (const state of generation.partitions.values()) {
+        if (state.active || this.#isStopping) continue;
+        // A commit of what is committed is refused when the membership is lost.
+        const prove = () => commit(state.topic, state.partition, state.ledger.committed);
+        const tools: SettleTools = { writer: this.#writer, commit, prove, signal: this.#stopping.signal };
+        await settle(state, tools).catch((thrown) => {
+          logger.debug({ err: asRelayError(thrown), topic: state.topic }, 'commit failed, tried again soon');
+        });
+      }
+    }
+  }
+
+  #expireChunks(generation: Generation): void {
+    const world = {
+      settings: this.#settings,
+      missingRetryTopics: this.#topics.missingRetryTopics,
+      onFinished: () => {},
+    };
+    const read = new Map([...generation.partitions].map(([name, state]) => [name, state.wasRead()]));
+    const isRead = (topic: string, partition: number) =>
+      !this.#wakers.isPaused(topic, partition) && read.get(`${topic}/${partition}`) === true;
+    for (const outcome of generation.joiner.expire(isRead)) {
+      if (outcome.kind !== 'dead') continue;
+      const [first] = outcome.records;
+      const state = first && generation.partitions.get(`${first.topic}/${first.partition}`);
+      if (state !== undefined) buryOutcome(world, state, outcome);
+    }
+  }
+}

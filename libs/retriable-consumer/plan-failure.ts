@@ -1,0 +1,80 @@
+/** What becomes of a message whose attempt failed. Pure. */
+import type { ConsumerSettings, TopicRule } from './consumer-options.ts';
+import type { ConsumedMessage, FailureRecord, SourceRecord } from './message.ts';
+import { deathHeaders, originHeaders, retryHeaders } from './retry-headers.ts';
+
+export interface FailedAttempt {
+  readonly message: ConsumedMessage;
+  readonly offsets: readonly bigint[];
+  readonly error: unknown;
+  readonly rule: TopicRule;
+}
+
+type FailureSettings = Pick<ConsumerSettings, 'groupId' | 'ordering' | 'isNonRetriable'>;
+
+export type FailureVerdict =
+  | { readonly kind: 'retry'; readonly dueMs: number }
+  /** Again in place, with everything of its key or partition behind it. */
+  | { readonly kind: 'wait'; readonly dueMs: number }
+  | { readonly kind: 'dead'; readonly reason: string };
+
+/** `retryTopicExists` is false when the rule names one that the cluster does not have. */
+export function judgeFailure(
+  { message, error, rule }: FailedAttempt,
+  settings: FailureSettings,
+  now: { readonly wallMs: number; readonly retryTopicExists: boolean },
+): FailureVerdict {
+  if (settings.isNonRetriable(error)) return { kind: 'dead', reason: 'non-retriable' };
+  if (message.attempt >= rule.retries) return { kind: 'dead', reason: 'out-of-attempts' };
+  const delayMs = Math.min(rule.delayMaxMs, rule.delayMs * rule.backoff ** Math.min(message.attempt, 100));
+  const dueMs = now.wallMs + delayMs;
+  if (settings.ordering !== 'none') return { kind: 'wait', dueMs };
+  if (rule.retryTopic === null) return { kind: 'dead', reason: 'no-retry-topic' };
+  return now.retryTopicExists ? { kind: 'retry', dueMs } : { kind: 'dead', reason: 'retry-topic-missing' };
+}
+
+export function retryRecord({ message, rule }: FailedAttempt, dueMs: number): FailureRecord {
+  const { key, value, headers, attempt, origin } = message;
+  const topic = rule.retryTopic ?? rule.deadLetterTopic;
+  const fallbackTopic = rule.deadLetterTopic;
+  const added = { ...originHeaders(origin), ...retryHeaders({ attempt: attempt + 1, dueMs }) };
+  return { kind: 'retry', topic, fallbackTopic, key, value, headers: { ...headers, ...added }, mayBeSplit: true };
+}
+
+export function deadRecord(failed: FailedAttempt, reason: string, groupId: string, wallMs: number): FailureRecord {
+  const { message, rule, error, offsets } = failed;
+  const { key, value, headers, topic, partition, origin } = message;
+  const note = { reason, error, attempts: message.attempt + 1, groupId, wallMs, topic, partition, offsets };
+  const added = { ...originHeaders(origin), ...deathHeaders(note) };
+  return {
+    kind: 'dead',
+    topic: rule.deadLetterTopic,
+    fallbackTopic: null,
+    key,
+    value,
+    headers: { ...headers, ...added },
+    mayBeSplit: true,
+  };
+}
+
+/** A record that never became a message: as it came, with the reason. */
+export function deadSource(
+  record: SourceRecord,
+  rule: TopicRule,
+  reason: string,
+  about: { readonly groupId: string; readonly wallMs: number },
+): FailureRecord {
+  const { topic, partition, offset, key, value, headers } = record;
+  const error = new Error(`the record makes no message: ${reason}`);
+  const note = { ...about, reason, error, attempts: 0, topic, partition, offsets: [offset] };
+  const added = { ...originHeaders({ topic, partition, offset }), ...deathHeaders(note) };
+  return {
+    kind: 'dead',
+    topic: rule.deadLetterTopic,
+    fallbackTopic: null,
+    key,
+    value,
+    headers: { ...headers, ...added },
+    mayBeSplit: false,
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * Headers of retries, byte for byte those of retriable-kafka-client 0.7.0 (PyPI): attempt and due time are 8 bytes, unsigned,
+ * big-endian, the time in whole POSIX seconds. And ours: where the message came from, and why it is dead.
+ */
+import { decodeNumber, encodeNumber, type MessageHeaders, oneHeader, withoutChunkHeaders } from '#chunking';
+import type { Origin } from './message.ts';
+
+export const ATTEMPT_HEADER = 'retriable_kafka_attempt';
+export const DUE_HEADER = 'retriable_kafka_timestamp';
+const OWN = 'kafka_row_sender_';
+export const ORIGIN_TOPIC_HEADER = `${OWN}origin_topic`;
+export const ORIGIN_PARTITION_HEADER = `${OWN}origin_partition`;
+export const ORIGIN_OFFSET_HEADER = `${OWN}origin_offset`;
+export const DEAD_LETTER_PREFIX = `${OWN}dead_letter_`;
+
+/** Brokers refuse what is too large as a whole; a stack has no end of its own. */
+const TEXT_CHARACTERS_MAX = 4_000;
+
+export interface RetryState {
+  readonly attempt: number;
+  /** Milliseconds since the epoch; 0 when due at once. */
+  readonly dueMs: number;
+}
+
+/** A record without the headers is a first attempt and due. Null when one of them is not 8 bytes of a number. */
+export function readRetryState(headers: MessageHeaders): RetryState | null {
+  const numbers = [ATTEMPT_HEADER, DUE_HEADER].map((name) => {
+    const value = oneHeader(headers, name);
+    return value === undefined ? 0 : value === null ? null : decodeNumber(value);
+  });
+  const [attempt, dueSeconds] = numbers;
+  if (typeof attempt !== 'number' || typeof dueSeconds !== 'number') return null;
+  return { attempt, dueMs: dueSeconds * 1_000 };
+}
+
+/** Rounded up: never early. */
+export function retryHeaders({ attempt, dueMs }: RetryState): MessageHeaders {
+  return {
+    [ATTEMPT_HEADER]: encodeNumber(attempt),
+    [DUE_HEADER]: encodeNumber(Math.ceil(dueMs / 1_000)),
+  };
+}
+
+/** The headers that the sender gave the message. */
+export function ownHeaders(headers: MessageHeaders): MessageHeaders {
+  const ours = (name: string) => name === ATTEMPT_HEADER || name === DUE_HEADER || name.startsWith(OWN);
+  return Object.fromEntries(Object.entries(withoutChunkHeaders(headers)).filter(([name]) => !ours(name)));
+}
+
+export function originHeaders({ topic, partition, offset }: Origin): MessageHeaders {
+  return {
+    [ORIGIN_TOPIC_HEADER]: topic,
+    [ORIGIN_PARTITION_HEADER]: String(partition),
+    [ORIGIN_OFFSET_HEADER]: String(offset),
+  };
+}
+
+/** The place noted at the first failure; `here` for a message that has none, or one that makes no sense. */
+export function readOrigin(headers: MessageHeaders, here: Origin): Origin {
+  const [topic, partition, offset] = [ORIGIN_TOPIC_HEADER, ORIGIN_PARTITION_HEADER, ORIGIN_OFFSET_HEADER].map((name) =>
+    oneHeader(headers, name)?.toString(),
+  );
+  if (!topic || !/^\d{1,9}$/.test(partition ?? '') || !/^\d{1,19}$/.test(offset ?? '')) return here;
+  return { topic, partition: Number(partition), offset: BigInt(offset ?? 0) };
+}
+
+export interface DeathNote {
+  readonly reason: string;
+  readonly error: unknown;
+  readonly attempts: number;
+  readonly groupId: string;
+  readonly wallMs: number;
+  /** Where the last attempt read it: the original topic or the retry topic. */
+  readonly topic: string;
+  readonly partition: number;
+  readonly offsets: readonly bigint[];
+}
+
+const cut = (text: string): string =>
+  text.length > TEXT_CHARACTERS_MAX ? `${text.slice(0, TEXT_CHARACTERS_MAX)}...` : text;
+
+/** All as text, to be read with any tool. */
+export function deathHeaders(note: DeathNote): MessageHeaders {
+  const { error } = note;
+  const known = error instanceof Error;
+  const facts: Readonly<Record<string, string>> = {
+    reason: note.reason,
+    error_class: known ? error.name : typeof error,
+    error_message: cut(known ? error.message : String(error)),
+    error_stack: cut((known ? error.stack : undefined) ?? ''),
+    attempts: String(note.attempts),
+    group: note.groupId,
+    time: new Date(note.wallMs).toISOString(),
+    topic: note.topic,
+    partition: String(note.partition),
+    offsets: cut(note.offsets.join(',')),
+  };
+  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [DEAD_LETTER_PREFIX + name, value]));
+}

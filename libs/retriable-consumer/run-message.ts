@@ -1,0 +1,77 @@
+/** One attempt at one message: the handler, and what its failure leads to. */
+import { asRelayError } from '#runtime';
+import type { ConsumerSettings } from './consumer-options.ts';
+import type { ConsumedMessage } from './message.ts';
+import type { PartitionState } from './partition-state.ts';
+import { deadRecord, type FailedAttempt, judgeFailure, retryRecord } from './plan-failure.ts';
+
+export interface MessageRun {
+  readonly state: PartitionState;
+  readonly message: ConsumedMessage;
+  readonly offsets: readonly bigint[];
+  /** The key or the partition in whose order the message stands; null when it stands alone. */
+  readonly lane: string | null;
+  /** Aborted when nobody waits for the handler any more: its outcome does not count then. */
+  readonly abandoned: AbortSignal;
+}
+
+export interface MessageWorld {
+  readonly settings: ConsumerSettings;
+  readonly missingRetryTopics: readonly string[];
+  readonly onFinished: (state: PartitionState) => void;
+}
+
+async function attempt({ settings }: MessageWorld, run: MessageRun): Promise<{ readonly error: unknown } | null> {
+  const { message, abandoned } = run;
+  const startedMs = settings.clock.nowMs();
+  const observe = (outcome: 'handled' | 'failed') =>
+    settings.metrics?.handled(message.topic, outcome, (settings.clock.nowMs() - startedMs) / 1_000);
+  try {
+    await settings.handler(message, { signal: abandoned });
+    observe('handled');
+    return null;
+  } catch (error) {
+    observe('failed');
+    return { error };
+  }
+}
+
+function failed(world: MessageWorld, run: MessageRun, error: unknown): void {
+  const { settings } = world;
+  const { state, message, offsets, lane } = run;
+  const attempted: FailedAttempt = { message, offsets, error, rule: state.rule };
+  const wallMs = settings.clock.wallMs();
+  const retryTopicExists = !world.missingRetryTopics.includes(state.rule.retryTopic ?? '');
+  const verdict = judgeFailure(attempted, settings, { wallMs, retryTopicExists });
+  const { topic, partition, offset, attempt } = message;
+  const facts = { err: asRelayError(error), topic, partition, offset: String(offset), attempt };
+  if (verdict.kind === 'wait') {
+    state.parked.set(lane ?? `offset ${offset}`, { offset, dueMs: verdict.dueMs });
+    state.attempts.set(offset, (state.attempts.get(offset) ?? 0) + 1);
+    settings.metrics?.retried(topic);
+    settings.logger.warn(facts, 'attempt failed; again in place, in its order');
+    return;
+  }
+  state.attempts.delete(offset);
+  if (verdict.kind === 'retry') {
+    state.ledger.finish(offsets, [retryRecord(attempted, verdict.dueMs)]);
+    settings.metrics?.retried(topic);
+    settings.logger.warn(facts, 'attempt failed; again by the retry topic');
+    return;
+  }
+  state.ledger.finish(offsets, [deadRecord(attempted, verdict.reason, settings.groupId, wallMs)]);
+  settings.metrics?.deadLettered(topic, verdict.reason);
+  settings.logger.error({ ...facts, reason: verdict.reason }, 'message goes to the dead letters');
+}
+
+/** Never rejects: a failed attempt is an outcome, which the ledger has afterwards. */
+export async function runMessage(world: MessageWorld, run: MessageRun): Promise<void> {
+  const outcome = await attempt(world, run);
+  if (run.abandoned.aborted) return;
+  if (outcome !== null) failed(world, run, outcome.error);
+  else {
+    run.state.attempts.delete(run.message.offset);
+    run.state.ledger.finish(run.offsets);
+  }
+  world.onFinished(run.state);
+}
