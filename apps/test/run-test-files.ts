@@ -22,7 +22,7 @@ export interface RunRequest {
 }
 
 /** No test may take longer; a file that hangs is ended, too. */
-const TEST_DEADLINE_MS = 20 * 60_000;
+const TEST_DEADLINE_MS = 8 * 60_000;
 const NODE_FLAGS = ['--conditions=source', '--disable-warning=TimeoutNegativeWarning'];
 
 export async function runTestFiles(request: RunRequest): Promise<TestCounts> {
