@@ -7,6 +7,7 @@ export type { SenderEvent, WriterEvent } from './events.ts';
 export { fairShare } from './fair-share.ts';
 export { GapSet } from './gap-set.ts';
 export * from './lane.ts';
+export { LANE_MOVES, type LaneMove, type LanePhase, newLanePhase } from './lane-states.ts';
 export { murmur2 } from './murmur2.ts';
 export type * from './ports.ts';
 export {
@@ -17,3 +18,4 @@ export {
 } from './run-source.ts';
 export { Sender } from './sender.ts';
 export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';
+export { TERM_MOVES, type TermState } from './term-states.ts';

@@ -1,11 +1,29 @@
 /** The relay's tables under watch: every effect on them is judged at the moment it happens. */
-import { laneOf, type OutboxRow, type WatermarkState } from '#outbox';
+import {
+  LANE_MOVES,
+  type LaneMove,
+  type LanePhase,
+  laneOf,
+  newLanePhase,
+  type OutboxRow,
+  type WatermarkState,
+} from '#outbox';
 import type { Clock } from '#runtime';
 import { type FakeLane, FakeOutboxTables } from '../fakes/store-tables.ts';
 import type { SimKafka } from './sim-kafka.ts';
 import { Violation } from './violation.ts';
 
 export const ANY_CLAIM = -1;
+
+const MOVE_OF_CALL: Readonly<Record<string, LaneMove>> = {
+  'store.claimLane:answered': 'claim',
+  'store.clearFences:answered': 'clear-fences',
+  'store.renewLeases:answered': 'renew',
+  'store.recordMarkerWritten:answered': 'record-marker',
+  'store.deleteDelivered:answered': 'delete-delivered',
+  'store.releaseLane:answered': 'release',
+  'store.haltLane:answered': 'halt',
+};
 
 class WatchedMap<K, V> extends Map<K, V> {
   onSet: ((key: K, before: V | undefined, after: V) => void) | null = null;
@@ -31,6 +49,8 @@ export class SimTables extends FakeOutboxTables {
   readonly #highest = new Map<number, number>();
   readonly #owners = new Map<string, string>();
   #changed: WatermarkState | null = null;
+  readonly #phases = new Map<number, LanePhase>();
+  #changedLanes: number[] = [];
 
   constructor(
     clock: Clock,
@@ -63,6 +83,8 @@ export class SimTables extends FakeOutboxTables {
       if (id > marker) hooks.report(new Violation('I6', `row ${id} is deleted, the lane's marker is ${marker}`));
     };
     this.lanes.onSet = (lane, before, after) => {
+      if (before === undefined) this.#phases.set(lane, newLanePhase(after.state));
+      else this.#changedLanes.push(lane);
       if (before === undefined || after.claimEpoch === before.claimEpoch) return;
       if (before.holder !== null && !this.leaseExpired(before)) {
         hooks.report(
@@ -84,6 +106,7 @@ export class SimTables extends FakeOutboxTables {
 
   /** Called by the gate right after a store call's effect, in the same instant: whose effect was it? */
   attribute(call: string, process: string, report: (violation: Violation) => void): void {
+    this.#moveLanes(call, process, report);
     const changed = this.#changed;
     this.#changed = null;
     if (changed === null) return;
@@ -92,5 +115,17 @@ export class SimTables extends FakeOutboxTables {
     if (call !== 'store.append:answered') return;
     const owner = this.#owners.get(term);
     if (owner !== process) report(new Violation('I2', `${process} commits in the term ${term} of ${owner}`));
+  }
+
+  #moveLanes(call: string, process: string, report: (violation: Violation) => void): void {
+    if (this.#changedLanes.length === 0) return;
+    const move = MOVE_OF_CALL[call];
+    for (const lane of this.#changedLanes.splice(0)) {
+      if (move === undefined) continue;
+      const phase = this.#phases.get(lane) ?? 'free';
+      const next = LANE_MOVES[phase][move];
+      if (next === 'illegal') report(new Violation('I8', `${process} does ${move} on lane ${lane}, which is ${phase}`));
+      else this.#phases.set(lane, next);
+    }
   }
 }

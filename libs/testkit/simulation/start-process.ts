@@ -6,6 +6,8 @@ import {
   Sender,
   type SenderStore,
   type SourceReader,
+  TERM_MOVES,
+  type TermState,
   type WriterEvent,
   type WriterStore,
 } from '#outbox';
@@ -140,7 +142,7 @@ export async function runWriter(
           electionIntervalMs: 300,
           mayLead: () => true,
           shouldHandOver: () => false,
-          onEvent: (event) => noteWriter(world, process, event),
+          onEvent: watchWriter(world, process),
         },
         signal,
       ),
@@ -150,14 +152,20 @@ export async function runWriter(
   await doorbell.close();
 }
 
-/** A writer that goes on believes that its rows are in the outbox: they had better be. */
-function noteWriter(world: ProcessWorld, process: SimProcess, event: WriterEvent): void {
-  world.trace(() => `  ${process.name} ${show(event)}`);
-  if (event.kind !== 'moved') return;
-  const committed = world.tables.watermarks.get(event.source)?.nextSequence ?? 0;
-  if (committed >= event.nextSequence) return;
-  const what = `${process.name} believes in sequence ${event.nextSequence} of ${event.source}, committed is ${committed}`;
-  world.report(new Violation('I1', what));
+/** Judges what a writer reports about one source: its states, and that what it believes committed is committed. */
+function watchWriter(world: ProcessWorld, process: SimProcess): (event: WriterEvent) => void {
+  let state: TermState = 'standby';
+  return (event) => {
+    world.trace(() => `  ${process.name} ${show(event)}`);
+    const next = TERM_MOVES[state][event.kind];
+    if (next === 'illegal') world.report(new Violation('I8', `${process.name} reports ${event.kind} while ${state}`));
+    else state = next;
+    if (event.kind !== 'moved') return;
+    const committed = world.tables.watermarks.get(event.source)?.nextSequence ?? 0;
+    if (committed >= event.nextSequence) return;
+    const what = `${process.name} believes in sequence ${event.nextSequence} of ${event.source}, committed is ${committed}`;
+    world.report(new Violation('I1', what));
+  };
 }
 
 function readerOf(world: ProcessWorld, process: SimProcess, source: ScenarioSource, site: MutationSite): SourceReader {

@@ -1,0 +1,73 @@
+/**
+ * A writer's life with one source, as a table over what it reports: total by type, so a new state or event does not compile
+ * before every cell is thought of. `illegal` never happens; the simulation watches (I8).
+ */
+import type { WriterEvent } from './events.ts';
+
+/** `elected`: has the lock, has not raised the epoch. `leading`: may append. `doubtful`: a commit's answer was lost. */
+export type TermState = 'standby' | 'elected' | 'leading' | 'doubtful' | 'halted';
+
+type TermMoves = Readonly<Record<WriterEvent['kind'], TermState | 'illegal'>>;
+
+const NOTHING_YET = {
+  'term-begun': 'illegal',
+  'lanes-differ': 'illegal',
+  moved: 'illegal',
+  'gap-opened': 'illegal',
+  'gap-closed': 'illegal',
+  'gaps-at-bound': 'illegal',
+  'commit-unknown': 'illegal',
+} as const;
+
+export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
+  standby: {
+    ...NOTHING_YET,
+    elected: 'elected',
+    'term-ended': 'illegal',
+    // After the term that the fault ended.
+    'writer-retry': 'standby',
+    'source-halted': 'halted',
+  },
+  elected: {
+    ...NOTHING_YET,
+    elected: 'illegal',
+    'term-begun': 'leading',
+    'term-ended': 'standby',
+    'writer-retry': 'illegal',
+    'source-halted': 'illegal',
+  },
+  leading: {
+    elected: 'illegal',
+    'term-begun': 'illegal',
+    'lanes-differ': 'leading',
+    moved: 'leading',
+    'gap-opened': 'leading',
+    'gap-closed': 'leading',
+    'gaps-at-bound': 'leading',
+    'commit-unknown': 'doubtful',
+    'term-ended': 'standby',
+    'writer-retry': 'illegal',
+    'source-halted': 'illegal',
+  },
+  doubtful: {
+    elected: 'illegal',
+    'term-begun': 'illegal',
+    'lanes-differ': 'illegal',
+    // The watermark row said that the commit had happened.
+    moved: 'leading',
+    'gap-opened': 'leading',
+    'gap-closed': 'illegal',
+    'gaps-at-bound': 'illegal',
+    'commit-unknown': 'illegal',
+    'term-ended': 'standby',
+    'writer-retry': 'illegal',
+    'source-halted': 'illegal',
+  },
+  halted: {
+    ...NOTHING_YET,
+    elected: 'illegal',
+    'term-ended': 'illegal',
+    'writer-retry': 'illegal',
+    'source-halted': 'illegal',
+  },
+};
