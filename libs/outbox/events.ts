@@ -96,6 +96,13 @@ export type SenderEvent =
     }
   | { readonly kind: 'lane-lost'; readonly lane: number }
   | {
+      /** Kafka acknowledged the commit of a transaction and does not have it. */
+      readonly kind: 'commit-lost';
+      readonly lane: number;
+      readonly committed: number;
+      readonly found: number;
+    }
+  | {
       readonly kind: 'lane-halted';
       readonly lane: number;
       readonly why: string;

@@ -8,11 +8,13 @@ import { claimable, LaneMembership, shareOf } from './lane-membership.ts';
 import type { LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { claimLanes, loadAside, takeClaimedLanes } from './take-lanes.ts';
-import { trimLane } from './trim-lanes.ts';
+import { settle, trimLane } from './trim-lanes.ts';
 import { verifyMarkers } from './verify-markers.ts';
 
 /** Trimming before a lane is given back is kept short: its next holder trims from the lane's start anyway. */
 const RELEASE_RANGES_MAX = 2;
+const SETTLE_MS_MAX = 1_000;
+const SETTLE_PAUSE_MS = 10;
 
 export class HeldLanes {
   readonly holds = new Map<number, LaneHold>();
@@ -37,18 +39,28 @@ export class HeldLanes {
   }
 
   async #verifyMarkers(): Promise<void> {
-    const expected = [...this.holds.values()].map(({ lane, marker }) => ({
+    const expected = [...this.holds.values()].map(({ lane, marker, settled }) => ({
       lane,
-      deliveredId: marker,
+      deliveredId: settled,
       committedId: marker,
     }));
     const verdicts = await verifyMarkers(this.#options, expected, this.#options.markerSettleMs);
     for (const [lane, verdict] of verdicts) {
       const hold = this.holds.get(lane);
       if (hold === undefined) continue;
-      if (verdict.kind === 'ready') hold.marker = verdict.marker;
+      if (verdict.kind === 'ready') this.#adopt(hold, verdict.marker);
       else await this.halt(hold, verdict.kind === 'halt' ? verdict.why : 'the marker is gone from Kafka');
     }
+  }
+
+  /** Nothing that was lost is deleted yet, and nothing of it can appear any more: it is delivered again. */
+  #adopt(hold: LaneHold, marker: number): void {
+    if (marker < hold.marker) {
+      const { lane, marker: committed } = hold;
+      this.#options.onEvent({ kind: 'commit-lost', lane, committed, found: marker });
+    }
+    hold.marker = marker;
+    hold.settled = marker;
   }
 
   /**
@@ -66,7 +78,7 @@ export class HeldLanes {
     const share = shareOf(view, this.#options.transactionalId);
     if (this.holds.size > share) await this.#giveBack(this.holds.size - share);
     if (this.holds.size >= share) return;
-    this.#taking = await claimLanes(this.#options, claimable(view, this.holds), share - this.holds.size);
+    await claimLanes(this.#options, claimable(view, this.holds), share - this.holds.size, this.#taking);
     if (this.#taking.length > 0) await this.#finishTaking(session, refence);
   }
 
@@ -93,14 +105,30 @@ export class HeldLanes {
 
   /** Side by side, so that whoever takes them does not wait for the last; one that fails keeps its lease and is fenced later. */
   async #releaseAtOnce(holds: readonly LaneHold[]): Promise<void> {
+    await this.#settle(holds);
     const outcomes = await Promise.allSettled(holds.map((hold) => this.#release(hold)));
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
-  /** Clean: called between two transactions only, when nothing of the lane can be in flight. */
+  /** The markers of the last transaction take a moment to be written. */
+  async #settle(holds: readonly LaneHold[]): Promise<void> {
+    const { clock } = this.#options;
+    const deadlineMs = clock.nowMs() + SETTLE_MS_MAX;
+    for (;;) {
+      await settle(this.#options, holds);
+      if (holds.every(({ marker, settled }) => settled >= marker) || clock.nowMs() >= deadlineMs) return;
+      await clock.sleep(SETTLE_PAUSE_MS);
+    }
+  }
+
+  /**
+   * Clean: called between two transactions only, when nothing of the lane can be in flight. Without a settled marker it is
+   * not: the lease is left to run out, and the next holder fences us.
+   */
   async #release(hold: LaneHold): Promise<void> {
     this.holds.delete(hold.lane);
     await trimLane(this.#options, hold, RELEASE_RANGES_MAX);
+    if (hold.settled < hold.marker) return;
     if (await this.#options.store.releaseLane(hold.lane, hold.claimEpoch, hold.marker)) {
       this.#options.onEvent({
         kind: 'lane-released',

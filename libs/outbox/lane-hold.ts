@@ -15,6 +15,8 @@ export interface LaneHold {
   readonly claimEpoch: number;
   /** Last id known to be in Kafka. */
   marker: number;
+  /** Last id whose marker Kafka was seen to have written: an acknowledged commit alone is not proof enough to delete by. */
+  settled: number;
   /** Everything at or below it is deleted. */
   trimmed: number;
   /** When the marker was last committed (monotonic); null: due now. */
@@ -39,6 +41,7 @@ export function newHold(claim: LaneClaim, marker: number): LaneHold {
     source: claim.source,
     claimEpoch: claim.claimEpoch,
     marker,
+    settled: marker,
     // From the lane's start, once: the former holder may have died between delivering and deleting.
     trimmed: laneFloor(claim.lane),
     markerWrittenAtMs: null,

@@ -9,21 +9,23 @@ import type { AsideRow, LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { verifyMarkers } from './verify-markers.ts';
 
-/** Claims up to `wanted` of the lanes, in chance order so that senders that start together do not collide. */
+/**
+ * Claims up to `wanted` of the lanes and adds them to `claims`, in chance order so that senders that start together do not
+ * collide. What was claimed before a fault stays in `claims`: forgotten, it would be served by nobody until its lease ran out.
+ */
 export async function claimLanes(
   options: SenderOptions,
   lanes: readonly number[],
   wanted: number,
-): Promise<LaneClaim[]> {
+  claims: LaneClaim[],
+): Promise<void> {
   const order = [...lanes].map((lane) => ({ lane, at: options.random() })).sort((a, b) => a.at - b.at);
-  const claims: LaneClaim[] = [];
   for (const { lane } of order) {
     if (claims.length >= wanted) break;
     const claim = await options.store.claimLane(lane, options.transactionalId, options.leaseMs);
     crashPoint('sender-after-claim');
     if (claim !== null) claims.push(claim);
   }
-  return claims;
 }
 
 /**

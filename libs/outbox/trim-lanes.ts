@@ -1,4 +1,8 @@
-/** Deletes delivered rows behind the marker (I6), in ranges, on a timer of its own and never in delivery's way. */
+/**
+ * Deletes delivered rows behind the marker (I6), in ranges, on a timer of its own and never in delivery's way. An acknowledged
+ * commit is not enough to delete by: a broker that was stopped under load has acknowledged one and lost it (Kafka 4.3.1,
+ * KAFKA-20734). Only what is read back from Kafka is.
+ */
 import { asRelayError } from '#runtime';
 import type { LaneHold } from './lane-hold.ts';
 import type { SenderOptions } from './sender-options.ts';
@@ -13,6 +17,7 @@ export async function trimLoop(
 ): Promise<void> {
   while (!signal.aborted) {
     let more = false;
+    await settle(options, [...holds.values()]);
     for (const hold of [...holds.values()]) {
       if (signal.aborted) return;
       more = (await trimLane(options, hold)) || more;
@@ -21,11 +26,29 @@ export async function trimLoop(
   }
 }
 
-/** Trims towards the marker; true when more is left. A fault of the world is left for the next round. */
+/** Learns which markers are there to stay. A fault of the world is left for the next round. */
+export async function settle(options: Pick<SenderOptions, 'kafka'>, holds: readonly LaneHold[]): Promise<void> {
+  const open = holds.filter(({ settled, marker }) => settled < marker);
+  if (open.length === 0) return;
+  // What is committed meanwhile is not asked for.
+  const committed = new Map(open.map((hold) => [hold, hold.marker]));
+  try {
+    const markers = await options.kafka.settledMarkers(open.map(({ lane }) => lane));
+    for (const [hold, marker] of committed) {
+      const found = markers === null ? marker : (markers.get(hold.lane) ?? -1);
+      hold.settled = Math.max(hold.settled, Math.min(found, marker));
+    }
+  } catch (thrown) {
+    const error = asRelayError(thrown);
+    if (error.verdict === 'fatal') throw error;
+  }
+}
+
+/** Trims what is settled; true when more is left. A fault of the world is left for the next round. */
 export async function trimLane(options: SenderOptions, hold: LaneHold, rangesMax = RANGES_MAX): Promise<boolean> {
   try {
-    for (let range = 0; range < rangesMax && hold.trimmed < hold.marker; range += 1) {
-      const upTo = hold.marker;
+    for (let range = 0; range < rangesMax && hold.trimmed < hold.settled; range += 1) {
+      const upTo = hold.settled;
       hold.trimmed = await options.store.deleteDelivered(hold.lane, hold.trimmed, upTo, options.trimRowsMax);
       if (hold.trimmed >= upTo) options.onEvent({ kind: 'deleted', lane: hold.lane, upTo });
     }
@@ -34,5 +57,5 @@ export async function trimLane(options: SenderOptions, hold: LaneHold, rangesMax
     if (error.verdict === 'fatal') throw error;
     return false;
   }
-  return hold.trimmed < hold.marker;
+  return hold.trimmed < hold.settled;
 }

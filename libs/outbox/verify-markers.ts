@@ -10,7 +10,10 @@ export interface ExpectedMarker {
   readonly lane: number;
   /** What the database recorded as delivered and deleted; null: the first marker was never written. */
   readonly deliveredId: number | null;
-  /** What this process saw committed itself, or the lane's floor. */
+  /**
+   * What this process had acknowledged as committed, or the lane's floor. A marker behind it that stays there means that
+   * Kafka has lost the commit; nothing of it is deleted yet, so that it is delivered again.
+   */
   readonly committedId: number;
 }
 
@@ -48,7 +51,7 @@ export async function verifyMarkers(
       const marker = markers.get(lane.lane) ?? -1;
       const least = Math.max(lane.committedId, lane.deliveredId ?? laneFloor(lane.lane));
       if (marker < least && lane.deliveredId !== null && !last) behind.push(lane);
-      else verdicts.set(lane.lane, judge(lane, marker, least));
+      else verdicts.set(lane.lane, judge(lane, marker));
     }
     open = behind;
     if (open.length > 0) await ports.clock.sleep(SETTLE_PACE_MS);
@@ -57,7 +60,7 @@ export async function verifyMarkers(
   return verdicts;
 }
 
-function judge(lane: ExpectedMarker, marker: number, least: number): MarkerVerdict {
+function judge(lane: ExpectedMarker, marker: number): MarkerVerdict {
   const floor = laneFloor(lane.lane);
   if (lane.deliveredId === null) {
     if (marker === -1) return { kind: 'first' };
@@ -73,10 +76,10 @@ function judge(lane: ExpectedMarker, marker: number, least: number): MarkerVerdi
       why: `the marker is gone from Kafka (expired or deleted); the database says delivered up to ${lane.deliveredId}`,
     };
   }
-  if (marker < least)
+  if (marker < lane.deliveredId)
     return {
       kind: 'halt',
-      why: `marker ${marker} in Kafka is behind ${least}, which was delivered`,
+      why: `marker ${marker} in Kafka is behind ${lane.deliveredId}, which was delivered`,
     };
   if (marker >= laneEnd(lane.lane))
     return {

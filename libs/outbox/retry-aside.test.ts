@@ -1,0 +1,56 @@
+/** Which row set aside is tried next. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { systemClock } from '#runtime';
+import { outboxId } from './lane.ts';
+import { adoptAsideHeads, newHold } from './lane-hold.ts';
+import type { AsideRow } from './ports.ts';
+import { dueHead, nextHeadDueInMs } from './retry-aside.ts';
+import type { SenderOptions } from './sender-options.ts';
+
+const LANE = 0;
+const options = { clock: { ...systemClock, nowMs: () => 0 }, retriesMax: 3 } as unknown as SenderOptions;
+
+function holdWith(marker: number, ...rows: Partial<AsideRow>[]) {
+  const claim = { lane: LANE, source: 's', claimEpoch: 1, deliveredId: 0, fenceIds: [], formerHolder: null };
+  const hold = newHold(claim, outboxId(LANE, marker));
+  const heads = rows.map((row, at) => ({
+    id: outboxId(LANE, at + 1),
+    eventId: `s:${at + 1}`,
+    topic: 't',
+    key: Buffer.from(`key ${at}`),
+    value: null,
+    headers: null,
+    size: 1,
+    lane: LANE,
+    state: 'retrying' as const,
+    attempts: 0,
+    dueInMs: 0,
+    attemptToken: 0,
+    ...row,
+  }));
+  adoptAsideHeads(hold, heads, 0);
+  return hold;
+}
+
+describe('the row that is tried next', () => {
+  const isAway = (topic: string) => topic === 'away';
+  const none = () => false;
+
+  test('a row of a topic that is away does not hold up the others', () => {
+    const hold = holdWith(9, { topic: 'away' }, { topic: 't' });
+    assert.equal(dueHead(hold, options, isAway)?.topic, 't');
+    assert.equal(dueHead(hold, options, none)?.topic, 'away');
+  });
+
+  test('a row that the marker has not passed is not tried, and nobody stays awake for it (I4)', () => {
+    const hold = holdWith(1, { id: outboxId(LANE, 5) });
+    assert.equal(dueHead(hold, options, none), null);
+    assert.equal(nextHeadDueInMs(hold, options, none), null);
+  });
+
+  test('nobody stays awake for a topic that is away', () => {
+    assert.equal(nextHeadDueInMs(holdWith(9, { topic: 'away' }), options, isAway), null);
+    assert.equal(nextHeadDueInMs(holdWith(9, { dueInMs: 40 }), options, none), 40);
+  });
+});
