@@ -24,6 +24,7 @@ const SENDER_LINES: Record<SenderEvent['kind'], readonly [Level, string]> = {
   'lane-taken': ['info', 'took lane'],
   'lane-released': ['info', 'gave lane back'],
   'lane-lost': ['warn', 'lost lane'],
+  'commit-lost': ['error', 'Kafka lost a commit that it had acknowledged: its rows are delivered again'],
   'lane-halted': ['error', 'lane halted: needs the operator'],
   members: ['info', 'fair share of lanes'],
   delivered: ['debug', 'delivered'],

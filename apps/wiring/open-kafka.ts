@@ -2,6 +2,7 @@
 import type { Config, SaslConfig } from '#config';
 import type { KafkaOptions, SaslOptions } from '#kafka-delivery';
 import type { Logger } from '#runtime';
+import { fixedTopics } from './source-topics.ts';
 
 export function kafkaOptions(config: Config, logger: Logger): KafkaOptions {
   const { kafka } = config;
@@ -13,6 +14,7 @@ export function kafkaOptions(config: Config, logger: Logger): KafkaOptions {
     ...(kafka.sasl === null ? {} : { sasl: saslOptions(kafka.sasl) }),
     prefix: kafka.transactionalIdPrefix,
     outboxTable: config.tables.outbox,
+    topics: fixedTopics(config.sources),
     transactionTimeoutMs: kafka.transactionTimeoutMs,
     acks: kafka.acks,
     idempotent: kafka.idempotence,

@@ -4,10 +4,11 @@ import { RelayError } from '#runtime';
 import { openAtLeastOnceSession } from './at-least-once-session.ts';
 import { createBatchBounds } from './batch-bounds.ts';
 import { connectKafka, type KafkaConnection } from './connect-kafka.ts';
+import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown } from './fault-table.ts';
 import { initProducer } from './init-producer.ts';
 import { isTransactional, type KafkaOptions } from './kafka-options.ts';
-import { readMarkers } from './read-markers.ts';
+import { readMarkers, readSettledMarkers } from './read-markers.ts';
 import { openTransactionalSession } from './transactional-session.ts';
 
 export interface ClosableKafkaPort extends KafkaPort {
@@ -35,21 +36,25 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
   const transactional = isTransactional(settings);
   const shared = connection.brokers();
   const bounds = createBatchBounds(settings.partitionBatchBytesMax);
+  const topics = new Set(settings.topics);
   const gate = settings.gate ?? (async () => undefined);
 
   return {
     transactional,
     scopeOf,
     open: async (transactionalId) => {
-      const context = { settings, bounds, brokers: connection.brokers() };
+      const context = { settings, bounds, topics, brokers: connection.brokers() };
       return transactional ? openTransactionalSession(transactionalId, context) : openAtLeastOnceSession(context);
     },
     fence: async (transactionalId) => {
       if (!transactional) return;
       await gate('before:fence');
-      await initProducer(shared, transactionalId, settings).catch((error) => {
+      try {
+        const identity = await initProducer(shared, transactionalId, settings);
+        await endLeftovers({ brokers: shared, settings, topics }, identity);
+      } catch (error) {
         throw faultOfThrown(error, { step: 'init' });
-      });
+      }
       await gate('after:fence');
     },
     readMarkers: async (kind, lanes) => {
@@ -59,6 +64,15 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
         throw faultOfThrown(error, { step: 'read' });
       });
       await gate('after:read-markers');
+      return markers;
+    },
+    settledMarkers: async (lanes) => {
+      if (!transactional) return null;
+      await gate('before:settled-markers');
+      const markers = await readSettledMarkers(shared, settings, lanes).catch((error) => {
+        throw faultOfThrown(error, { step: 'read' });
+      });
+      await gate('after:settled-markers');
       return markers;
     },
     close: () => shared.close(),

@@ -37,6 +37,8 @@ export interface KafkaOptions {
   /** Group prefix and marker topic are made from it: `<prefix>.markers`, `<prefix>.<outbox table>`. */
   readonly prefix: string;
   readonly outboxTable: string;
+  /** Topics that an earlier process may have written to, where records may have been left open; those sent to are added. */
+  readonly topics?: readonly string[];
   readonly connectionTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
   /** The broker ends a transaction that is open for longer: how long a dead sender can stall readers. */
@@ -69,6 +71,7 @@ export function settingsFrom(options: KafkaOptions): KafkaSettings {
     idempotent: true,
     compression: 'none',
     partitioner: 'java',
+    topics: [],
     partitionBatchBytesMax: 900_000,
     requestBytesMax: 1_000_000,
     metadataMaxAgeMs: 30_000,

@@ -205,6 +205,7 @@ test('sequences wrap where the broker expects them to', async () => {
     settings,
     brokers: connection.brokers(),
     bounds: createBatchBounds(900_000),
+    topics: new Set(),
     sequences: createSequences(0x7fffffff - 4),
   });
   for (let round = 0; round < 4; round += 1) await session.transact(records(topic, round * 3, 3), []);

@@ -7,11 +7,13 @@ import { askCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode } from './fault-table.ts';
 import { type KafkaSettings, markerGroup, markerTopic } from './kafka-options.ts';
-import { type CommittedOffset, fetchStableOffsets } from './wire/cluster-requests.ts';
+import { type CommittedOffset, fetchOffsets } from './wire/cluster-requests.ts';
 import type { WireRequest } from './wire/request.ts';
 
 /** Longer than a restarted broker needs to load its groups. */
 const PATIENCE_MS = 30_000;
+/** Whoever asks for settled markers comes again anyway. */
+const SETTLED_PATIENCE_MS = 1_000;
 
 /** Throws KAFKA_TOPIC_MISSING unless the marker topic has a partition for every lane asked for. */
 async function checkMarkerTopic(brokers: Brokers, topic: string, lanes: readonly number[]): Promise<void> {
@@ -35,7 +37,7 @@ function stableOffsets(
   topic: string,
   lanes: readonly number[],
 ): WireRequest<{ code: number; offsets: readonly CommittedOffset[] }> {
-  const request = fetchStableOffsets(group, topic, lanes);
+  const request = fetchOffsets(group, topic, lanes, true);
   return {
     ...request,
     read: (reader) => {
@@ -63,4 +65,22 @@ export async function readMarkers(
   if (code !== CODE.none) throw faultOfCode(code, { step: 'read', api: request.name });
   const found = new Map(offsets.map(({ partition, offset }) => [partition, offset]));
   return new Map(lanes.map((lane) => [lane, found.get(lane) ?? -1]));
+}
+
+/**
+ * Lane markers that are in the group's log for good, -1 where there is none. Does not wait for open transactions: the answer
+ * may lag. Rejects with the fault table's codes.
+ */
+export async function readSettledMarkers(
+  brokers: Brokers,
+  settings: KafkaSettings,
+  lanes: readonly number[],
+): Promise<ReadonlyMap<number, number>> {
+  if (lanes.length === 0) return new Map();
+  const group = markerGroup(settings.prefix, settings.outboxTable, 'lane');
+  const request = fetchOffsets(group, markerTopic(settings.prefix), lanes, false);
+  const question = { kind: 'group', key: group, step: 'read', request, patienceMs: SETTLED_PATIENCE_MS } as const;
+  const { code, offsets } = await askCoordinator(brokers, settings, question);
+  if (code !== CODE.none) throw faultOfCode(code, { step: 'read', api: request.name });
+  return new Map(offsets.filter((each) => each.code === CODE.none).map(({ partition, offset }) => [partition, offset]));
 }

@@ -3,6 +3,7 @@ import type { DeliveryRecord, MarkerWrite, ProducerSession } from '#outbox';
 import { crashPoint, RelayError, withDeadline } from '#runtime';
 import type { BatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
+import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
 import { initProducer } from './init-producer.ts';
 import type { KafkaSettings } from './kafka-options.ts';
@@ -16,6 +17,8 @@ export interface SessionContext {
   /** The session's own connections, closed with it. */
   readonly brokers: Brokers;
   readonly bounds: BatchBounds;
+  /** Topics that were ever delivered to; the session adds its own. */
+  readonly topics: Set<string>;
   readonly sequences?: Sequences;
 }
 
@@ -36,22 +39,23 @@ export async function openTransactionalSession(
   transactionalId: string,
   context: SessionContext,
 ): Promise<ProducerSession> {
-  const { settings, brokers, bounds } = context;
+  const { settings, brokers, bounds, topics } = context;
   const gate = settings.gate ?? noGate;
   try {
     await gate('before:open');
     const identity = await initProducer(brokers, transactionalId, settings);
+    await endLeftovers(context, identity);
     await gate('after:open');
     settings.logger.debug({ ...identity }, 'opened a transactional producer');
     const sequences = context.sequences ?? createSequences();
-    return startSession({ settings, brokers, bounds, sequences, identity, gate });
+    return startSession({ settings, brokers, bounds, sequences, identity, gate }, topics);
   } catch (error) {
     await brokers.close();
     throw faultOfThrown(error, { step: 'init' });
   }
 }
 
-function startSession(parts: TransactionParts): ProducerSession {
+function startSession(parts: TransactionParts, topics: Set<string>): ProducerSession {
   const { settings, brokers, gate } = parts;
   const views = createTopicViews(brokers, settings);
   const deadlineMs = settings.transactionTimeoutMs * DEADLINE_SHARE;
@@ -60,7 +64,9 @@ function startSession(parts: TransactionParts): ProducerSession {
 
   async function run(records: readonly DeliveryRecord[], markers: readonly MarkerWrite[]): Promise<void> {
     progress.step = 'metadata';
-    const plan = planDelivery(records, await views.load(topicsOf(records)), settings.partitioner);
+    const sentTo = topicsOf(records);
+    const plan = planDelivery(records, await views.load(sentTo), settings.partitioner);
+    for (const topic of sentTo) topics.add(topic);
     progress.step = 'send';
     progress.open = true;
     await fillTransaction(parts, plan, markers);

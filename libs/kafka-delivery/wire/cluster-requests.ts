@@ -85,13 +85,14 @@ export interface CommittedOffset {
 }
 
 /**
- * OffsetFetch v7 with RequireStable (KIP-447): while a transaction that writes the offsets is open, the answer is
- * UNSTABLE_OFFSET_COMMIT instead of a stale number.
+ * OffsetFetch v7. With RequireStable (KIP-447), while a transaction that writes the offsets is open, the answer is
+ * UNSTABLE_OFFSET_COMMIT instead of a number that may be about to change.
  */
-export const fetchStableOffsets = (
+export const fetchOffsets = (
   group: string,
   topic: string,
   partitions: readonly number[],
+  requireStable: boolean,
 ): WireRequest<{ code: number; offsets: CommittedOffset[] }> => ({
   api: 9,
   name: 'OffsetFetch',
@@ -102,7 +103,7 @@ export const fetchStableOffsets = (
       writer.compactString(name).compactArray(partitions, (partition) => writer.int32(partition));
       writer.noTags();
     });
-    writer.boolean(true).noTags();
+    writer.boolean(requireStable).noTags();
   },
   read: (reader) => {
     reader.int32();

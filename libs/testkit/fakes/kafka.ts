@@ -196,6 +196,11 @@ export class FakeKafka implements FakeBroker {
     return new Map(lanes.map((lane) => [lane, this.marker(kind, lane)]));
   }
 
+  settledMarkers(lanes: readonly number[]): ReadonlyMap<number, number> {
+    this.#reach();
+    return new Map(lanes.map((lane) => [lane, this.marker('lane', lane)]));
+  }
+
   port(options: FakePortOptions = {}): FakeKafkaPort {
     return createFakePort(this, options.gate ?? (async () => undefined), options.transactional ?? true);
   }

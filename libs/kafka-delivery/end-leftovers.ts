@@ -1,0 +1,90 @@
+/**
+ * Ends what a transaction that is over has left open.
+ *
+ * A coordinator counts a transaction as complete when every partition in it has its commit or abort marker. Kafka 4.1 to
+ * 4.3.1 skip the partitions that have no leader at that moment (KAFKA-20734), so that a broker which is stopped under load
+ * completes transactions without marking them: the markers of their lanes stay pending for ever (UNSTABLE_OFFSET_COMMIT), their
+ * records hold up read_committed readers, and the next commit of the same producer would make them visible after all.
+ * An empty transaction over the same partitions, aborted, is the marker that is missing.
+ */
+import { askCoordinator } from './ask-coordinator.ts';
+import type { Brokers } from './brokers.ts';
+import { CODE, faultOfCode, type Step } from './fault-table.ts';
+import { type KafkaSettings, markerGroup } from './kafka-options.ts';
+import { describeProducers } from './wire/describe-producers.ts';
+import type { WireRequest } from './wire/request.ts';
+import {
+  addOffsetsToTxn,
+  addPartitionsToTxn,
+  endTxn,
+  type ProducerIdentity,
+  type TopicPartitions,
+} from './wire/transaction-requests.ts';
+
+export interface LeftoverContext {
+  readonly brokers: Brokers;
+  readonly settings: KafkaSettings;
+  /** Topics that the producer may have written to. */
+  readonly topics: ReadonlySet<string>;
+}
+
+const PATIENCE_MS = 10_000;
+
+/** Right after InitProducerId: nothing of the producer's is open that is known to its coordinator. */
+export async function endLeftovers(context: LeftoverContext, identity: ProducerIdentity): Promise<void> {
+  const { settings } = context;
+  const left = await findOpen(context, identity.producerId);
+  const step = 'init';
+  if (left.length > 0) {
+    settings.logger.warn(
+      { transactionalId: identity.transactionalId, partitions: left },
+      'records of a transaction that is over were left open: ending it',
+    );
+    await ask(context, identity, step, addPartitionsToTxn(identity, left));
+  }
+  // A pending marker shows only as a marker that cannot be read, so that the groups are always in it.
+  for (const kind of ['lane', 'retry'] as const) {
+    const group = markerGroup(settings.prefix, settings.outboxTable, kind);
+    await ask(context, identity, step, addOffsetsToTxn(identity, group));
+  }
+  await ask(context, identity, step, endTxn(identity, false));
+}
+
+async function ask(
+  { brokers, settings }: LeftoverContext,
+  { transactionalId: key }: ProducerIdentity,
+  step: Step,
+  request: WireRequest<{ readonly code: number }>,
+): Promise<void> {
+  const question = { kind: 'transaction', key, step, request, patienceMs: PATIENCE_MS } as const;
+  const { code } = await askCoordinator(brokers, settings, question);
+  if (code !== CODE.none) throw faultOfCode(code, { step, api: request.name });
+}
+
+/** Empty where it cannot be known: a broker older than 2.8, a topic that we may not read, a partition without a leader. */
+async function findOpen(context: LeftoverContext, producerId: number): Promise<TopicPartitions[]> {
+  const { brokers, settings, topics } = context;
+  if (topics.size === 0) return [];
+  try {
+    const described = await brokers.describe([...topics]);
+    const byLeader = new Map<number, TopicPartitions[]>();
+    for (const { topic, partitions } of described.topics) {
+      for (const leader of new Set(partitions.map((each) => each.leader))) {
+        if (leader < 0) continue;
+        const led = partitions.filter((each) => each.leader === leader).map(({ partition }) => partition);
+        byLeader.set(leader, [...(byLeader.get(leader) ?? []), { topic, partitions: led }]);
+      }
+    }
+    const answers = await Promise.all(
+      [...byLeader].map(async ([leader, led]) => (await brokers.node(leader)).ask(describeProducers(led))),
+    );
+    const open = answers.flat().filter((each) => each.producerId === producerId);
+    return [...new Set(open.map(({ topic }) => topic))].map((topic) => ({
+      topic,
+      partitions: open.filter((each) => each.topic === topic).map(({ partition }) => partition),
+    }));
+  } catch (error) {
+    settings.logger.debug({ err: error }, 'open transactions cannot be looked up');
+    return [];
+  }
+}
