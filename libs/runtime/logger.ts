@@ -22,18 +22,7 @@ export interface LoggerOptions {
 }
 
 /** Paths that could carry a secret if somebody logged a whole options object. */
-const REDACTED = [
-  'password',
-  '*.password',
-  'sasl',
-  '*.sasl',
-  'ssl',
-  '*.ssl',
-  'url',
-  '*.url',
-  'payload',
-  '*.payload',
-];
+const REDACTED = ['password', '*.password', 'sasl', '*.sasl', 'ssl', '*.ssl', 'url', '*.url', 'payload', '*.payload'];
 
 /** Errors are logged as code, message and cause code: enough to act on, without driver internals. */
 function errorFacts(error: unknown): object {
