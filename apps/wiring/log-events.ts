@@ -5,6 +5,7 @@ import type { Logger } from '#runtime';
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
 const WRITER_LINES: Record<WriterEvent['kind'], readonly [Level, string]> = {
+  'standing-by': ['info', 'stands by'],
   elected: ['info', 'elected'],
   'term-begun': ['info', 'term begun'],
   'lanes-differ': ['warn', 'LANES is not what the source has; the lanes in the database count, lane grow changes them'],

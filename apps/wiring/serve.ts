@@ -82,6 +82,10 @@ export async function serve(service: Service, pool: Pool, roles: ServeRoles): Pr
 function showWriterEvent({ writer }: Metrics, health: ProgressHealth, event: WriterEvent): void {
   const subject = `source ${event.source}`;
   switch (event.kind) {
+    case 'standing-by':
+      // What was in its way is now the leader's, or was nothing but the election.
+      health.idle(subject);
+      break;
     case 'term-begun':
       writer.leader(event.source, true);
       writer.epoch(event.source, event.epoch);

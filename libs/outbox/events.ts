@@ -2,6 +2,8 @@
 import type { ErrorCode } from '#runtime';
 
 export type WriterEvent =
+  /** Somebody else leads, or nobody can be asked; told once until this process leads again. */
+  | { readonly kind: 'standing-by'; readonly source: string }
   | { readonly kind: 'elected'; readonly source: string }
   | {
       readonly kind: 'term-begun';

@@ -14,6 +14,7 @@ import type {
   SourceReader,
   WriterStore,
 } from './ports.ts';
+import { refuseOlderDatabase } from './refuse-older-database.ts';
 import { Wake } from './wake.ts';
 import { WriterTerm } from './writer-term.ts';
 
@@ -27,6 +28,8 @@ export interface RunSourceOptions {
   readonly store: WriterStore;
   /** Opened for each term, so that a changed table is seen anew; rejects with DB_SCHEMA when the table cannot be read. */
   readonly openReader: () => Promise<SourceReader>;
+  /** Markers of the lanes as Kafka has them now, -1 for none; null when they cannot be read in time. Absent: not looked at. */
+  readonly readMarkers?: (lanes: readonly number[]) => Promise<ReadonlyMap<number, number> | null>;
   readonly election: LeaderElection;
   readonly doorbell: Doorbell;
   readonly clock: Clock;
@@ -52,6 +55,11 @@ const PACE_GROWTH = 1.5;
 /** Positions below the highest that START_FROM=latest examines for rows of transactions still open. */
 const LATEST_LOOKBACK = 10_000;
 
+/** What this process learned in its terms so far. */
+interface Known {
+  nextSequence: number;
+}
+
 type TermEnd = 'stopped' | 'lock-lost' | 'fenced' | 'handed-over';
 
 /** Runs until the signal aborts. Rejects only with a fatal RelayError: the source is halted. */
@@ -63,14 +71,18 @@ export async function runSource(options: RunSourceOptions, signal: AbortSignal):
   const stop = () => wake.ring();
   signal.addEventListener('abort', stop);
   let faults = 0;
+  let standing = false;
   try {
     while (!signal.aborted) {
       wake.clear();
       const lock = options.mayLead() ? await options.election.tryAcquire(options.source) : null;
       if (lock === null) {
+        if (!standing) options.onEvent({ kind: 'standing-by', source: options.source });
+        standing = true;
         await wake.wait(options.clock, options.electionIntervalMs);
         continue;
       }
+      standing = false;
       options.onEvent({ kind: 'elected', source: options.source });
       const delayMs = await leadOnce(options, lock, signal, faults);
       faults = delayMs === null ? 0 : faults + 1;

@@ -22,6 +22,7 @@ const NOTHING_YET = {
 export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
   standby: {
     ...NOTHING_YET,
+    'standing-by': 'standby',
     elected: 'elected',
     'term-ended': 'illegal',
     // After the term that the fault ended.
@@ -30,6 +31,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
   },
   elected: {
     ...NOTHING_YET,
+    'standing-by': 'illegal',
     elected: 'illegal',
     'term-begun': 'leading',
     'term-ended': 'standby',
@@ -37,6 +39,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'source-halted': 'illegal',
   },
   leading: {
+    'standing-by': 'illegal',
     elected: 'illegal',
     'term-begun': 'illegal',
     'lanes-differ': 'leading',
@@ -50,6 +53,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'source-halted': 'illegal',
   },
   doubtful: {
+    'standing-by': 'illegal',
     elected: 'illegal',
     'term-begun': 'illegal',
     'lanes-differ': 'illegal',
@@ -65,6 +69,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
   },
   halted: {
     ...NOTHING_YET,
+    'standing-by': 'illegal',
     elected: 'illegal',
     'term-ended': 'illegal',
     'writer-retry': 'illegal',
