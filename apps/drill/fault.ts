@@ -23,8 +23,10 @@ export interface Fault {
   readonly targets: readonly Target[];
   /** How often it comes in a bag of all faults; 1 unless given. */
   readonly weight?: number;
-  /** A process that starts while it lasts may end with this code, since a server it needs is away. */
+  /** A process that starts while it lasts may end with 3, since a server it needs is away. */
   readonly startMayFail?: boolean;
+  /** A process may end with this code because of it, and is started again. */
+  readonly mayEndWith?: number;
   /** Throws when it could not be done, or when what is expected did not happen. */
   inject(scene: Scene): Promise<Injection>;
 }

@@ -8,10 +8,14 @@ import { SECRETS } from './servers.ts';
 import type { Fall, Usage } from './slot.ts';
 import type { Mark } from './tally.ts';
 
-/** A stretch of time in which a starting process may find a server away. */
+/** A stretch of time in which processes may end by themselves, as a fault says. */
 export interface Outage {
   readonly fromMs: number;
   untilMs: number;
+  /** A process that starts may find a server away. */
+  readonly startMayFail: boolean;
+  /** Exit codes that any process may end with. */
+  readonly mayEndWith: readonly number[];
 }
 
 /** What is not as it must be. The round is over. */
@@ -100,9 +104,12 @@ export async function assertCalm(scene: Scene, outages: readonly Outage[]): Prom
 
 function assertNobodyFell(scene: Scene, outages: readonly Outage[]): void {
   const excused = ({ code, wasReady, atMs }: Fall) =>
-    !wasReady &&
-    code === EXIT_UNREACHABLE &&
-    outages.some(({ fromMs, untilMs }) => atMs >= fromMs && atMs <= untilMs + OUTAGE_SLACK_MS);
+    outages
+      .filter(({ fromMs, untilMs }) => atMs >= fromMs && atMs <= untilMs + OUTAGE_SLACK_MS)
+      .some(
+        ({ startMayFail, mayEndWith }) =>
+          (startMayFail && !wasReady && code === EXIT_UNREACHABLE) || mayEndWith.includes(code ?? -1),
+      );
   const fall = scene.slots.flatMap((slot) => slot.falls).find((each) => !excused(each));
   if (fall === undefined) return;
   throw new Finding(`${fall.process} ended by itself with ${fall.code ?? fall.signal}:\n${fall.output}`);

@@ -122,8 +122,13 @@ interface Done {
 }
 
 async function injectOnce(scene: Scene, faults: readonly Fault[], outages: Outage[]): Promise<Done> {
-  const outage: Outage = { fromMs: systemClock.nowMs(), untilMs: Number.POSITIVE_INFINITY };
-  if (faults.some(({ startMayFail }) => startMayFail)) outages.push(outage);
+  const outage: Outage = {
+    fromMs: systemClock.nowMs(),
+    untilMs: Number.POSITIVE_INFINITY,
+    startMayFail: faults.some(({ startMayFail }) => startMayFail === true),
+    mayEndWith: faults.flatMap(({ mayEndWith }) => (mayEndWith === undefined ? [] : [mayEndWith])),
+  };
+  outages.push(outage);
   const injections = await Promise.all(faults.map((fault) => act(scene, fault)));
   const endedMs = systemClock.nowMs();
   outage.untilMs = endedMs;
