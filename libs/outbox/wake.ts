@@ -1,13 +1,16 @@
 /** A coalesced wake-up: rings while nobody waits are remembered once, so none falls between a read and a wait. */
 import type { Clock } from '#runtime';
 
+const RUNG = 'rung';
+
 export class Wake {
   #rung = false;
   #waiter: AbortController | null = null;
 
   ring(): void {
     this.#rung = true;
-    this.#waiter?.abort();
+    // A reason of our own: without one, every ring would cost a DOMException with its stack.
+    this.#waiter?.abort(RUNG);
   }
 
   /** Forgets rings heard so far: call before reading what the ring is about, never after. */

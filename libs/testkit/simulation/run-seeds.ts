@@ -30,6 +30,8 @@ export interface RunSeedsRequest extends SeedRange {
 const RANGE_SEEDS = 100;
 /** More failures than these tell nothing new. */
 const FAILURES_MAX = 5;
+/** Worlds are short-lived garbage: room for many of them between two collections. */
+const YOUNG_MB = 64;
 const WORKER = new URL('./seeds.child.ts', import.meta.url);
 
 /** Rejects when a worker dies, for example of a rejection that the core let go unhandled. */
@@ -62,7 +64,7 @@ export async function runSeeds(request: RunSeedsRequest): Promise<RangeDone> {
 
 function work(take: () => SeedRange | null, add: (done: RangeDone) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(WORKER);
+    const worker = new Worker(WORKER, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     let current: SeedRange | null = null;
     const goOn = () => {
       current = take();

@@ -6,6 +6,8 @@ import { simulate } from './simulate.ts';
 
 if (parentPort === null) throw new Error('this file is a worker thread of run-seeds.ts');
 const port = parentPort;
+// Faults are thrown by the thousand here, and nobody reads where.
+Error.stackTraceLimit = 0;
 
 async function simulateRange({ from, count }: SeedRange): Promise<RangeDone> {
   const failures: RangeDone['failures'][number][] = [];

@@ -32,7 +32,7 @@ export interface SimulateOptions {
 /** After healing something must move within this time: leases, locks, the longest stop and backoffs, with room. */
 const LIVENESS_BOUND_MS = 20_000;
 const STEPS_MAX = 200_000;
-const LOOK_MS = 40;
+const LOOK_MS = 60;
 const LOCK_TTL_MS = 2_000;
 const START_MAX_MS = 300;
 /** After the last row arrived: what is still under way may do no harm. */
