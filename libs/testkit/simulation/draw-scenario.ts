@@ -33,6 +33,7 @@ export function scenarioOf(seed: number, wanted?: Theme): Scenario {
     writers,
     senders,
     keepsIds: dice.chance(0.3),
+    handsOver: dice.chance(0.15),
     policy: dice.pick(['dead-letter', 'dead-letter', 'park-key', 'halt']),
     retriesMax,
     parkedKeysMax: dice.chance(0.1) ? 2 : 100,
@@ -121,6 +122,8 @@ function worldOf(dice: Dice, sources: readonly ScenarioSource[], untilMs: number
     const atMs = dice.between(0, untilMs);
     const forMs = dice.between(20, 2_000);
     const roll = dice.next();
+    if (roll < 0.05) return { kind: 'rings', atMs };
+    if (roll < 0.12) return { kind: 'db-clock', atMs, byMs: dice.between(-2_000, 4_000) };
     if (roll < 0.5) return { kind: 'away', what: dice.pick(['db', 'kafka', 'lock', 'bell']), atMs, forMs };
     if (roll < 0.65) return { kind: 'lock-flush', atMs };
     if (roll < 0.75) return { kind: 'lock-steal', atMs, source: dice.pick(sources).name };

@@ -39,6 +39,10 @@ export type WorldFault =
       readonly forMs: number;
     }
   | { readonly kind: 'lock-flush' | 'markers-expire'; readonly atMs: number }
+  /** Rings from outside, as background jobs and operators send them, right or wrong. */
+  | { readonly kind: 'rings'; readonly atMs: number }
+  /** The database's clock is set forward or back. */
+  | { readonly kind: 'db-clock'; readonly atMs: number; readonly byMs: number }
   | { readonly kind: 'lock-steal'; readonly atMs: number; readonly source: string }
   | {
       readonly kind: 'topic-missing' | 'topic-forbidden';
@@ -84,6 +88,8 @@ export interface Scenario {
   readonly senders: readonly string[];
   /** Gives a restarted sender the transactional id of its former life. */
   readonly keepsIds: boolean;
+  /** Writers give sources to each other, as those that share several do. */
+  readonly handsOver: boolean;
   readonly policy: RowFaultPolicy;
   readonly retriesMax: number;
   readonly parkedKeysMax: number;

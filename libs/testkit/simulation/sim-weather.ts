@@ -14,11 +14,15 @@ export interface WeatherParts {
   readonly kafka: SimKafka;
   readonly elections: FakeElections;
   readonly doorbells: FakeDoorbells;
+  readonly shiftDatabaseClock: (byMs: number) => void;
   readonly trace: (line: () => string) => void;
 }
 
 /** How soon after its moment something held back happens: in the same instant, or a little later. */
 const AFTER_MOMENT_MS = [0, 1, 20, 100] as const;
+
+/** More than any scenario has. */
+const LANES_RUNG = 10;
 
 export class SimWeather implements Weather {
   faulty = true;
@@ -106,6 +110,12 @@ export class SimWeather implements Weather {
       case 'lock-steal':
         elections.steal(fault.source);
         break;
+      case 'rings':
+        this.#ringAll();
+        break;
+      case 'db-clock':
+        this.#parts.shiftDatabaseClock(fault.byMs);
+        break;
       case 'markers-expire':
         kafka.forgetMarkers();
         break;
@@ -116,6 +126,15 @@ export class SimWeather implements Weather {
         scheduler.after(fault.forMs, () => topics.delete(fault.topic));
       }
     }
+  }
+
+  #ringAll(): void {
+    const { scenario, doorbells } = this.#parts;
+    const bell = doorbells.doorbell();
+    const lanes = Array.from({ length: LANES_RUNG }, (_, lane) => lane);
+    for (const kind of ['rows', 'retry-due', 'markers-due'] as const) bell.ring({ kind, lanes });
+    bell.ring({ kind: 'lanes-changed' });
+    for (const { name } of scenario.sources) bell.ring({ kind: 'leader-gone', source: name });
   }
 
   #leave(what: 'db' | 'kafka' | 'lock' | 'bell', forMs: number): void {

@@ -62,7 +62,7 @@ class Simulation {
     this.#options = options;
     this.#scheduler = new Scheduler(streamOf(scenario.seed, 'scheduler'));
     const scheduler = this.#scheduler;
-    const clock = clockOf(scheduler);
+    const { clock, shift } = databaseClockOf(scheduler);
     const report = (violation: Violation) => this.#report(violation);
     const trace = (line: () => string) => this.#note(line);
     const kafka = new SimKafka(scheduler, report);
@@ -78,7 +78,16 @@ class Simulation {
     const mutation = options.mutation ?? null;
     this.#world = { scenario, scheduler, kafka, tables, sources, elections, doorbells, mutation, trace, report };
     const dice = new Dice(streamOf(scenario.seed, 'holds'));
-    this.#weather = new SimWeather({ scenario, scheduler, dice, kafka, elections, doorbells, trace });
+    this.#weather = new SimWeather({
+      scenario,
+      scheduler,
+      dice,
+      kafka,
+      elections,
+      doorbells,
+      shiftDatabaseClock: shift,
+      trace,
+    });
     this.#evidence = { scenario, kafka, tables, application, registeredAt };
     this.#slots = new Map([
       ...scenario.writers.map((name) => [name, new Slot(name, 'writer', this.#world, this.#weather)] as const),
@@ -160,8 +169,11 @@ class Simulation {
   }
 }
 
-const clockOf = (scheduler: Scheduler) => ({
-  nowMs: () => scheduler.nowMs,
-  wallMs: () => scheduler.nowMs,
-  sleep: async () => undefined,
-});
+function databaseClockOf(scheduler: Scheduler) {
+  let offsetMs = 0;
+  const nowMs = () => scheduler.nowMs + offsetMs;
+  const shift = (byMs: number) => {
+    offsetMs += byMs;
+  };
+  return { clock: { nowMs, wallMs: nowMs, sleep: async () => undefined }, shift };
+}
