@@ -7,6 +7,7 @@ import type { Connection, QueryError } from 'mysql2';
 import { RelayError, withDeadline } from '#runtime';
 import { asDatabaseError } from './as-database-error.ts';
 import type { Engine } from './engine.ts';
+import { PreparedRunner } from './run-prepared.ts';
 import type { SqlValue } from './sql-value.ts';
 import { type ByteSink, streamBytes } from './stream-bytes.ts';
 
@@ -24,6 +25,7 @@ export class Session {
   readonly threadId: number;
   #engine: Engine | null = null;
   readonly #connection: Connection;
+  readonly #prepared: PreparedRunner;
   readonly #readTimeoutMs: number;
   #broken: RelayError | null = null;
   #rejectPending: ((error: RelayError) => void) | null = null;
@@ -32,6 +34,7 @@ export class Session {
   /** Takes over a connection that has just logged in. */
   constructor(connection: Connection, readTimeoutMs: number) {
     this.#connection = connection;
+    this.#prepared = new PreparedRunner(connection);
     this.#readTimeoutMs = readTimeoutMs;
     this.threadId = connection.threadId;
     // Streamed results have no callback: their loss is only told here. 'end' is the server closing an idle connection.
@@ -81,7 +84,7 @@ export class Session {
   /** The same as a server-side prepared statement, kept per connection: for a few fixed texts with many or binary values. */
   async runPrepared(sql: string, values: readonly SqlValue[]): Promise<RunResult> {
     const result = await this.#send(nameOf(sql), (done) => {
-      this.#connection.execute({ sql, values: values as never[] }, done as never);
+      this.#prepared.run(sql, values, done);
     });
     return { affectedRows: (result as { affectedRows?: number }).affectedRows ?? 0 };
   }
