@@ -61,6 +61,7 @@ export class HeldLanes {
     }
     hold.marker = marker;
     hold.settled = marker;
+    hold.unsettledSinceMs = null;
   }
 
   /**

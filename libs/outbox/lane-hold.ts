@@ -17,6 +17,8 @@ export interface LaneHold {
   marker: number;
   /** Last id whose marker Kafka was seen to have written: an acknowledged commit alone is not proof enough to delete by. */
   settled: number;
+  /** Since when (monotonic) `settled` has been behind `marker` without a step; null: it is not behind. */
+  unsettledSinceMs: number | null;
   /** Everything at or below it is deleted. */
   trimmed: number;
   /** When the marker was last committed (monotonic); null: due now. */
@@ -42,6 +44,7 @@ export function newHold(claim: LaneClaim, marker: number): LaneHold {
     claimEpoch: claim.claimEpoch,
     marker,
     settled: marker,
+    unsettledSinceMs: null,
     // From the lane's start, once: the former holder may have died between delivering and deleting.
     trimmed: laneFloor(claim.lane),
     markerWrittenAtMs: null,

@@ -32,6 +32,8 @@ export class Sender {
   readonly #ahead: Ahead;
   readonly #aside: AsideRounds;
   #faults = 0;
+  /** What was acknowledged is to be looked at under a fresh session. */
+  #doubted = false;
   #turn = 0;
   #paceMs = PACE_MIN_MS;
   #progressAtMs: number;
@@ -69,7 +71,7 @@ export class Sender {
     };
     const loops = [
       this.#lanes.membership.run(background.signal).catch(note),
-      trimLoop(this.#options, this.#lanes.holds, background.signal).catch(note),
+      trimLoop(this.#options, this.#lanes.holds, background.signal, () => this.#doubt()).catch(note),
     ];
     try {
       while (!signal.aborted && fault === null) await this.#guardedTurn(signal);
@@ -81,6 +83,11 @@ export class Sender {
       await Promise.all(loops);
       await this.#leave();
     }
+  }
+
+  #doubt(): void {
+    this.#doubted = true;
+    this.#wake.ring();
   }
 
   #hear(ring: DoorbellRing): void {
@@ -107,6 +114,8 @@ export class Sender {
 
   /** True when something was done, so that the next turn follows at once. */
   async #takeTurn(): Promise<boolean> {
+    if (this.#doubted) await this.#session.drop();
+    this.#doubted = false;
     const session = await this.#session.ready();
     await this.#lanes.apply(session, () => this.#session.renew());
     if (!this.#session.isCurrent(session)) return true;

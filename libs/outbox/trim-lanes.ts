@@ -14,10 +14,13 @@ export async function trimLoop(
   options: SenderOptions,
   holds: ReadonlyMap<number, LaneHold>,
   signal: AbortSignal,
+  /** Markers that were acknowledged are not there and do not come: only a fresh session can tell what became of them. */
+  onUnsettled: () => void,
 ): Promise<void> {
   while (!signal.aborted) {
     let more = false;
     await settle(options, [...holds.values()]);
+    if ([...holds.values()].some((hold) => isMissed(options, hold))) onUnsettled();
     for (const hold of [...holds.values()]) {
       if (signal.aborted) return;
       more = (await trimLane(options, hold)) || more;
@@ -26,8 +29,14 @@ export async function trimLoop(
   }
 }
 
+const isMissed = ({ clock, markerSettleMs }: SenderOptions, { unsettledSinceMs }: LaneHold): boolean =>
+  unsettledSinceMs !== null && clock.nowMs() - unsettledSinceMs > markerSettleMs;
+
 /** Learns which markers are there to stay. A fault of the world is left for the next round. */
-export async function settle(options: Pick<SenderOptions, 'kafka'>, holds: readonly LaneHold[]): Promise<void> {
+export async function settle(
+  options: Pick<SenderOptions, 'kafka' | 'clock'>,
+  holds: readonly LaneHold[],
+): Promise<void> {
   const open = holds.filter(({ settled, marker }) => settled < marker);
   if (open.length === 0) return;
   // What is committed meanwhile is not asked for.
@@ -36,7 +45,10 @@ export async function settle(options: Pick<SenderOptions, 'kafka'>, holds: reado
     const markers = await options.kafka.settledMarkers(open.map(({ lane }) => lane));
     for (const [hold, marker] of committed) {
       const found = markers === null ? marker : (markers.get(hold.lane) ?? -1);
-      hold.settled = Math.max(hold.settled, Math.min(found, marker));
+      const settled = Math.max(hold.settled, Math.min(found, marker));
+      const sinceMs = settled > hold.settled ? null : hold.unsettledSinceMs;
+      hold.settled = settled;
+      hold.unsettledSinceMs = settled >= hold.marker ? null : (sinceMs ?? options.clock.nowMs());
     }
   } catch (thrown) {
     const error = asRelayError(thrown);
