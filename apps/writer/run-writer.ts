@@ -7,6 +7,7 @@ import { asRelayError, RelayError, systemClock, systemRandom } from '#runtime';
 import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
 import { logWriterEvents } from '../wiring/log-events.ts';
 import type { Service } from '../wiring/service.ts';
+import { lookAtMarkers } from './look-at-markers.ts';
 import { SourceShares } from './share-sources.ts';
 
 /** A standby asks for the lock this often: it follows a killed leader within the lock's TTL and this. */
@@ -87,6 +88,9 @@ async function relaySource(
         }
         return createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, logger });
       },
+      ...(config.deliveryMode === 'exactly-once'
+        ? { readMarkers: (lanes: readonly number[]) => lookAtMarkers(service, source.name, lanes) }
+        : {}),
       election: parts.election,
       doorbell: parts.doorbell,
       clock: systemClock,

@@ -70,6 +70,7 @@ export async function runSource(options: RunSourceOptions, signal: AbortSignal):
   });
   const stop = () => wake.ring();
   signal.addEventListener('abort', stop);
+  const known: Known = { nextSequence: 0 };
   let faults = 0;
   let standing = false;
   try {
@@ -84,7 +85,7 @@ export async function runSource(options: RunSourceOptions, signal: AbortSignal):
       }
       standing = false;
       options.onEvent({ kind: 'elected', source: options.source });
-      const delayMs = await leadOnce(options, lock, signal, faults);
+      const delayMs = await leadOnce(options, lock, signal, known, faults);
       faults = delayMs === null ? 0 : faults + 1;
       if (delayMs !== null) await options.clock.sleep(delayMs, signal);
     }
@@ -99,10 +100,11 @@ async function leadOnce(
   options: RunSourceOptions,
   lock: LeaderTerm,
   signal: AbortSignal,
+  known: Known,
   faults: number,
 ): Promise<number | null> {
   try {
-    const why = await term(options, lock, signal);
+    const why = await term(options, lock, signal, known);
     options.onEvent({ kind: 'term-ended', source: options.source, why });
     return why === 'handed-over' ? options.electionIntervalMs * 4 : null;
   } catch (thrown) {
@@ -132,12 +134,15 @@ async function leadOnce(
   }
 }
 
-async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSignal): Promise<TermEnd> {
+async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSignal, known: Known): Promise<TermEnd> {
   const { store, clock, source } = options;
   const reader = await options.openReader();
   if ((await store.loadWatermark(source)) === null) await register(options, reader);
   const state = await store.beginTerm(source, options.writerId);
   const lanes = await store.lanesOf(source);
+  const markers = (await options.readMarkers?.(lanes)) ?? null;
+  refuseOlderDatabase({ state, knownNextSequence: known.nextSequence, markers });
+  known.nextSequence = state.nextSequence;
   options.onEvent({
     kind: 'term-begun',
     source,
@@ -157,7 +162,10 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSi
       gapGraceMs: options.gapGraceMs(reader),
       gapsMax: options.gapsMax,
       probesMax: PROBES_MAX,
-      onEvent: options.onEvent,
+      onEvent: (event) => {
+        if (event.kind === 'moved') known.nextSequence = event.nextSequence;
+        options.onEvent(event);
+      },
     },
     state,
     lanes,
