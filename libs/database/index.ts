@@ -13,6 +13,7 @@ export { createPool, type Pool } from './pool.ts';
 export { quoteIdentifier } from './quote-identifier.ts';
 export { type BoundedRows, type ReadBounds, readBounded } from './read-bounded.ts';
 export { type RetryTransientOptions, retryTransient } from './retry-transient.ts';
+export { RowBytes } from './row-bytes.ts';
 export type { RunResult, Session } from './session.ts';
 export type { SqlValue } from './sql-value.ts';
 export type { ByteSink, WireColumn } from './stream-bytes.ts';

@@ -1,8 +1,8 @@
 /** Reads the next rows of many lanes in one statement, each by its primary-key range, within one budget of rows and bytes. */
-import type { ByteSink } from '#database';
+import type { ByteSink, RowBytes } from '#database';
 import { type BatchLimits, type LaneBatch, type LaneCursor, laneEnd, laneOf, type OutboxRow } from '#outbox';
 import { RelayError } from '#runtime';
-import { OUTBOX_COLUMNS, TopicCache, toOutboxRow, type WireRow } from './outbox-row.ts';
+import { OUTBOX_COLUMNS, TopicCache, toOutboxRow } from './outbox-row.ts';
 import { type LaneHistory, shareLimits } from './share-limits.ts';
 import type { Storage } from './storage.ts';
 
@@ -68,7 +68,7 @@ class BatchSink implements ByteSink {
     return true;
   }
 
-  onRow(wire: WireRow): boolean {
+  onRow(wire: RowBytes): boolean {
     const row = toOutboxRow(wire, this.#topics);
     const lane = laneOf(row.id);
     const rows = this.#rows.get(lane);

@@ -26,13 +26,13 @@ SHORT_ESCAPES[0x0c] = 0x66;
 SHORT_ESCAPES[0x0d] = 0x72;
 
 /** Half a surrogate pair on its own: UCS-2 columns can hold one, UTF-8 proper cannot, JSON can as an escape. */
-function isSurrogate(source: Uint8Array, at: number): boolean {
-  return (source[at + 1] as number) >= 0xa0 && at + 2 < source.length;
+function isSurrogate(source: Uint8Array, at: number, to: number): boolean {
+  return at + 2 < to && (source[at + 1] as number) >= 0xa0;
 }
 
-function escapedLength(source: Uint8Array): number {
-  let length = source.length;
-  for (let i = 0; i < source.length; i += 1) {
+function escapedLength(source: Uint8Array, from: number, to: number): number {
+  let length = to - from;
+  for (let i = from; i < to; i += 1) {
     const byte = source[i] as number;
     if (byte < 0x20) length += ESCAPE_FACTOR - 1;
     else if (byte === QUOTE || byte === BACKSLASH) length += 1;
@@ -60,16 +60,16 @@ export class ByteWriter {
     this.#end += 1;
   }
 
-  /** The bytes as they are. */
-  raw(source: Uint8Array): void {
-    this.#reserve(source.length);
+  /** The bytes source[from, to) as they are. */
+  raw(source: Uint8Array, from = 0, to = source.length): void {
+    const length = to - from;
+    this.#reserve(length);
     const slab = this.#slab;
-    const { length } = source;
     let end = this.#end;
     // A call into native code costs as much as copying some dozens of bytes here.
-    if (length <= 48) for (let i = 0; i < length; i += 1) slab[end++] = source[i] as number;
+    if (length <= 48) for (let i = from; i < to; i += 1) slab[end++] = source[i] as number;
     else {
-      slab.set(source, end);
+      slab.set(source.subarray(from, to), end);
       end += length;
     }
     this.#end = end;
@@ -82,11 +82,10 @@ export class ByteWriter {
   }
 
   /** A number as the server printed it, without the zeros that ZEROFILL and YEAR put in front (JSON forbids them). */
-  number(source: Uint8Array): void {
-    let from = 0;
-    const last = source.length - 1;
-    while (from < last && source[from] === 0x30 && isDigit(source[from + 1] as number)) from += 1;
-    this.raw(from === 0 ? source : source.subarray(from));
+  number(source: Uint8Array, start = 0, to = source.length): void {
+    let from = start;
+    while (from < to - 1 && source[from] === 0x30 && isDigit(source[from + 1] as number)) from += 1;
+    this.raw(source, from, to);
   }
 
   base64(source: Buffer): void {
@@ -94,19 +93,19 @@ export class ByteWriter {
   }
 
   /** UTF-8 text as a JSON string, quotes included. */
-  string(source: Uint8Array): void {
-    const { length } = source;
-    this.#reserve(2 + (length <= WORST_CASE_BYTES_MAX ? length * ESCAPE_FACTOR : escapedLength(source)));
+  string(source: Uint8Array, from = 0, to = source.length): void {
+    const length = to - from;
+    this.#reserve(2 + (length <= WORST_CASE_BYTES_MAX ? length * ESCAPE_FACTOR : escapedLength(source, from, to)));
     const slab = this.#slab;
     let end = this.#end;
     slab[end++] = QUOTE;
-    for (let i = 0; i < length; i += 1) {
+    for (let i = from; i < to; i += 1) {
       const byte = source[i] as number;
       if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH && byte !== SURROGATE_LEAD) {
         slab[end++] = byte;
       } else if (byte !== SURROGATE_LEAD) {
         end = this.#escape(byte, end);
-      } else if (isSurrogate(source, i)) {
+      } else if (isSurrogate(source, i, to)) {
         const unit = 0xd000 | (((source[i + 1] as number) & 0x3f) << 6) | ((source[i + 2] as number) & 0x3f);
         end = this.#unicodeEscape(unit, end);
         i += 2;

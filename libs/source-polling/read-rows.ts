@@ -1,10 +1,10 @@
 /** One SELECT of source rows, encoded as they stream in and bounded in rows and bytes: a plain read that locks nothing. */
-import type { Pool, SqlValue, WireColumn } from '#database';
+import type { Pool, RowBytes, SqlValue, WireColumn } from '#database';
 import type { BatchLimits, SourceBatch, SourceRow } from '#outbox';
 import { RelayError } from '#runtime';
 import { resolveKinds } from './column-kinds.ts';
 import type { ReadPlan } from './read-plan.ts';
-import { RowEncoder, type WireRow } from './row-encoder.ts';
+import { RowEncoder } from './row-encoder.ts';
 
 /** `stale`: the table has changed since the plan was made, and nothing was read. */
 export type ReadOutcome = SourceBatch | 'stale';
@@ -74,7 +74,7 @@ export async function readRows(
         if (kinds !== 'stale') encoder = new RowEncoder(plan, kinds);
         return !stale;
       },
-      onRow: (row: WireRow): boolean => collector.add((encoder as RowEncoder).encode(row)),
+      onRow: (row: RowBytes): boolean => collector.add((encoder as RowEncoder).encode(row)),
     }),
   );
   if (stale) return 'stale';

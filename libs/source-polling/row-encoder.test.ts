@@ -1,7 +1,7 @@
 /** JSON of rows as bytes, without a server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { WireColumn } from '#database';
+import { RowBytes, type WireColumn } from '#database';
 import { ByteWriter } from './byte-writer.ts';
 import { type ColumnKind, resolveKinds } from './column-kinds.ts';
 import type { PlanColumn, ReadPlan } from './read-plan.ts';
@@ -31,11 +31,26 @@ function planOf(columns: readonly PlanColumn[], more: Partial<ReadPlan> = {}): R
   };
 }
 
+/** A row as it comes off the wire, between bytes of others. */
+function rowOf(values: readonly (Buffer | null)[]): RowBytes {
+  const parts = values.flatMap((value) => {
+    if (value === null) return [Buffer.from([0xfb])];
+    const length = Buffer.alloc(9, 0xfe);
+    length.writeBigUInt64LE(BigInt(value.length), 1);
+    return [length, value];
+  });
+  const around = Buffer.from('"around"');
+  const bytes = Buffer.concat([around, ...parts, around]);
+  const row = new RowBytes(values.length);
+  row.read(bytes, around.length, bytes.length - around.length);
+  return row;
+}
+
 /** The JSON of `{id: 1, v: <value>}` with v of that kind. */
 function encodeValue(kind: ColumnKind, value: Buffer | null, double: Buffer | null = null): string {
   const columns = [column('id', 0), column('v', 1, { doubleAt: 2 })];
   const encoder = new RowEncoder(planOf(columns), ['number', kind, 'number']);
-  const row = encoder.encode([Buffer.from('1'), value, double]);
+  const row = encoder.encode(rowOf([Buffer.from('1'), value, double]));
   return (row.value as Buffer).toString('utf8').slice('{"id":1,"v":'.length, -1);
 }
 
@@ -83,28 +98,30 @@ test('NULL, base64, JSON and FLOAT', () => {
 
 test('column names are escaped, and no column at all is an empty object', () => {
   const odd = new RowEncoder(planOf([column('a"b\u00e9', 0)]), ['number']);
-  assert.equal(odd.encode([Buffer.from('1')]).value?.toString(), '{"a\\"b\u00e9":1}');
+  assert.equal(odd.encode(rowOf([Buffer.from('1')])).value?.toString(), '{"a\\"b\u00e9":1}');
   const none = new RowEncoder(planOf([column('id', 0)], { jsonColumns: [] }), ['number']);
-  assert.equal(none.encode([Buffer.from('1')]).value?.toString(), '{}');
+  assert.equal(none.encode(rowOf([Buffer.from('1')])).value?.toString(), '{}');
 });
 
 test('position, event id, key and topic', () => {
   const columns = [column('id', 0), column('k', 1), column('t', 2)];
   const plan = planOf(columns, { key: columns[1] as PlanColumn, topic: columns[2] as PlanColumn, fallbackTopic: '' });
   const encoder = new RowEncoder(plan, ['number', 'text', 'text']);
-  const row = encoder.encode([Buffer.from('18446744073709551615'), Buffer.from('a"b'), Buffer.from('orders')]);
+  const row = encoder.encode(rowOf([Buffer.from('18446744073709551615'), Buffer.from('a"b'), Buffer.from('orders')]));
   assert.equal(row.position, 18446744073709551615n);
   assert.equal(row.eventId, 'src:18446744073709551615');
   assert.equal(row.key?.toString(), 'a"b', 'no escapes in a key');
   assert.equal(row.topic, 'orders');
-  const bare = encoder.encode([Buffer.from('0007'), null, null]);
+  const bare = encoder.encode(rowOf([Buffer.from('0007'), null, null]));
   assert.deepEqual([bare.position, bare.eventId, bare.key, bare.topic], [7n, 'src:7', null, '']);
 });
 
 test('many rows share slabs without touching one another', () => {
   const encoder = new RowEncoder(planOf([column('id', 0), column('v', 1)]), ['number', 'text'], new ByteWriter());
   const sizes = Array.from({ length: 500 }, (_, index) => (index * 7919) % 20_000);
-  const rows = sizes.map((size, index) => encoder.encode([Buffer.from(String(index)), Buffer.from('y'.repeat(size))]));
+  const rows = sizes.map((size, index) =>
+    encoder.encode(rowOf([Buffer.from(String(index)), Buffer.from('y'.repeat(size))])),
+  );
   for (const [index, row] of rows.entries()) {
     assert.equal(row.value?.toString(), `{"id":${index},"v":"${'y'.repeat(sizes[index] as number)}"}`);
   }

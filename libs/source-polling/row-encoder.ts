@@ -11,14 +11,12 @@
  * | BINARY, VARBINARY, BLOB, BIT, GEOMETRY, VECTOR | string, base64 of the bytes as the server sends them |
  * | NULL | null |
  */
+import type { RowBytes } from '#database';
 import type { SourceRow } from '#outbox';
 import { ByteWriter } from './byte-writer.ts';
 import type { ColumnKind } from './column-kinds.ts';
 import { floatText } from './float-text.ts';
 import type { PlanColumn, ReadPlan } from './read-plan.ts';
-
-/** Column values as they came; null is NULL. */
-export type WireRow = readonly (Buffer | null)[];
 
 const NULL = Buffer.from('null', 'latin1');
 const OPEN_BRACE = 0x7b;
@@ -63,7 +61,7 @@ export class RowEncoder {
     }));
   }
 
-  encode(row: WireRow): SourceRow {
+  encode(row: RowBytes): SourceRow {
     const digits = this.#digits(row);
     return {
       position: positionOf(digits),
@@ -75,68 +73,68 @@ export class RowEncoder {
     };
   }
 
-  positionAndKey(row: WireRow): { readonly position: bigint; readonly key: Buffer | null } {
+  positionAndKey(row: RowBytes): { readonly position: bigint; readonly key: Buffer | null } {
     return { position: positionOf(this.#digits(row)), key: this.#key(row) };
   }
 
   /** ZEROFILL puts zeros in front, which belong neither in the event id nor in the JSON. */
-  #digits(row: WireRow): string {
-    const digits = (row[this.#plan.position.at] as Buffer).toString('latin1');
+  #digits(row: RowBytes): string {
+    const digits = row.text(this.#plan.position.at, 'latin1');
     return digits.startsWith('0') ? BigInt(digits).toString() : digits;
   }
 
   /** The key column's value: the text of the JSON without quotes and escapes; null for NULL and without a key column. */
-  #key(row: WireRow): Buffer | null {
+  #key(row: RowBytes): Buffer | null {
     const column = this.#plan.key;
-    if (column === null) return null;
-    const value = row[column.at] as Buffer | null;
-    if (value === null) return null;
+    if (column === null || row.isNull(column.at)) return null;
     const writer = this.#writer;
+    const from = row.starts[column.at] as number;
+    const to = row.ends[column.at] as number;
     switch (this.#kinds[column.at] as ColumnKind) {
       case 'number':
-        writer.number(value);
+        writer.number(row.bytes, from, to);
         break;
       case 'float':
-        writer.ascii(floatText((row[column.doubleAt as number] as Buffer).toString('latin1')));
+        writer.ascii(floatText(row.text(column.doubleAt as number, 'latin1')));
         break;
       case 'base64':
-        writer.base64(value);
+        writer.base64(row.slice(column.at) as Buffer);
         break;
       default:
-        writer.raw(value);
+        writer.raw(row.bytes, from, to);
     }
     return writer.take();
   }
 
   /** An empty topic says that the row has none: the sender takes that as the row's own fault. */
-  #topic(row: WireRow): string {
+  #topic(row: RowBytes): string {
     const column = this.#plan.topic;
-    const value = column === null ? null : (row[column.at] as Buffer | null);
-    return value === null ? this.#plan.fallbackTopic : value.toString('utf8');
+    return column === null || row.isNull(column.at) ? this.#plan.fallbackTopic : row.text(column.at);
   }
 
-  #json(row: WireRow): Buffer {
+  #json(row: RowBytes): Buffer {
     const writer = this.#writer;
     const members = this.#members;
     if (members.length === 0) writer.byte(OPEN_BRACE);
     for (let i = 0; i < members.length; i += 1) {
       const member = members[i] as Member;
       writer.raw(member.prefix);
-      const value = row[member.column.at] as Buffer | null;
-      if (value === null) writer.raw(NULL);
-      else if (member.kind === 'text') writer.string(value);
-      else if (member.kind === 'number') writer.number(value);
-      else this.#rare(member, value, row);
+      const from = row.starts[member.column.at] as number;
+      const to = row.ends[member.column.at] as number;
+      if (from < 0) writer.raw(NULL);
+      else if (member.kind === 'text') writer.string(row.bytes, from, to);
+      else if (member.kind === 'number') writer.number(row.bytes, from, to);
+      else this.#rare(member, row.slice(member.column.at) as Buffer, row);
     }
     writer.byte(CLOSE_BRACE);
     return writer.take();
   }
 
-  #rare(member: Member, value: Buffer, row: WireRow): void {
+  #rare(member: Member, value: Buffer, row: RowBytes): void {
     const writer = this.#writer;
     switch (member.kind) {
       case 'float':
-        writer.ascii(floatText((row[member.column.doubleAt as number] as Buffer).toString('latin1')));
+        writer.ascii(floatText(row.text(member.column.doubleAt as number, 'latin1')));
         break;
       case 'json':
         writer.raw(value);
