@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { missingHeapLimits } from './limit-heap.ts';
 
 const CHILD = fileURLToPath(new URL('limit-heap.child.ts', import.meta.url));
-const FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=40'];
+const FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=40'];
 
 function run(flags: readonly string[], nodeOptions: string): unknown {
   const args = ['--conditions=source', ...flags, CHILD, 'one', 'two words'];

@@ -8,7 +8,7 @@
 
 const LIMITS = [
   // MB of the young generation's halves (Node's own limit: 32): what outlives a few of these is a batch.
-  '--max-semi-space-size=4',
+  '--max-semi-space-size=8',
   // A full collection when the old generation has grown by so much since the last one (V8's own limit: 300).
   '--heap-growing-percent=40',
 ];
