@@ -6,7 +6,7 @@ import type { Config } from '#config';
 import type { Pool } from '#database';
 import { type ClosableKafkaPort, createKafkaPort } from '#kafka-delivery';
 import { type LaneRow, laneEnd, laneFloor, sequenceOf } from '#outbox';
-import { checkSchema, createSenderStore, resumeLane } from '#outbox-storage';
+import { checkSchema, createSenderStore, pauseLane, resumeLane } from '#outbox-storage';
 import { RelayError, silentLogger } from '#runtime';
 import { type MarkerFacts, whatDisagrees } from '../wiring/judge-marker.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
@@ -45,17 +45,27 @@ async function resumeOne(
   cli: Cli,
   config: Config,
   pool: Pool,
-  lane: LaneRow,
+  found: LaneRow,
   from: ResumeFromOption | null,
 ): Promise<void> {
-  if (lane.state === 'running') {
-    cli.print(`lane ${lane.lane} is running already`);
+  if (found.state === 'running' && from === null) {
+    cli.print(`lane ${found.lane} is running already`);
     return;
   }
+  const lane = found.state === 'running' ? await stopFirst(config, pool, found.lane) : found;
   const markersMatter = config.deliveryMode === 'exactly-once' && (lane.state === 'halted' || from !== null);
   if (markersMatter) await settleMarker(cli, config, pool, lane, from);
   else await resumeLane(pool, config.tables, lane.lane);
   cli.print(`lane ${lane.lane} is running: a sender takes it within moments`);
+}
+
+/** A lane whose marker is decided on must stand still meanwhile: nobody claims it, and its holder is fenced by what follows. */
+async function stopFirst(config: Config, pool: Pool, lane: number): Promise<LaneRow> {
+  await pauseLane(pool, config.tables, lane, 'its marker is being decided on');
+  const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
+  const stopped = lanes.find((each) => each.lane === lane);
+  if (stopped?.state !== 'paused') throw new RelayError('DB_TRANSIENT', `lane ${lane} changed meanwhile: try again`);
+  return stopped;
 }
 
 async function settleMarker(
