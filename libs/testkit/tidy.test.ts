@@ -167,7 +167,7 @@ describe('specification', () => {
   test('each invariant has a test that names it', () => {
     const titles = sources
       .filter(isTestCode)
-      .flatMap(({ text }) => text.match(/(?:test|it|describe)\(\s*(['"`]).*?\1/g) ?? []);
+      .flatMap(({ text }) => text.match(/(?:test|it|describe|check)\(\s*(['"`]).*?\1/g) ?? []);
     none(INVARIANTS.filter((name) => !titles.some((title) => new RegExp(`\\b${name}\\b`).test(title))));
   });
 
