@@ -107,19 +107,6 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
       }),
   },
   {
-    name: 'a claim forgets whom an earlier taker should have fenced',
-    theme: 'take-over',
-    seedsMax: 2_000,
-    senderStore: (store) =>
-      withStore(store, {
-        claimLane: async (lane, holder, leaseMs) => {
-          const claim = await store.claimLane(lane, holder, leaseMs);
-          if (claim === null) return null;
-          return { ...claim, fenceIds: claim.formerHolder === null ? [] : [claim.formerHolder] };
-        },
-      }),
-  },
-  {
     name: 'a claim that was taken in the meantime is believed',
     theme: 'take-over',
     seedsMax: 2_000,
