@@ -88,7 +88,7 @@ test('a missing, a doubled and an out-of-order record are told apart, with examp
     'orders: duplicated 1:',
     `  orders:3  key "customer-0", at ${world.topic} 0:6, outbox id 3`,
     'orders: out of order 1:',
-    `  orders:5  key "customer-2", at ${world.topic} 0:7, outbox id 1 after 2`,
+    `  orders:5  key "customer-2", at ${world.topic} 0:7, outbox id 1, sequence 1 after 2`,
     'orders: in the dead letters, not delivered 1:',
     '  orders:9  key "customer-0"',
     'orders: pending 4 (not moved yet, in the outbox, or waiting for a retry)',
