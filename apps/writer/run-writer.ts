@@ -97,7 +97,7 @@ async function relaySource(
       random: systemRandom,
       limits: { rowsMax: config.writer.batchRowsMax, bytesMax: config.writer.batchBytesMax },
       pollIntervalMs: config.writer.pollIntervalMs,
-      gapGraceMs: (reader) => gapGraceMs(source, reader.gapMode),
+      gapGraceMs: (reader) => source.gapGraceMs ?? Math.max(gapGraceMs(source, reader.gapMode), reader.graceMsMin ?? 0),
       gapsMax: GAPS_MAX,
       backoff: config.sender.retryBackoff,
       electionIntervalMs: ELECTION_INTERVAL_MS,

@@ -39,6 +39,8 @@ export type GapMode = 'locks' | 'time';
 
 export interface SourceReader {
   readonly gapMode: GapMode;
+  /** In gap mode `locks`: empty probes prove nothing before they were empty for so long. Absent: as soon as the row is inserted. */
+  readonly graceMsMin?: number;
   /** Committed rows with position > after, ascending: a plain read that locks nothing. */
   readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch>;
   /** Committed rows inside the ranges (ascending, disjoint), ascending: a plain read that locks nothing. */

@@ -136,8 +136,9 @@ test('a watermark that is not unique warns, and a value used twice stops the sou
   const warnings: string[] = [];
   const logger: Logger = { ...silentLogger, warn: (_facts, message) => void warnings.push(message) };
   const reader = await readerOf('loose', {}, 'locks', logger);
-  assert.equal(warnings.length, 1);
+  assert.equal(warnings.length, 2);
   assert.match(warnings[0] as string, /not unique/);
+  assert.match(warnings[1] as string, /does not lead the primary key/);
   await pool.run('INSERT INTO loose VALUES (1, 1), (2, 2), (3, 2), (4, 3)');
   await assert.rejects(reader.readAfter(0n, LIMITS), refusal('DB_SCHEMA', 'watermark 2', 'unique'));
   await assert.rejects(

@@ -41,11 +41,30 @@ export async function createSourceReader(options: SourceReaderOptions): Promise<
       `source table ${table.name} is ${table.storageEngine}, which has no row locks: set the source's gap mode to time`,
     );
   }
-  return new TableReader(options, kind, table);
+  const graceMsMin = options.gapMode === 'locks' ? await leastGraceMs(pool, table) : 0;
+  if (graceMsMin > 0) {
+    const settled = `a missing id is settled after ${graceMsMin / 1000} s only, where SOURCE_GAP_GRACE does not say otherwise`;
+    logger.warn(
+      { source: source.name, graceMsMin },
+      `watermark column ${source.watermarkColumn} of ${table.name} does not lead the primary key, so that an INSERT that waits for a lock does not show its id yet: ${settled}`,
+    );
+  }
+  return new TableReader(options, kind, table, graceMsMin);
+}
+
+/** More than statement and probe need between them. */
+const GRACE_SLACK_MS = 5_000;
+
+/** The longest that an INSERT can wait on its way to the watermark's index: the server's limit for a lock, at each index before it. */
+async function leastGraceMs(pool: Pool, { indexesBefore }: TableFacts): Promise<number> {
+  if (indexesBefore === 0) return 0;
+  const [row] = await pool.query<{ seconds: string | number }>('SELECT @@GLOBAL.innodb_lock_wait_timeout AS seconds');
+  return indexesBefore * Number(row?.seconds ?? 0) * 1_000 + GRACE_SLACK_MS;
 }
 
 class TableReader implements SourceReader {
   readonly gapMode: GapMode;
+  readonly graceMsMin: number;
   readonly #pool: Pool;
   readonly #source: SourceDefinition;
   readonly #logger: Logger;
@@ -54,8 +73,9 @@ class TableReader implements SourceReader {
   /** Mean bytes of the last batch's rows; null before the first. */
   #rowBytes: number | null = null;
 
-  constructor(options: SourceReaderOptions, kind: EngineKind, table: TableFacts) {
+  constructor(options: SourceReaderOptions, kind: EngineKind, table: TableFacts, graceMsMin: number) {
     this.gapMode = options.gapMode;
+    this.graceMsMin = graceMsMin;
     this.#pool = options.pool;
     this.#source = options.source;
     this.#logger = options.logger;

@@ -24,6 +24,11 @@ export interface TableFacts {
   readonly columns: readonly ColumnFacts[];
   /** The index that reads and probes must use, or null where the engine takes no hint. */
   readonly forceIndex: string | null;
+  /**
+   * Indexes that an INSERT may have to wait at, with its id taken, before it gets to the watermark's: 0 where the watermark
+   * leads the primary key, which InnoDB writes first.
+   */
+  readonly indexesBefore: number;
   readonly warnings: readonly string[];
 }
 
@@ -99,11 +104,15 @@ async function readIndexes(pool: Pool, engine: Engine, table: string): Promise<r
   return [...byName.values()];
 }
 
-/** The tightest index that starts with the column: unique on it alone, then the primary key, then any. */
+/**
+ * The index that shows an insert under way soonest: the primary key, then the tightest. InnoDB writes the row into its primary
+ * key first and locks it there; into another index it comes only after it has waited for every lock on its way, such as
+ * that of a foreign key's parent or of somebody who has just freed the same unique value.
+ */
 function pickIndex(indexes: readonly IndexFacts[], column: string): IndexFacts | null {
   const leading = indexes.filter((index) => index.columns[0] === column);
   const sole = leading.find((index) => index.unique && index.columns.length === 1);
-  return sole ?? leading.find((index) => index.name === 'PRIMARY') ?? leading[0] ?? null;
+  return leading.find((index) => index.name === 'PRIMARY') ?? sole ?? leading[0] ?? null;
 }
 
 function checkWatermark(table: string, column: ColumnFacts | undefined, wanted: string): ColumnFacts {
@@ -140,12 +149,13 @@ function checkIndexes(table: string, indexes: readonly IndexFacts[], watermark: 
     complain(
       `watermark column ${watermark} of ${table} leads no index, so every poll would scan the table: add an index on it`,
     );
-  } else if (!(index.unique && index.columns.length === 1)) {
+  } else if (!indexes.some(({ unique, columns }) => unique && columns.length === 1 && columns[0] === watermark)) {
     warnings.push(
       `watermark column ${watermark} of ${table} is not unique: a value used twice stops this source; make it unique`,
     );
   }
-  return { forceIndex: engine.kind === 'singlestore' ? null : (index?.name ?? null), warnings };
+  const forceIndex = engine.kind === 'singlestore' ? null : (index?.name ?? null);
+  return { forceIndex, indexesBefore: index?.name === 'PRIMARY' ? 0 : indexes.length - 1, warnings };
 }
 
 /** Rejects with DB_SCHEMA, in one line that says what is wrong, where, and what to do. */
@@ -166,6 +176,6 @@ export async function inspectTable(pool: Pool, name: string, watermarkColumn: st
   const found = columns.find((column) => column.name.toLowerCase() === wanted);
   const watermark = checkWatermark(name, found, watermarkColumn);
   const indexes = await readIndexes(pool, engine, name);
-  const { forceIndex, warnings } = checkIndexes(name, indexes, watermark.name, engine);
-  return { name, quotedName, storageEngine: table.engine ?? 'unknown', columns, forceIndex, warnings };
+  const { forceIndex, indexesBefore, warnings } = checkIndexes(name, indexes, watermark.name, engine);
+  return { name, quotedName, storageEngine: table.engine ?? 'unknown', columns, forceIndex, indexesBefore, warnings };
 }
