@@ -39,6 +39,7 @@ export async function append(
   { pool }: Storage,
   statements: AppendStatements,
   request: AppendRequest,
+  onUnderWay?: () => void,
 ): Promise<'committed' | 'fenced'> {
   const messages = request.messages.map(encodeMessage);
   const outcome = await transaction(pool, async (session) => {
@@ -46,8 +47,11 @@ export async function append(
     const plan = planStatements(messages, session.engine.statementBytesMax, asText);
     if (!(await compareAndSet(session, statements, request))) return 'fenced';
     crashPoint('writer-after-cas');
-    for (const { start, rows } of plan) {
-      await insertRows(session, statements, messages.slice(start, start + rows), asText);
+    for (const [index, { start, rows }] of plan.entries()) {
+      const inserted = insertRows(session, statements, messages.slice(start, start + rows), asText);
+      // The last statement is sent by now, unless it has yet to be prepared.
+      if (index === plan.length - 1) onUnderWay?.();
+      await inserted;
     }
     crashPoint('writer-before-commit');
     return 'committed';

@@ -15,6 +15,6 @@ export function createWriterStore(options: StoreOptions): WriterStore {
     registerSource: (request) => registerSource(storage, request),
     lanesOf: (source) => lanesOf(storage, source),
     beginTerm: (source, leader) => beginTerm(storage, source, leader),
-    append: (request) => append(storage, statements, request),
+    append: (request, onUnderWay) => append(storage, statements, request, onUnderWay),
   };
 }

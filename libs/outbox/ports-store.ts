@@ -58,8 +58,10 @@ export interface WriterStore {
    * One transaction: compare-and-set of the watermark row first, then one multi-row insert, then commit (I2, I3).
    * `fenced` means the row did not match and nothing was written. Rejects with DB_COMMIT_UNKNOWN when the answer to
    * COMMIT was lost: the caller re-reads the watermark to learn the outcome.
+   * `onUnderWay` is called at most once, when the rows are on their way and the rest is the server's work: time that the
+   * caller can use. It is not called when there are no rows.
    */
-  append(request: AppendRequest): Promise<'committed' | 'fenced'>;
+  append(request: AppendRequest, onUnderWay?: () => void): Promise<'committed' | 'fenced'>;
 }
 
 export type LaneState = 'running' | 'halted' | 'paused';

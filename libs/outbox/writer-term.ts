@@ -89,7 +89,6 @@ export class WriterTerm {
   async step(): Promise<StepOutcome> {
     const plan = await this.#plan();
     if (plan.rows.length === 0 && plan.gaps === this.#gaps) return { kind: 'idle' };
-    if (plan.full) this.#readAhead(plan.position);
     crashPoint('writer-before-append');
     const { messages, lanes, bytes } = this.#address(plan.rows);
     const startedMs = this.#options.clock.nowMs();
@@ -222,7 +221,7 @@ export class WriterTerm {
   async #append(plan: Plan, messages: readonly OutboxMessage[], nextSequence: number): Promise<boolean> {
     const { store } = this.#options;
     try {
-      const outcome = await store.append({
+      const request = {
         source: this.#source,
         epoch: this.#epoch,
         expectedNextSequence: this.#nextSequence,
@@ -232,7 +231,12 @@ export class WriterTerm {
           nextSequence,
         },
         messages,
-      });
+      };
+      // Not sooner: the rows read ahead would be encoded while the server waits for these.
+      const readAhead = () => {
+        if (plan.full) this.#readAhead(plan.position);
+      };
+      const outcome = await store.append(request, readAhead);
       return outcome === 'committed';
     } catch (thrown) {
       const error = asRelayError(thrown);

@@ -56,8 +56,9 @@ export class FakeWriterStore implements WriterStore {
     });
   }
 
-  append(request: AppendRequest): Promise<'committed' | 'fenced'> {
+  append(request: AppendRequest, onUnderWay?: () => void): Promise<'committed' | 'fenced'> {
     return this.#call('append', () => {
+      if (request.messages.length > 0) onUnderWay?.();
       const { source, epoch, expectedNextSequence, next, messages } = request;
       const state = this.#tables.watermarks.get(source);
       if (state === undefined) return 'fenced';
