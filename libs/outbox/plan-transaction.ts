@@ -55,27 +55,51 @@ export function planTransaction(
   return { records, markers, toPark, lanes, bytes, lastIds, sent };
 }
 
-/** The fixed headers come first and win over a row's own header of the same name. */
-export function toRecord(row: OutboxRow, hold: { readonly lane: number; readonly source: string }): DeliveryRecord {
-  const fixed = {
-    id: row.eventId,
-    'outbox-id': String(row.id),
-    source: hold.source,
-    lane: String(hold.lane),
-  };
-  const headers =
-    row.headers === null
-      ? { ...fixed, 'content-type': 'application/json' }
-      : { 'content-type': 'application/json', ...row.headers, ...fixed };
-  return {
-    topic: row.topic,
-    key: row.key,
-    value: row.value,
-    headers,
-    spread: row.id,
-    size: row.size,
-  };
+/**
+ * A record of a row. Its headers are made when they are asked for, which is when the record is written: made at once, the
+ * thousands of a transaction would live as long as it does, and cost more to collect than to make.
+ */
+class RowRecord implements DeliveryRecord {
+  readonly topic: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly row: OutboxRow;
+  readonly hold: { readonly lane: number; readonly source: string };
+
+  constructor(row: OutboxRow, hold: { readonly lane: number; readonly source: string }) {
+    this.topic = row.topic;
+    this.key = row.key;
+    this.value = row.value;
+    this.row = row;
+    this.hold = hold;
+  }
+
+  get spread(): number {
+    return this.row.id;
+  }
+
+  get size(): number {
+    return this.row.size;
+  }
+
+  /** The fixed headers win over a row's own of the same name; only the content type is the row's to choose. */
+  get headers(): Readonly<Record<string, string>> {
+    const { row, hold } = this;
+    const fixed = {
+      id: row.eventId,
+      'outbox-id': String(row.id),
+      source: hold.source,
+      lane: String(hold.lane),
+      'content-type': 'application/json',
+    };
+    if (row.headers === null) return fixed;
+    const own = row.headers['content-type'];
+    return own === undefined ? { ...row.headers, ...fixed } : { ...row.headers, ...fixed, 'content-type': own };
+  }
 }
+
+export const toRecord = (row: OutboxRow, hold: { readonly lane: number; readonly source: string }): DeliveryRecord =>
+  new RowRecord(row, hold);
 
 /** A row whose key waits is copied aside as it is; it is due as soon as it is the first of its key. */
 export const parkedBehindKey = (row: OutboxRow) =>
