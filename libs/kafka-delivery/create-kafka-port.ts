@@ -66,10 +66,10 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
       await gate('after:read-markers');
       return markers;
     },
-    settledMarkers: async (lanes) => {
+    settledMarkers: async (kind, lanes) => {
       if (!transactional) return null;
       await gate('before:settled-markers');
-      const markers = await readSettledMarkers(shared, settings, lanes).catch((error) => {
+      const markers = await readSettledMarkers(shared, settings, kind, lanes).catch((error) => {
         throw faultOfThrown(error, { step: 'read' });
       });
       await gate('after:settled-markers');

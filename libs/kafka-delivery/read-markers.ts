@@ -68,16 +68,17 @@ export async function readMarkers(
 }
 
 /**
- * Lane markers that are in the group's log for good, -1 where there is none. Does not wait for open transactions: the answer
+ * Markers that are in the group's log for good, -1 where there is none. Does not wait for open transactions: the answer
  * may lag. Rejects with the fault table's codes.
  */
 export async function readSettledMarkers(
   brokers: Brokers,
   settings: KafkaSettings,
+  kind: 'lane' | 'retry',
   lanes: readonly number[],
 ): Promise<ReadonlyMap<number, number>> {
   if (lanes.length === 0) return new Map();
-  const group = markerGroup(settings.prefix, settings.outboxTable, 'lane');
+  const group = markerGroup(settings.prefix, settings.outboxTable, kind);
   const request = fetchOffsets(group, markerTopic(settings.prefix), lanes, false);
   const question = { kind: 'group', key: group, step: 'read', request, patienceMs: SETTLED_PATIENCE_MS } as const;
   const { code, offsets } = await askCoordinator(brokers, settings, question);

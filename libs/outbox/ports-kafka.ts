@@ -49,11 +49,11 @@ export interface KafkaPort {
   /** Markers as committed: -1 where there is none. Call only after `open` or `fence` of whoever could still write them. */
   readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): Promise<ReadonlyMap<number, number>>;
   /**
-   * Lane markers that Kafka has written for good, -1 where there is none: what lies at or below may be deleted. They may lag
+   * Markers that Kafka has written for good, -1 where there is none: what lies at or below may be deleted. They may lag
    * behind what is committed, and are asked for without waiting and without fencing. Null in the at-least-once mode, which
    * has no markers.
    */
-  settledMarkers(lanes: readonly number[]): Promise<ReadonlyMap<number, number> | null>;
+  settledMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): Promise<ReadonlyMap<number, number> | null>;
   /** The topic and partition a delivery fault is about, or null when it is about the whole transaction. */
   scopeOf(error: unknown): DeliveryFaultScope | null;
 }

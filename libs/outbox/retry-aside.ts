@@ -2,11 +2,12 @@
  * Retries of rows set aside, one at a time per lane, exactly once: the attempt's token is written to the database first and to
  * Kafka in the same transaction as the record, so that after a crash the two tell whether the attempt went through.
  */
-import { asRelayError, backoffMs, type RelayError } from '#runtime';
+import { asRelayError, backoffMs, RelayError } from '#runtime';
 import { asideHeads, type LaneHold } from './lane-hold.ts';
 import { toRecord } from './plan-transaction.ts';
 import type { AsideRow, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
+import { untilSettled } from './until-settled.ts';
 
 /**
  * What a row is after its last attempt. Under `halt` it stays due: a holder that dies between this and halting the lane leaves
@@ -65,6 +66,10 @@ export async function attemptHead(
     const error = asRelayError(thrown);
     if (error.verdict !== 'row-fault') throw error;
     return (await recordRefusal(options, hold, head, error)) ? 'refused' : 'lost';
+  }
+  // The copy aside is the last one: it stays until the record is in Kafka for good.
+  if (!(await untilSettled(options, 'retry', new Map([[hold.lane, token]])))) {
+    throw new RelayError('KAFKA_OUTCOME_UNKNOWN', 'an attempt was acknowledged and does not settle');
   }
   await options.store.removeAside(head.id);
   options.onEvent({ kind: 'row-recovered', lane: hold.lane, id: head.id });

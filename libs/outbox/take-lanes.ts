@@ -2,12 +2,13 @@
  * Taking lanes over, in the only safe order: claim, fence, forget the fences, read the marker, and only then deliver.
  * With the marker read before the fence a paused sender's transaction can commit in between, and rows double.
  */
-import { crashPoint } from '#runtime';
+import { crashPoint, RelayError } from '#runtime';
 import { laneFloor } from './lane.ts';
 import { adoptAsideHeads, type LaneHold, newHold } from './lane-hold.ts';
 import type { AsideRow, LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
-import { verifyMarkers } from './verify-markers.ts';
+import { untilSettled } from './until-settled.ts';
+import { type MarkerVerdict, verifyMarkers } from './verify-markers.ts';
 
 /**
  * Claims up to `wanted` of the lanes and adds them to `claims`, in chance order so that senders that start together do not
@@ -76,6 +77,7 @@ async function holdsByMarker(
     committedId: laneFloor(lane),
   }));
   const verdicts = await verifyMarkers(options, expected, options.markerSettleMs);
+  await writeFirstMarkers(options, session, claims, verdicts);
   const holds: LaneHold[] = [];
   for (const claim of claims) {
     const verdict = verdicts.get(claim.lane);
@@ -88,14 +90,31 @@ async function holdsByMarker(
       continue;
     }
     const floor = laneFloor(claim.lane);
-    // The first marker goes to Kafka before the database says that there is one: from then on a missing one halts the lane.
-    if (verdict.kind === 'first') await session.transact([], [{ kind: 'lane', lane: claim.lane, value: floor }]);
     const known =
       claim.deliveredId !== null || (await options.store.recordMarkerWritten(claim.lane, claim.claimEpoch, floor));
     if (known) holds.push(newHold(claim, verdict.kind === 'first' ? floor : verdict.marker));
   }
   await loadAside(options, session, holds);
   return holds;
+}
+
+/**
+ * The first marker goes to Kafka, and is there to stay, before the database says that there is one: from then on a missing
+ * one halts the lane. Rejects with KAFKA_OUTCOME_UNKNOWN when it does not settle: a fresh session finds out.
+ */
+async function writeFirstMarkers(
+  options: SenderOptions,
+  session: ProducerSession,
+  claims: readonly LaneClaim[],
+  verdicts: ReadonlyMap<number, MarkerVerdict>,
+): Promise<void> {
+  const first = claims.filter(({ lane }) => verdicts.get(lane)?.kind === 'first').map(({ lane }) => lane);
+  const markers = first.map((lane) => ({ kind: 'lane' as const, lane, value: laneFloor(lane) }));
+  if (first.length > 0) await session.transact([], markers);
+  const unknown = claims.filter(({ lane, deliveredId }) => deliveredId === null && verdicts.get(lane)?.kind !== 'halt');
+  const wanted = new Map(unknown.map(({ lane }) => [lane, laneFloor(lane)]));
+  if (await untilSettled(options, 'lane', wanted)) return;
+  throw new RelayError('KAFKA_OUTCOME_UNKNOWN', 'the first marker was acknowledged and does not settle');
 }
 
 /**

@@ -42,7 +42,10 @@ export async function settle(
   // What is committed meanwhile is not asked for.
   const committed = new Map(open.map((hold) => [hold, hold.marker]));
   try {
-    const markers = await options.kafka.settledMarkers(open.map(({ lane }) => lane));
+    const markers = await options.kafka.settledMarkers(
+      'lane',
+      open.map(({ lane }) => lane),
+    );
     for (const [hold, marker] of committed) {
       const found = markers === null ? marker : (markers.get(hold.lane) ?? -1);
       const settled = Math.max(hold.settled, Math.min(found, marker));

@@ -24,7 +24,7 @@ export interface FakeBroker {
   putMarkers(transactionalId: string, epoch: number, markers: readonly MarkerWrite[]): void;
   end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): void;
   readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number>;
-  settledMarkers(lanes: readonly number[]): ReadonlyMap<number, number>;
+  settledMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number>;
 }
 
 function scopeOf(error: unknown): DeliveryFaultScope | null {
@@ -111,8 +111,8 @@ export function createFakePort(kafka: FakeBroker, gate: KafkaGate, transactional
       transactional
         ? step('read-markers', () => kafka.readMarkers(kind, lanes))
         : Promise.reject(new RelayError('INTERNAL', 'there are no markers in the at-least-once mode')),
-    settledMarkers: (lanes) =>
-      transactional ? step('settled-markers', () => kafka.settledMarkers(lanes)) : Promise.resolve(null),
+    settledMarkers: (kind, lanes) =>
+      transactional ? step('settled-markers', () => kafka.settledMarkers(kind, lanes)) : Promise.resolve(null),
     close: async () => undefined,
   };
 }

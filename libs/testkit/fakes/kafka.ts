@@ -36,6 +36,12 @@ interface Entry {
   readonly transaction: Transaction;
 }
 
+/** Acknowledged, and lost if the broker stops now; with what the markers were before it. */
+interface Unsettled {
+  readonly transaction: Transaction;
+  readonly before: ReadonlyMap<string, number | undefined>;
+}
+
 interface Producer {
   epoch: number;
   transaction: Transaction | null;
@@ -63,6 +69,9 @@ export class FakeKafka implements FakeBroker {
   readonly #logs = new Map<string, Entry[][]>();
   readonly #producers = new Map<string, Producer>();
   readonly #markers = new Map<string, number>();
+  /** True: commits settle by `settleAll` only; until then `loseUnsettled` undoes them. */
+  settlesLate = false;
+  #unsettled: Unsettled[] = [];
 
   constructor(options: FakeKafkaOptions = {}) {
     this.prefix = options.prefix ?? 'fake';
@@ -101,6 +110,7 @@ export class FakeKafka implements FakeBroker {
 
   /** What happens to the markers of an idle group after the retention. */
   forgetMarkers(): void {
+    this.#unsettled = [];
     this.#markers.clear();
   }
 
@@ -180,7 +190,29 @@ export class FakeKafka implements FakeBroker {
     transaction.fate = fate;
     producer.transaction = null;
     if (fate === 'aborted') return;
+    const before = new Map([...transaction.markers.keys()].map((name) => [name, this.#markers.get(name)]));
+    if (this.settlesLate) this.#unsettled.push({ transaction, before });
     for (const [name, value] of transaction.markers) this.#markers.set(name, value);
+  }
+
+  settleAll(): void {
+    this.#unsettled = [];
+  }
+
+  /**
+   * What a broker stopped under load has done (KAFKA-20734): commits that it had acknowledged are gone, records and markers,
+   * and no reader has seen them. Every producer has to begin anew.
+   */
+  loseUnsettled(): void {
+    for (const { transaction, before } of this.#unsettled.reverse()) {
+      transaction.fate = 'aborted';
+      for (const [name, value] of before) {
+        if (value === undefined) this.#markers.delete(name);
+        else this.#markers.set(name, value);
+      }
+    }
+    this.#unsettled = [];
+    for (const transactionalId of this.#producers.keys()) this.init(transactionalId);
   }
 
   readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number> {
@@ -196,9 +228,14 @@ export class FakeKafka implements FakeBroker {
     return new Map(lanes.map((lane) => [lane, this.marker(kind, lane)]));
   }
 
-  settledMarkers(lanes: readonly number[]): ReadonlyMap<number, number> {
+  settledMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number> {
     this.#reach();
-    return new Map(lanes.map((lane) => [lane, this.marker('lane', lane)]));
+    return new Map(lanes.map((lane) => [lane, this.#settledMarker(markerName(kind, lane))]));
+  }
+
+  #settledMarker(name: string): number {
+    const first = this.#unsettled.find(({ before }) => before.has(name));
+    return (first === undefined ? this.#markers.get(name) : first.before.get(name)) ?? -1;
   }
 
   port(options: FakePortOptions = {}): FakeKafkaPort {

@@ -127,7 +127,8 @@ function worldOf(dice: Dice, sources: readonly ScenarioSource[], untilMs: number
     if (roll < 0.5) return { kind: 'away', what: dice.pick(['db', 'kafka', 'lock', 'bell']), atMs, forMs };
     if (roll < 0.65) return { kind: 'lock-flush', atMs };
     if (roll < 0.75) return { kind: 'lock-steal', atMs, source: dice.pick(sources).name };
-    if (roll < 0.82) return { kind: 'markers-expire', atMs };
+    if (roll < 0.8) return { kind: 'markers-expire', atMs };
+    if (roll < 0.9) return { kind: 'commits-lost', atMs };
     return { kind: dice.pick(['topic-missing', 'topic-forbidden']), topic: dice.pick(TOPICS), atMs, forMs };
   });
 }

@@ -222,6 +222,18 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
       })),
   },
   {
+    name: 'what is acknowledged is taken for written for good',
+    theme: 'any',
+    seedsMax: 2_000,
+    kafka: (port, { kafka }) =>
+      withKafka(port, {
+        settledMarkers: async (kind, lanes) => {
+          await port.settledMarkers(kind, lanes);
+          return new Map(lanes.map((lane) => [lane, kafka.marker(kind, lane)]));
+        },
+      }),
+  },
+  {
     name: 'a running lease is ignored',
     seedsMax: 2_000,
     senderStore: (store, { tables }) =>

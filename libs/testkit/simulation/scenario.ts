@@ -38,7 +38,7 @@ export type WorldFault =
       readonly atMs: number;
       readonly forMs: number;
     }
-  | { readonly kind: 'lock-flush' | 'markers-expire'; readonly atMs: number }
+  | { readonly kind: 'lock-flush' | 'markers-expire' | 'commits-lost'; readonly atMs: number }
   /** Rings from outside, as background jobs and operators send them, right or wrong. */
   | { readonly kind: 'rings'; readonly atMs: number }
   /** The database's clock is set forward or back. */

@@ -7,6 +7,8 @@ import { Violation } from './violation.ts';
 
 /** The broker ends a transaction that its producer left open for so long. */
 const TRANSACTION_TIMEOUT_MS = 5_000;
+/** An acknowledged commit is there to stay so much later. */
+const SETTLES_AFTER_MS = 30;
 
 export interface Delivered {
   readonly eventId: string;
@@ -26,22 +28,34 @@ export class SimKafka extends FakeKafka {
   /** In the order of their commits. */
   readonly order: Delivered[] = [];
   readonly #highest = new Map<number, number>();
+  readonly #settled = new Map<number, number>();
   readonly #pending = new Map<string, Pending>();
   readonly #report: (violation: Violation) => void;
   readonly #scheduler: Scheduler;
+  /** Acknowledged since commits last settled: event ids, undone together. */
+  #doubtful: string[] = [];
+  #doubtfulMarkers: MarkerWrite[] = [];
 
   constructor(scheduler: Scheduler, report: (violation: Violation) => void) {
     super();
+    this.settlesLate = true;
     this.#scheduler = scheduler;
     this.#report = report;
   }
 
-  /** The highest marker of a lane that was ever committed, also when Kafka has forgotten it. */
+  /** The highest marker of a lane that is there to stay, also when Kafka has forgotten it. */
+  settledMarker(lane: number): number {
+    return this.#settled.get(lane) ?? laneFloor(lane);
+  }
+
+  /** The highest marker of a lane that was ever committed and not lost, also when Kafka has forgotten it. */
   highestMarker(lane: number): number {
     return this.#highest.get(lane) ?? laneFloor(lane);
   }
 
   override init(transactionalId: string): number {
+    // InitProducerId waits for the markers of what the id committed before.
+    this.settleAll();
     const epoch = super.init(transactionalId);
     this.#pending.delete(transactionalId);
     return epoch;
@@ -74,6 +88,27 @@ export class SimKafka extends FakeKafka {
     if (fate === 'aborted' || pending === undefined) return;
     for (const record of pending.records) this.#deliver(record, transactionalId);
     for (const marker of pending.markers) if (marker.kind === 'lane') this.#raise(marker, transactionalId);
+    if (this.#doubtful.length + this.#doubtfulMarkers.length === 0) {
+      this.#scheduler.after(SETTLES_AFTER_MS, () => this.settleAll());
+    }
+    this.#doubtful.push(...pending.records.map(({ headers }) => headers.id as string));
+    this.#doubtfulMarkers.push(...pending.markers);
+  }
+
+  override settleAll(): void {
+    super.settleAll();
+    this.#doubtful = [];
+    this.#doubtfulMarkers = [];
+    for (const [lane, marker] of this.#highest) this.#settled.set(lane, marker);
+  }
+
+  override loseUnsettled(): void {
+    for (const eventId of this.#doubtful) this.delivered.delete(eventId);
+    this.#doubtful = [];
+    this.#doubtfulMarkers = [];
+    this.#highest.clear();
+    for (const [lane, marker] of this.#settled) this.#highest.set(lane, marker);
+    super.loseUnsettled();
   }
 
   #pendingOf(transactionalId: string): Pending {

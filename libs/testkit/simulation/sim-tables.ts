@@ -79,7 +79,7 @@ export class SimTables extends FakeOutboxTables {
         if (!safe) hooks.report(new Violation('I6', `row ${id} is deleted and neither delivered nor aside`));
         return;
       }
-      const marker = kafka.highestMarker(laneOf(id));
+      const marker = kafka.settledMarker(laneOf(id));
       if (id > marker) hooks.report(new Violation('I6', `row ${id} is deleted, the lane's marker is ${marker}`));
     };
     this.lanes.onSet = (lane, before, after) => {

@@ -116,6 +116,9 @@ export class SimWeather implements Weather {
       case 'db-clock':
         this.#parts.shiftDatabaseClock(fault.byMs);
         break;
+      case 'commits-lost':
+        kafka.loseUnsettled();
+        break;
       case 'markers-expire':
         kafka.forgetMarkers();
         break;
