@@ -40,6 +40,7 @@ export class FakeSourceTransaction {
   /** Puts rows at reserved ids, locked until the end. */
   write(ids: readonly bigint[], rows: readonly FakeSourceRow[]): void {
     if (this.#ended) throw new Error(FINISHED);
+    this.#table.touch();
     for (const [index, row] of rows.entries()) {
       const stored = { ...row, committed: false };
       const id = ids[index] as bigint;
@@ -64,6 +65,7 @@ export class FakeSourceTransaction {
   rollback(): void {
     if (this.#ended) throw new Error(FINISHED);
     this.#ended = true;
+    this.#table.touch();
     for (const id of this.#rows.keys()) this.#table.rows.delete(id);
   }
 }
@@ -72,9 +74,15 @@ export class FakeSourceTable {
   /** By id, in no order: rows are written when their transaction gets to it. */
   readonly rows = new Map<bigint, StoredRow>();
   #nextId = 1n;
+  #sorted: readonly bigint[] | null = null;
 
   begin(): FakeSourceTransaction {
     return new FakeSourceTransaction(this);
+  }
+
+  /** Rows are about to come or go. */
+  touch(): void {
+    this.#sorted = null;
   }
 
   takeIds(count: number): readonly bigint[] {
@@ -90,8 +98,8 @@ export class FakeSourceTable {
 
   /** All ids with a row, committed or not, ascending. */
   idsIn(range: PositionRange | null): readonly bigint[] {
-    const ids = [...this.rows.keys()].filter((id) => range === null || (id >= range.from && id <= range.to));
-    return ids.sort((a, b) => (a < b ? -1 : 1));
+    this.#sorted ??= [...this.rows.keys()].sort((a, b) => (a < b ? -1 : 1));
+    return range === null ? this.#sorted : this.#sorted.filter((id) => id >= range.from && id <= range.to);
   }
 }
 

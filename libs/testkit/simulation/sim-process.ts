@@ -115,22 +115,14 @@ export class SimProcess {
 
   /** Starts a call so that its caller can be answered while the call is still on its way. */
   call<T>(start: () => Promise<T>, isTransaction = false): Promise<T> {
-    const call: Call = { reject: () => undefined };
-    const early = new Promise<never>((_, reject) => {
-      call.reject = reject;
+    return new Promise((resolve, reject) => {
+      const call: Call = { reject };
+      this.#starting = call;
+      if (isTransaction) this.#transaction = call;
+      // What passed its gates is answered already; what failed without one comes back only to a process that runs.
+      start().then(resolve, (error: unknown) => this.wake(() => reject(error)));
+      this.#starting = null;
     });
-    this.#starting = call;
-    if (isTransaction) this.#transaction = call;
-    const work = start();
-    this.#starting = null;
-    // Also what fails without a gate comes back only to a process that runs.
-    const answer = new Promise<T>((resolve, reject) => {
-      work.then(
-        (value) => this.wake(() => resolve(value)),
-        (error: unknown) => this.wake(() => reject(error)),
-      );
-    });
-    return Promise.race([answer, early]);
   }
 
   /** `before:x`, `after:x` and `x`, `x:answered` are the two spellings of the fakes. */
@@ -205,11 +197,11 @@ export class SimProcess {
   /** The fault placed at this pass of this gate, once, and only while the world is faulty. */
   #strike(name: string): ProcessFault | undefined {
     const { passes, faults, weather } = this.#options;
+    if (faults.size === 0 || !weather.faulty) return undefined;
     const all = (passes.get('') ?? 0) + 1;
     const named = (passes.get(name) ?? 0) + 1;
     passes.set('', all);
     passes.set(name, named);
-    if (faults.size === 0 || !weather.faulty) return undefined;
     return faults.get(placeOf(name, named)) ?? faults.get(placeOf(null, all));
   }
 

@@ -40,7 +40,7 @@ export interface ProcessWorld {
 const BACKOFF = { baseMs: 30, maxMs: 400 };
 const BYTES_MAX = 400;
 export const LEASE_MS = 1_500;
-const TICK_MS = 400;
+const TICK_MS = 500;
 
 /** Every method of a port can be answered early, while its effect is still to come. */
 function interruptible<T extends object>(port: T, process: SimProcess): T {
@@ -58,6 +58,7 @@ function interruptibleKafka(port: KafkaPort, process: SimProcess): KafkaPort {
     scopeOf: (error) => port.scopeOf(error),
     fence: (id) => process.call(() => port.fence(id)),
     readMarkers: (kind, lanes) => process.call(() => port.readMarkers(kind, lanes)),
+    findLanded: (ids, markers) => process.call(() => port.findLanded(ids, markers)),
     settledMarkers: (kind, lanes) => process.call(() => port.settledMarkers(kind, lanes)),
     open: async (id) => {
       const session = await process.call(() => port.open(id));
@@ -135,7 +136,7 @@ export async function runWriter(
           clock: process.clock,
           random: dice.next,
           limits: { rowsMax: scenario.writerRowsMax, bytesMax: BYTES_MAX },
-          pollIntervalMs: 250,
+          pollIntervalMs: 400,
           gapGraceMs: () => mutation?.gapGraceMs ?? source.gapGraceMs,
           gapsMax: scenario.gapsMax,
           backoff: BACKOFF,
