@@ -58,7 +58,6 @@ function interruptibleKafka(port: KafkaPort, process: SimProcess): KafkaPort {
     scopeOf: (error) => port.scopeOf(error),
     fence: (id) => process.call(() => port.fence(id)),
     readMarkers: (kind, lanes) => process.call(() => port.readMarkers(kind, lanes)),
-    findLanded: (ids, markers) => process.call(() => port.findLanded(ids, markers)),
     settledMarkers: (kind, lanes) => process.call(() => port.settledMarkers(kind, lanes)),
     open: async (id) => {
       const session = await process.call(() => port.open(id));
