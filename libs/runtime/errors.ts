@@ -22,6 +22,7 @@ const FACTS = {
   DB_COMMIT_UNKNOWN: { verdict: 'retry', exit: EXIT.unreachable },
   DB_SCHEMA: { verdict: 'fatal', exit: EXIT.usage },
   DB_UNSUPPORTED: { verdict: 'fatal', exit: EXIT.usage },
+  EVENT_REFUSED: { verdict: 'row-fault', exit: EXIT.usage },
   DB_ROW_REFUSED: { verdict: 'row-fault', exit: EXIT.halted },
   KAFKA_UNREACHABLE: { verdict: 'retry', exit: EXIT.unreachable },
   KAFKA_REFUSED: { verdict: 'retry', exit: EXIT.unreachable },

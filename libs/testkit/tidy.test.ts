@@ -25,6 +25,7 @@ const RANKS: Readonly<Record<string, number>> = {
   database: 1,
   redis: 1,
   observability: 1,
+  'application-outbox': 2,
   inbox: 2,
   verification: 2,
   'source-polling': 2,

@@ -1,0 +1,27 @@
+/**
+ * Rank 2: the application's side. An event is written to the outbox table in the transaction of the change that it tells of:
+ * after a crash either both are there or neither. The relay's source mode `consume` moves the table's rows to the lanes and
+ * deletes them in one transaction, and the senders deliver them. Nothing here talks to Kafka in a business transaction.
+ */
+export type { EventFormatter, FormattedEvent, SyncEventFormatter } from './event-formatter.ts';
+export type { EncodedEvent } from './insert-statement.ts';
+export { jsonFormatter } from './json-formatter.ts';
+export { type MysqlConnection, mysqlTransaction } from './mysql-executor.ts';
+export {
+  completeEvent,
+  type EventDefaults,
+  type EventRefusal,
+  type OutboxEvent,
+  type OutboxEventInit,
+  refuseEvent,
+  type TraceContext,
+  topicOf,
+} from './outbox-event.ts';
+export {
+  type EventCheck,
+  OutboxRepository,
+  type OutboxRepositoryOptions,
+  type OutboxTransaction,
+} from './outbox-repository.ts';
+export { OUTBOX_TABLE, outboxTableSql } from './outbox-table.ts';
+export type { SqlDialect, SqlExecutor, SqlParameter, SyncSqlExecutor } from './sql-executor.ts';

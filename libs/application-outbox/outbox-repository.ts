@@ -1,0 +1,120 @@
+/** Puts events into the outbox table, in the transaction of the change that they tell of. */
+import { quoteIdentifier } from '#database';
+import { RelayError } from '#runtime';
+import type { EventFormatter } from './event-formatter.ts';
+import { type EncodedEvent, insertStatement } from './insert-statement.ts';
+import { jsonFormatter } from './json-formatter.ts';
+import { type MysqlConnection, mysqlTransaction } from './mysql-executor.ts';
+import {
+  completeEvent,
+  type EventDefaults,
+  type OutboxEvent,
+  type OutboxEventInit,
+  refuseEvent,
+} from './outbox-event.ts';
+import { OUTBOX_TABLE } from './outbox-table.ts';
+import { isDuplicateKey, type SqlExecutor, type SyncSqlExecutor } from './sql-executor.ts';
+
+/** What is known of an event when it is checked: everything but its place in the table. */
+export type EventCheck = (row: EncodedEvent) => void | Promise<void>;
+
+export interface OutboxRepositoryOptions extends EventDefaults {
+  /** Default `outboxevent`; `schema.name` is possible. */
+  readonly table?: string;
+  /** Default: plain JSON. */
+  readonly formatter?: EventFormatter;
+  /** Further looks at an event before it is stored; each throws EVENT_REFUSED. */
+  readonly checks?: readonly EventCheck[];
+}
+
+/** What `add` takes for a transaction: a mysql2 connection, or what an adapter made of another library's. */
+export type OutboxTransaction = SqlExecutor | MysqlConnection;
+
+/** Rows a statement, so that none outgrows a server's packet by its count alone. */
+const STATEMENT_ROWS_MAX = 200;
+
+const isExecutor = (tx: OutboxTransaction): tx is SqlExecutor =>
+  'dialect' in tx && typeof (tx as SqlExecutor).run === 'function';
+
+export class OutboxRepository {
+  readonly #options: OutboxRepositoryOptions;
+  readonly #table: string;
+  readonly #formatter: EventFormatter;
+
+  /** Throws CONFIG_INVALID for a table name that is no identifier. */
+  constructor(options: OutboxRepositoryOptions = {}) {
+    this.#options = options;
+    this.#table = quoteIdentifier(options.table ?? OUTBOX_TABLE);
+    this.#formatter = options.formatter ?? jsonFormatter;
+  }
+
+  /**
+   * Stores an event in the caller's transaction: it is sent when that commits, and never was when it does not. Resolves to
+   * the event as stored. Rejects with EVENT_REFUSED (`details.reason` says why) when the event is not fit to be sent or its
+   * id is in the table already, with CONFIG_INVALID when a mysql2 connection has no transaction; a driver's errors come
+   * through as they are. After any of them the transaction is the caller's to roll back.
+   */
+  async add<P>(tx: OutboxTransaction, event: OutboxEventInit<P>): Promise<OutboxEvent<P>> {
+    const [added] = await this.addMany(tx, [event]);
+    return added as OutboxEvent<P>;
+  }
+
+  /** The same for several, in the order given; all are checked before the first is stored. */
+  async addMany<P>(tx: OutboxTransaction, events: readonly OutboxEventInit<P>[]): Promise<readonly OutboxEvent<P>[]> {
+    const executor = isExecutor(tx) ? tx : mysqlTransaction(tx);
+    const rows: EncodedEvent[] = [];
+    for (const init of events) {
+      const event = completeEvent(init, this.#options);
+      const row = { event, formatted: await this.#formatter.format(event) };
+      for (const check of this.#options.checks ?? []) await check(row);
+      rows.push(row);
+    }
+    for (const { sql, parameters } of this.#statements(rows, executor)) {
+      try {
+        await executor.run(sql, parameters);
+      } catch (thrown) {
+        throw asRefusal(thrown);
+      }
+    }
+    return rows.map(({ event }) => event as OutboxEvent<P>);
+  }
+
+  /** `add` where the database is synchronous. Throws CONFIG_INVALID when the formatter or a check is not. */
+  addSync<P>(tx: SyncSqlExecutor, event: OutboxEventInit<P>): OutboxEvent<P> {
+    return this.addManySync(tx, [event])[0] as OutboxEvent<P>;
+  }
+
+  addManySync<P>(tx: SyncSqlExecutor, events: readonly OutboxEventInit<P>[]): readonly OutboxEvent<P>[] {
+    const rows = events.map((init): EncodedEvent => {
+      const event = completeEvent(init, this.#options);
+      const row = { event, formatted: now(this.#formatter.format(event), 'formatter') };
+      for (const check of this.#options.checks ?? []) now(check(row), 'check');
+      return row;
+    });
+    for (const { sql, parameters } of this.#statements(rows, tx)) {
+      try {
+        tx.runSync(sql, parameters);
+      } catch (thrown) {
+        throw asRefusal(thrown);
+      }
+    }
+    return rows.map(({ event }) => event as OutboxEvent<P>);
+  }
+
+  *#statements(rows: readonly EncodedEvent[], { dialect }: Pick<SqlExecutor, 'dialect'>) {
+    for (let first = 0; first < rows.length; first += STATEMENT_ROWS_MAX) {
+      yield insertStatement(this.#table, rows.slice(first, first + STATEMENT_ROWS_MAX), dialect);
+    }
+  }
+}
+
+function asRefusal(thrown: unknown): unknown {
+  if (!isDuplicateKey(thrown)) return thrown;
+  return refuseEvent('duplicate-id', 'an event with this id is in the outbox already', thrown);
+}
+
+function now<T>(answer: T | Promise<T>, what: string): T {
+  if (!(answer instanceof Promise)) return answer;
+  answer.catch(() => undefined);
+  throw new RelayError('CONFIG_INVALID', `a synchronous transaction takes only a synchronous ${what}`);
+}
