@@ -1,11 +1,12 @@
 /** `init`: makes the tables and the marker topic, or brings them up to date; run again it says that they are there. */
 import { type Command, Option } from 'commander';
+import { outboxTableSql } from '#application-outbox';
 import type { Config } from '#config';
 import type { Pool } from '#database';
 import { createTopicAdmin, type TopicAdmin } from '#kafka-delivery';
 import type { LaneRow } from '#outbox';
 import { createSenderStore, migrate } from '#outbox-storage';
-import { CANARY_TABLE_DEFAULT, canaryTableSql } from '#source-polling';
+import { archiveTableSql, CANARY_TABLE_DEFAULT, canaryTableSql, maintainArchive } from '#source-polling';
 import { fixedTopics } from '../wiring/source-topics.ts';
 import type { Cli } from './cli.ts';
 import { type Patience, reachKafka, withDatabase } from './connect.ts';
@@ -15,6 +16,7 @@ import { integerBetween, secondsAsMs } from './parse-arguments.ts';
 interface InitOptions {
   readonly kafka: boolean;
   readonly createTopics?: boolean;
+  readonly eventTables?: boolean;
   readonly partitions?: number;
   readonly wait: number;
 }
@@ -28,6 +30,10 @@ export function addInit(program: Command, cli: Cli): void {
     .option('--no-kafka', 'only the tables')
     .option('--create-topics', "make the sources' topics too when they are missing")
     .addOption(new Option('--create-topic', 'the same').implies({ createTopics: true }).hideHelp())
+    .option(
+      '--event-tables',
+      'make the outbox tables of sources in mode consume, and their archives, when they are missing',
+    )
     .option('--partitions <number>', 'partitions of topics made', integerBetween(1, PARTITIONS_MAX))
     .option('--wait <seconds>', 'wait so long for servers that are still starting', secondsAsMs, 0)
     .action((options: InitOptions) => init(cli, options));
@@ -40,6 +46,7 @@ async function init(cli: Cli, options: InitOptions): Promise<void> {
     config,
     async (pool) => {
       await makeTables(cli, config, pool);
+      if (options.eventTables) await makeEventTables(cli, config, pool);
       return createSenderStore({ pool, tables: config.tables }).listLanes();
     },
     patience,
@@ -62,12 +69,35 @@ async function makeTables(cli: Cli, config: Config, pool: Pool): Promise<void> {
   else if (outcome === 'upgraded') cli.print(`tables brought from schema ${from} to ${to}: ${names}`);
   else cli.print(`tables already there: ${names}`);
   if (!hasCanary((await pool.engine()).kind)) return;
-  const [there] = await pool.query(
-    'SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
-    [CANARY_TABLE_DEFAULT],
-  );
+  const there = await hasTable(pool, CANARY_TABLE_DEFAULT);
   if (!there) await pool.run(canaryTableSql());
   cli.print(`canary table ${there ? 'already there' : 'created'}: ${CANARY_TABLE_DEFAULT}`);
+}
+
+/** An application's table is made here only when it is asked for: usually its own migrations do. */
+async function makeEventTables(cli: Cli, config: Config, pool: Pool): Promise<void> {
+  for (const { table, event } of config.sources) {
+    if (event === null) continue;
+    const statements = [{ name: table, sql: outboxTableSql({ table })[0] as string }];
+    if (event.archive !== null) {
+      statements.push({ name: event.archive.table, sql: archiveTableSql(event.archive.table, table) });
+    }
+    for (const { name, sql } of statements) {
+      const there = await hasTable(pool, name);
+      if (!there) await pool.run(sql);
+      cli.print(`event table ${there ? 'already there' : 'created'}: ${name}`);
+    }
+    if (event.archive !== null) await maintainArchive(pool, event.archive);
+  }
+}
+
+async function hasTable(pool: Pool, table: string): Promise<boolean> {
+  const [name, schema] = table.split('.').reverse();
+  const [there] = await pool.query(
+    'SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
+    [schema ?? null, name ?? ''],
+  );
+  return there !== undefined;
 }
 
 /** One past the highest lane once every configured source is registered: new sources take the lanes next after the highest. */

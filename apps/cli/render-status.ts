@@ -39,7 +39,7 @@ function showGaps({ gaps }: SourceStatus): Cell {
 function renderSources({ sources, members }: Status): readonly string[] {
   const alive = new Set(members.filter(({ kind }) => kind === 'writer').map(({ id }) => id));
   const rows = sources.map((source) => [
-    source.configured ? source.name : `${source.name} (not configured)`,
+    `${source.name}${source.configured ? '' : ' (not configured)'}${source.mode === 'consume' ? ' (consume)' : ''}`,
     source.leader === null || alive.has(source.leader) ? source.leader : `${source.leader} (gone)`,
     source.epoch,
     source.watermark,

@@ -13,6 +13,7 @@ const WRITER_LINES: Record<WriterEvent['kind'], readonly [Level, string]> = {
   moved: ['debug', 'rows moved to the outbox'],
   'gap-opened': ['info', 'gap opened'],
   'gap-closed': ['info', 'gap closed: rolled back or never used'],
+  'went-back': ['warn', 'rows found below the position: reading goes back to them'],
   'gaps-at-bound': ['warn', 'too many open gaps: reading of new rows pauses'],
   'commit-unknown': ['warn', 'the answer to a commit was lost; the watermark row decided'],
   'writer-retry': ['warn', 'will try again'],

@@ -24,6 +24,8 @@ export interface ServerStatus {
 export interface SourceStatus {
   readonly name: string;
   readonly table: string | null;
+  /** Null: not known, because it is not configured. */
+  readonly mode: SourceConfig['mode'] | null;
   /** False: a source of these tables that the settings do not name. */
   readonly configured: boolean;
   readonly leader: string | null;
@@ -193,11 +195,24 @@ async function readSources(
   for (const source of config.sources) {
     const table = await lookAtTable(pool, source, proofs);
     sources.push(
-      sourceStatus(source.name, found.get(source.name), { ...table, table: source.table, configured: true }),
+      sourceStatus(source.name, found.get(source.name), {
+        ...table,
+        table: source.table,
+        mode: source.mode,
+        configured: true,
+      }),
     );
     found.delete(source.name);
   }
-  const unknown = { table: null, configured: false, highest: null, gapMode: null, gapModeReason: null, problem: null };
+  const unknown = {
+    table: null,
+    mode: null,
+    configured: false,
+    highest: null,
+    gapMode: null,
+    gapModeReason: null,
+    problem: null,
+  };
   for (const [name, watermark] of found) sources.push(sourceStatus(name, watermark, unknown));
   return sources;
 }
@@ -207,7 +222,7 @@ type TableFacts = Pick<SourceStatus, 'highest' | 'gapMode' | 'gapModeReason' | '
 function sourceStatus(
   name: string,
   watermark: WatermarkState | undefined,
-  facts: TableFacts & Pick<SourceStatus, 'table' | 'configured'>,
+  facts: TableFacts & Pick<SourceStatus, 'table' | 'mode' | 'configured'>,
 ): SourceStatus {
   const position = watermark?.position ?? null;
   const { highest } = facts;

@@ -13,8 +13,9 @@ export function fixedTopics(sources: readonly SourceConfig[]): readonly string[]
 
 /** Topics named in the source's topic column, by a scan of the table; none without such a column. */
 export async function namedTopics(pool: Pool, source: SourceConfig): Promise<readonly string[]> {
-  if (source.topicColumn === null) return [];
-  const column = quoteIdentifier(source.topicColumn);
+  const name = source.event?.topicColumn.column ?? source.topicColumn;
+  if (name === null || (source.event !== null && !(await hasColumn(pool, source.table, name)))) return [];
+  const column = quoteIdentifier(name);
   const rows = await pool.query<{ topic: string | Buffer }>(
     `SELECT DISTINCT ${column} AS topic FROM ${quoteIdentifier(source.table)} WHERE ${column} IS NOT NULL LIMIT ?`,
     [TOPICS_MAX + 1],
@@ -22,8 +23,22 @@ export async function namedTopics(pool: Pool, source: SourceConfig): Promise<rea
   if (rows.length > TOPICS_MAX) {
     throw new RelayError(
       'CONFIG_INVALID',
-      `column ${source.topicColumn} of ${source.table} names more than ${TOPICS_MAX} topics: too many to look at`,
+      `column ${name} of ${source.table} names more than ${TOPICS_MAX} topics: too many to look at`,
     );
   }
   return rows.map(({ topic }) => topic.toString());
 }
+
+/** In mode `consume` the topic column need not be there. */
+async function hasColumn(pool: Pool, table: string, column: string): Promise<boolean> {
+  const [name, schema] = table.split('.').reverse();
+  const rows = await pool.query(
+    'SELECT 1 FROM information_schema.columns WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND column_name = ?',
+    [schema ?? null, name ?? '', column],
+  );
+  return rows.length > 0;
+}
+
+/** What begins the names of topics that rows are routed to by their route column; null where rows have a fixed topic. */
+export const routedPrefix = ({ event, topic }: SourceConfig): string | null =>
+  event === null || topic !== null ? null : event.topicPrefix;

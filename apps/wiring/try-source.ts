@@ -1,7 +1,7 @@
 /** Reads a source as a writer would, one row, and says what it found on the way. */
 import type { SourceConfig } from '#config';
 import type { Pool } from '#database';
-import { RelayError, silentLogger } from '#runtime';
+import { silentLogger } from '#runtime';
 import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
 
 export interface TriedSource {
@@ -14,9 +14,6 @@ export interface TriedSource {
 
 /** Rejects with DB_SCHEMA, DB_UNSUPPORTED, DB_ROW_REFUSED or CONFIG_INVALID, in one line that says what to do, or with the database's fault. */
 export async function trySource(pool: Pool, source: SourceConfig): Promise<TriedSource> {
-  if (source.mode !== 'append') {
-    throw new RelayError('CONFIG_INVALID', `mode ${source.mode} is not available in this version`);
-  }
   const proof = await proveGapMode({ pool, wanted: source.gapMode });
   const warnings: string[] = [];
   const logger = { ...silentLogger, warn: (_facts: object, warning: string) => void warnings.push(warning) };

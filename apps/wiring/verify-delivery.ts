@@ -11,7 +11,7 @@ import { createWriterStore, listWaiting } from '#outbox-storage';
 import { RelayError, silentLogger } from '#runtime';
 import { createSourceReader, listSourcePositions } from '#source-polling';
 import { type CheckTotals, DeliveryCheck, type SourceCheck, summarise } from '#verification';
-import { fixedTopics, namedTopics } from './source-topics.ts';
+import { fixedTopics, namedTopics, routedPrefix } from './source-topics.ts';
 
 export interface VerifyDeliveryOptions {
   readonly config: Pick<Config, 'sources' | 'tables'>;
@@ -79,7 +79,10 @@ async function openSubject(options: VerifyDeliveryOptions, source: SourceConfig,
   const watermark = await createWriterStore({ pool, tables: config.tables }).loadWatermark(name);
   if (watermark === null) notes.push(`source ${name} was never led by a writer: all of its rows are pending`);
   const rowsStay = source.mode === 'append';
-  if (!rowsStay) notes.push(`source ${name}: rows leave the table as they are moved, so missing ones cannot be seen`);
+  if (!rowsStay)
+    notes.push(
+      `source ${name}: rows leave the table as they are moved, so missing ones cannot be seen, nor records in a topic that only such a row named`,
+    );
   if (startFrom === 'latest') {
     notes.push(`source ${name} began at the latest row: rows before the first one delivered are not compared`);
   }
@@ -119,9 +122,12 @@ async function findTopics(options: VerifyDeliveryOptions, sources: readonly Sour
   const fixed = fixedTopics(sources);
   const named = new Set<string>();
   for (const source of sources) for (const topic of await namedTopics(options.pool, source)) named.add(topic);
-  const extra = [...named].filter((topic) => !fixed.includes(topic));
   const admin = createTopicAdmin(options.kafka);
   try {
+    for (const prefix of new Set(sources.map(routedPrefix))) {
+      if (prefix !== null) for (const topic of await admin.listTopics(prefix)) named.add(topic);
+    }
+    const extra = [...named].filter((topic) => !fixed.includes(topic));
     const described = await admin.describeTopics([...fixed, ...extra]);
     const isThere = (topic: string) => (described.get(topic) ?? null) !== null;
     const missing = fixed.find((topic) => !isThere(topic));

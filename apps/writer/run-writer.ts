@@ -3,10 +3,11 @@ import { gapGraceMs, type SourceConfig } from '#config';
 import type { Pool } from '#database';
 import { type Doorbell, type LeaderElection, runSource, type WriterEvent, type WriterStore } from '#outbox';
 import { createSenderStore, createWriterStore } from '#outbox-storage';
-import { asRelayError, RelayError, systemClock, systemRandom } from '#runtime';
+import { asRelayError, type RelayError, systemClock, systemRandom } from '#runtime';
 import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
 import { logWriterEvents } from '../wiring/log-events.ts';
 import type { Service } from '../wiring/service.ts';
+import { keepArchives } from './keep-archives.ts';
 import { lookAtMarkers } from './look-at-markers.ts';
 import { SourceShares } from './share-sources.ts';
 
@@ -25,14 +26,6 @@ export interface WriterParts {
 export async function runWriter(service: Service, parts: WriterParts): Promise<void> {
   const { config, logger, signal, instanceId } = service;
   const { pool } = parts;
-  for (const source of config.sources) {
-    if (source.mode !== 'append') {
-      throw new RelayError(
-        'CONFIG_INVALID',
-        `source ${source.name}: mode ${source.mode} is not available in this version`,
-      );
-    }
-  }
   const store = createWriterStore({ pool, tables: config.tables });
   const shares = new SourceShares({
     store: createSenderStore({ pool, tables: config.tables }),
@@ -50,6 +43,11 @@ export async function runWriter(service: Service, parts: WriterParts): Promise<v
   };
   const ended = new AbortController();
   const members = shares.run(AbortSignal.any([signal, ended.signal]));
+  const leads = (source: string) => shares.leading.has(source);
+  const archives = keepArchives(
+    { config, pool, clock: systemClock, logger, leads },
+    AbortSignal.any([signal, ended.signal]),
+  );
   const faults: RelayError[] = [];
   await Promise.all(
     config.sources.map((source) =>
@@ -59,7 +57,7 @@ export async function runWriter(service: Service, parts: WriterParts): Promise<v
     ),
   );
   ended.abort();
-  await members;
+  await Promise.all([members, archives]);
   const [fault] = faults;
   if (fault !== undefined && !signal.aborted) throw fault;
 }

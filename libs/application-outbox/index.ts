@@ -3,6 +3,11 @@
  * after a crash either both are there or neither. The relay's source mode `consume` moves the table's rows to the lanes and
  * deletes them in one transaction, and the senders deliver them. Nothing here talks to Kafka in a business transaction.
  */
+export { type DrizzleTag, type DrizzleTransaction, drizzleTransaction } from './adapters/drizzle.ts';
+export { type KnexTransaction, knexTransaction } from './adapters/knex.ts';
+export { type KyselyRawQuery, type KyselyTransaction, kyselyTransaction } from './adapters/kysely.ts';
+export { type PrismaTransaction, prismaTransaction } from './adapters/prisma.ts';
+export { type TypeormManager, typeormTransaction } from './adapters/typeorm.ts';
 export type { EventFormatter, FormattedEvent, SyncEventFormatter } from './event-formatter.ts';
 export type { EncodedEvent } from './insert-statement.ts';
 export { jsonFormatter } from './json-formatter.ts';

@@ -27,9 +27,10 @@ interface WrappedError {
   readonly errno?: unknown;
   readonly errcode?: unknown;
   readonly code?: unknown;
+  readonly originalCode?: unknown;
   readonly cause?: unknown;
   readonly driverError?: unknown;
-  readonly meta?: { readonly driverAdapterError?: unknown; readonly code?: unknown };
+  readonly meta?: { readonly driverAdapterError?: unknown };
 }
 
 /** A unique key refused the row: told by the driver's number, through the wrappers of the libraries there are adapters for. */
@@ -37,7 +38,8 @@ export function isDuplicateKey(thrown: unknown): boolean {
   let error = thrown as WrappedError | null | undefined;
   for (let depth = 0; depth < WRAPPERS_MAX && typeof error === 'object' && error !== null; depth += 1) {
     if (MYSQL_DUPLICATE.has(error.errno) || SQLITE_DUPLICATE.has(error.errcode)) return true;
-    if (MYSQL_DUPLICATE.has(Number(error.code)) || MYSQL_DUPLICATE.has(Number(error.meta?.code))) return true;
+    // Prisma's adapters have the server's number as text.
+    if (MYSQL_DUPLICATE.has(Number(error.originalCode))) return true;
     error = (error.driverError ?? error.meta?.driverAdapterError ?? error.cause) as WrappedError | null | undefined;
   }
   return false;

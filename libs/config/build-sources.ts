@@ -1,4 +1,5 @@
 /** The sources: the list of the YAML file, or the one that the environment describes. */
+import { buildEvent, EVENT_KEY_COLUMN, EVENT_WATERMARK_COLUMN } from './build-event.ts';
 import type { SourceConfig } from './config.ts';
 import type { Given, Origin } from './given.ts';
 import { nearestName } from './nearest-name.ts';
@@ -35,7 +36,10 @@ export function buildSources(
   if (listed === null) {
     const { values } = resolved;
     const label = resolved.given.get('SOURCE_TABLE')?.label ?? envName('SOURCE_TABLE');
-    const source = values.SOURCE_TABLE === null ? null : sourceFrom(values, values.SOURCE_TABLE);
+    const source =
+      values.SOURCE_TABLE === null
+        ? null
+        : sourceFrom(values, values.SOURCE_TABLE, resolved.given.has('SOURCE_WATERMARK_COLUMN'));
     return { sources: source === null ? [] : [{ label, source }], shown: [] };
   }
   for (const name of ONE_SOURCE_ONLY) {
@@ -81,7 +85,10 @@ function buildEntry(entry: unknown, at: string, path: string, resolved: Resolved
   const table = values.SOURCE_TABLE;
   if (!given.has('SOURCE_TABLE')) problems.add(`${at}.table (${path})`, 'required; give the table to monitor');
   // Each value came out of its own setting's schema, which is what SourceValues says.
-  const source = typeof table === 'string' ? sourceFrom(values as unknown as SourceValues, table) : null;
+  const source =
+    typeof table === 'string'
+      ? sourceFrom(values as unknown as SourceValues, table, given.has('SOURCE_WATERMARK_COLUMN'))
+      : null;
   return {
     source: source && { label, source },
     shown: FIELDS.flatMap((field) => {
@@ -116,16 +123,18 @@ function fieldsOf(
   return given;
 }
 
-function sourceFrom(values: SourceValues, table: string): SourceConfig {
+function sourceFrom(values: SourceValues, table: string, watermarkGiven: boolean): SourceConfig {
+  const consumes = values.SOURCE_MODE === 'consume';
   return {
     name: values.SOURCE_NAME ?? table,
     table,
-    watermarkColumn: values.SOURCE_WATERMARK_COLUMN,
+    watermarkColumn: consumes && !watermarkGiven ? EVENT_WATERMARK_COLUMN : values.SOURCE_WATERMARK_COLUMN,
     columns: values.SOURCE_COLUMNS,
     mode: values.SOURCE_MODE,
+    event: consumes ? buildEvent(values) : null,
     topic: values.KAFKA_TOPIC,
     topicColumn: values.KAFKA_TOPIC_COLUMN,
-    keyColumn: values.KAFKA_KEY_COLUMN,
+    keyColumn: values.KAFKA_KEY_COLUMN ?? (consumes ? EVENT_KEY_COLUMN : null),
     lanes: values.LANES,
     startFrom: values.START_FROM,
     gapMode: values.SOURCE_GAP_MODE,

@@ -1,5 +1,6 @@
 /** What no single setting shows: required ones that are missing, and settings that contradict each other. */
 import type { LabelledSource } from './build-sources.ts';
+import type { SourceConfig } from './config.ts';
 import type { Problems } from './problems.ts';
 import type { Resolved } from './resolve-values.ts';
 import { envName, SETTING_NAMES, SETTINGS, type SettingName, settingOf } from './settings.ts';
@@ -20,7 +21,7 @@ export function checkRequired(needs: readonly Need[], resolved: Resolved, listed
   if (isMissing('SOURCE_TABLE')) {
     problems.add(envName('SOURCE_TABLE'), 'required; set it to the table to monitor, or list `sources` in a YAML file');
   }
-  if (isMissing('KAFKA_TOPIC') && isMissing('KAFKA_TOPIC_COLUMN')) {
+  if (isMissing('KAFKA_TOPIC') && isMissing('KAFKA_TOPIC_COLUMN') && resolved.values.SOURCE_MODE === 'append') {
     problems.add(
       envName('KAFKA_TOPIC'),
       `required; set it to the topic to publish to, or ${envName('KAFKA_TOPIC_COLUMN')} to a column that holds it`,
@@ -74,6 +75,23 @@ function checkTables(resolved: Resolved, labelOf: (name: SettingName) => string,
   }
 }
 
+/** Mode `consume`: what only makes sense where rows stay. */
+function checkConsumed(source: SourceConfig, label: string, own: ReadonlySet<string>, problems: Problems): void {
+  if (source.startFrom !== 'earliest') {
+    problems.add(label, 'in mode consume every row is moved; leave START_FROM at earliest, and delete rows not wanted');
+  }
+  if (source.columns !== null) {
+    problems.add(label, 'in mode consume the payload is the value; leave out SOURCE_COLUMNS');
+  }
+  const archive = source.event?.archive?.table.toLowerCase();
+  if (archive !== undefined && (archive === source.table.toLowerCase() || own.has(archive))) {
+    problems.add(
+      label,
+      `archives to ${source.event?.archive?.table}, a table with another use; give it a table of its own`,
+    );
+  }
+}
+
 export function checkSources(
   sources: readonly LabelledSource[],
   resolved: Resolved,
@@ -96,7 +114,8 @@ export function checkSources(
     if (own.has(source.table.toLowerCase())) {
       problems.add(label, `${source.table} is a table of the relay itself; give another table`);
     }
-    if (listed && source.topic === null && source.topicColumn === null) {
+    if (source.event !== null) checkConsumed(source, label, own, problems);
+    if (listed && source.event === null && source.topic === null && source.topicColumn === null) {
       problems.add(label, `has no topic; give \`topic\` or \`topic_column\`, or set ${envName('KAFKA_TOPIC')}`);
     }
   }

@@ -33,6 +33,29 @@ export type DeliveryMode = 'exactly-once' | 'at-least-once';
 export type SourceMode = 'append' | 'consume';
 export type RowFaultPolicy = 'dead-letter' | 'park-key' | 'halt';
 
+/** A column that need not be there, unless the settings name it. */
+export interface OptionalColumn {
+  readonly column: string;
+  readonly required: boolean;
+}
+
+/** Mode `consume`: which columns of the application's outbox table make the record. */
+export interface EventConfig {
+  readonly idColumn: string;
+  readonly routeColumn: string;
+  readonly payloadColumn: string;
+  readonly tracingColumn: OptionalColumn;
+  readonly headersColumn: OptionalColumn;
+  /** The record's key where it is not NULL. */
+  readonly recordKeyColumn: OptionalColumn;
+  readonly topicColumn: OptionalColumn;
+  readonly headerColumns: readonly { readonly column: string; readonly header: string }[];
+  /** Topic without the value of the route column. */
+  readonly topicPrefix: string;
+  /** Null: rows moved are deleted. */
+  readonly archive: { readonly table: string; readonly retentionMs: number } | null;
+}
+
 export interface SourceConfig {
   readonly name: string;
   readonly table: string;
@@ -40,7 +63,9 @@ export interface SourceConfig {
   /** Null means all columns. */
   readonly columns: readonly string[] | null;
   readonly mode: SourceMode;
-  /** The topic, or the fallback where the topic column is NULL; at least one of the two is set. */
+  /** Null in mode `append`. */
+  readonly event: EventConfig | null;
+  /** The topic, or the fallback where the topic column is NULL; at least one of the two is set in mode `append`. */
   readonly topic: string | null;
   readonly topicColumn: string | null;
   readonly keyColumn: string | null;

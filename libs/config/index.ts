@@ -9,6 +9,7 @@ export {
   type Config,
   type DatabaseConfig,
   type DeliveryMode,
+  type EventConfig,
   gapGraceMs,
   type KafkaConfig,
   type OauthTokenConfig,

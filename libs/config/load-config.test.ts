@@ -63,6 +63,7 @@ test('the required settings alone give the defaults of servers, source and table
       watermarkColumn: 'WatermarkId',
       columns: null,
       mode: 'append',
+      event: null,
       topic: 'orders',
       topicColumn: null,
       keyColumn: null,

@@ -58,6 +58,7 @@ sources:
     watermarkColumn: 'WatermarkId',
     columns: ['id', 'name'],
     mode: 'append',
+    event: null,
     topic: 'common',
     topicColumn: null,
     keyColumn: null,
@@ -72,6 +73,7 @@ sources:
     watermarkColumn: 'seq',
     columns: null,
     mode: 'consume',
+    event: second?.event,
     topic: 'own',
     topicColumn: 'topic',
     keyColumn: 'k',
@@ -93,6 +95,50 @@ test('the entries of the list are described too', () => {
       { name: 'sources[0].lanes', value: '3', origin: `file ${path}` },
     ],
   );
+});
+
+test('mode consume has the names of the event router, and takes others', () => {
+  const [usual, own] = load(`${HEAD}sources:
+  - {table: a, mode: consume}
+  - table: b
+    mode: consume
+    watermark_column: WatermarkId
+    key_column: k
+    topic_column: where_to
+    event_columns: [payload=body, tracing=trace]
+    event_headers: [type:eventType, version]
+    event_topic_prefix: app.
+    archive_table: old
+`).config.sources;
+  assert.equal(usual?.watermarkColumn, 'seq');
+  assert.equal(usual?.keyColumn, 'aggregateid');
+  assert.equal(usual?.topic, null);
+  assert.deepEqual(usual?.event, {
+    idColumn: 'id',
+    routeColumn: 'aggregatetype',
+    payloadColumn: 'payload',
+    tracingColumn: { column: 'tracingspancontext', required: false },
+    headersColumn: { column: 'headers', required: false },
+    recordKeyColumn: { column: 'recordkey', required: false },
+    topicColumn: { column: 'topic', required: false },
+    headerColumns: [],
+    topicPrefix: 'outbox.event.',
+    archive: null,
+  });
+  assert.equal(own?.watermarkColumn, 'WatermarkId');
+  assert.equal(own?.keyColumn, 'k');
+  assert.deepEqual(own?.event, {
+    ...usual?.event,
+    payloadColumn: 'body',
+    tracingColumn: { column: 'trace', required: true },
+    topicColumn: { column: 'where_to', required: true },
+    headerColumns: [
+      { column: 'type', header: 'eventType' },
+      { column: 'version', header: 'version' },
+    ],
+    topicPrefix: 'app.',
+    archive: { table: 'old', retentionMs: 604_800_000 },
+  });
 });
 
 test('an empty file and one without a list leave the environment its one source', () => {
@@ -131,6 +177,22 @@ const CASES: readonly (readonly [string, string, RegExp, Readonly<Record<string,
   ['source without topic', `${HEAD}sources: [{table: t}]\n`, /sources\[0\] .*has no topic/],
   ['unknown field', `${HEAD}sources: [{table: t, topic: x, lane: 2}]\n`, /sources\[0\]\.lane .*mean lanes\?/],
   ['bad field', `${HEAD}sources: [{table: a.b, topic: x}]\n`, /sources\[0\]\.table .*"a\.b" is not allowed/],
+  [
+    'consume from latest',
+    `${HEAD}sources: [{table: t, mode: consume, start_from: latest}]\n`,
+    /START_FROM at earliest/,
+  ],
+  ['consume with columns', `${HEAD}sources: [{table: t, mode: consume, columns: [a]}]\n`, /leave out SOURCE_COLUMNS/],
+  [
+    'archive into itself',
+    `${HEAD}sources: [{table: t, mode: consume, archive_table: T}]\n`,
+    /archives to T, a table with another use/,
+  ],
+  [
+    'unknown role',
+    `${HEAD}sources: [{table: t, mode: consume, event_columns: [body=b]}]\n`,
+    /event_columns .*give pairs of role/,
+  ],
   ['same name', `${HEAD}sources: [{table: t, topic: x}, {table: T, topic: y}]\n`, /sources\[1\] .*has the name T like/],
   ['lanes', `${HEAD}sources: [{table: t, topic: x, lanes: 1000}, {table: u, topic: x, lanes: 25}]\n`, /1025 lanes/],
   ['own table', `${HEAD}sources: [{table: kafka_row_sender_lane, topic: x}]\n`, /table of the relay itself/],

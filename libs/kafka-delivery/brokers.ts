@@ -17,7 +17,8 @@ export interface Brokers {
   /** Any broker that answers, seeds included. Rejects with the last seed's fault when none does. */
   any(): Promise<BrokerLink>;
   /** Names, error codes and leaders of these topics, and the addresses of all nodes. */
-  describe(topics: readonly string[]): Promise<ClusterDescription>;
+  /** Null: all topics. */
+  describe(topics: readonly string[] | null): Promise<ClusterDescription>;
   /** The node as last described. */
   node(nodeId: number): Promise<BrokerLink>;
   /** Kept until `forgetCoordinators`. The code is not 0 while there is none (yet). */
@@ -57,7 +58,7 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): 
     throw faultOfThrown(last, { step: 'connect' });
   }
 
-  async function describe(topics: readonly string[]): Promise<ClusterDescription> {
+  async function describe(topics: readonly string[] | null): Promise<ClusterDescription> {
     const link = await any();
     const described = await link.ask(metadata(topics)).catch((error) => {
       throw faultOfThrown(error, { step: 'metadata' });

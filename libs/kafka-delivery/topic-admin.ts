@@ -16,6 +16,8 @@ export interface TopicAdmin {
   ensureTopic(topic: string, partitions?: number): Promise<'created' | 'there'>;
   /** Partition counts; null where the topic does not exist. */
   describeTopics(topics: readonly string[]): Promise<ReadonlyMap<string, number | null>>;
+  /** Names of the topics that begin so, sorted. */
+  listTopics(prefix: string): Promise<readonly string[]>;
   deleteTopics(topics: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -114,6 +116,16 @@ export function createTopicAdmin(connection: KafkaConnection): TopicAdmin {
     ensureTopic: (topic, partitions = -1) =>
       within(create({ topic, partitions, replicationFactor: -1, config: {} }), 'making a topic'),
     describeTopics: (topics) => within(countPartitions(brokers, topics), 'describing topics'),
+    listTopics: (prefix) =>
+      within(
+        brokers.describe(null).then(({ topics }) =>
+          topics
+            .filter(({ topic, code }) => code === CODE.none && topic.startsWith(prefix))
+            .map(({ topic }) => topic)
+            .sort(),
+        ),
+        'listing topics',
+      ),
     deleteTopics: (topics) =>
       within(
         (async () => {

@@ -47,6 +47,10 @@ export async function append(
     const plan = planStatements(messages, session.engine.statementBytesMax, asText);
     if (!(await compareAndSet(session, statements, request))) return 'fenced';
     crashPoint('writer-after-cas');
+    if (request.takeOut !== undefined && !(await request.takeOut(session))) {
+      throw new RelayError('DB_TRANSIENT', `rows of source ${request.source} left their table while they were moved`);
+    }
+    crashPoint('writer-after-take-out');
     for (const [index, { start, rows }] of plan.entries()) {
       const inserted = insertRows(session, statements, messages.slice(start, start + rows), asText);
       // The last statement is sent by now, unless it has yet to be prepared.

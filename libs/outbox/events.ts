@@ -49,6 +49,13 @@ export type WriterEvent =
       readonly openMs: number;
     }
   | {
+      /** Mode `consume`: rows were found below the position, outside of every gap; reading begins there again. */
+      readonly kind: 'went-back';
+      readonly source: string;
+      readonly from: bigint;
+      readonly to: bigint;
+    }
+  | {
       readonly kind: 'gaps-at-bound';
       readonly source: string;
       readonly gaps: number;

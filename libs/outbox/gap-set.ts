@@ -75,6 +75,16 @@ export class GapSet {
     return new GapSet(left);
   }
 
+  /** Only what lies at or below the position. */
+  upTo(position: bigint): GapSet {
+    const below = this.gaps.filter((gap) => gap.from <= position);
+    return new GapSet(below.map((gap) => (gap.to <= position ? gap : { ...gap, to: position })));
+  }
+
+  has(position: bigint): boolean {
+    return this.gaps.some((gap) => gap.from <= position && position <= gap.to);
+  }
+
   /** Gaps whose next probe is due, longest waiting first, at most `countMax`. */
   due(nowMs: number, countMax: number): Gap[] {
     return this.gaps

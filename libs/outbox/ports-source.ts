@@ -37,8 +37,21 @@ export type ProbeOutcome = 'locked' | 'rows' | 'empty';
 /** `locks`: the lock probe tells open transactions from rollbacks. `time`: gaps stay open for a configured time. */
 export type GapMode = 'locks' | 'time';
 
+/**
+ * Mode `consume`: rows leave the table in the transaction that moves them. What is moved is gone, so that the position is only
+ * where reading begins: it may go back at any time, and no row is moved twice for it.
+ */
+export interface RowRemoval {
+  /** Lowest committed position, or null when the table is empty. */
+  lowestPosition(): Promise<bigint | null>;
+  /** Takes rows out within the store's transaction, whose adapter is of the same database. False: not all are there any more. */
+  remove(transaction: object, positions: readonly bigint[]): Promise<boolean>;
+}
+
 export interface SourceReader {
   readonly gapMode: GapMode;
+  /** Present in mode `consume` only. */
+  readonly removal?: RowRemoval;
   /** In gap mode `locks`: empty probes prove nothing before they were empty for so long. Absent: as soon as the row is inserted. */
   readonly graceMsMin?: number;
   /** Committed rows with position > after, ascending: a plain read that locks nothing. */

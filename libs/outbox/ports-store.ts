@@ -35,6 +35,11 @@ export interface AppendRequest {
   };
   /** In id order within each lane. May be empty: then only position and gaps move. */
   readonly messages: readonly OutboxMessage[];
+  /**
+   * Mode `consume`: takes the rows out of their table, in this transaction, after the compare-and-set. False: somebody else did,
+   * and append rejects with DB_TRANSIENT: nothing is written, and the table has to be read anew.
+   */
+  readonly takeOut?: (transaction: object) => Promise<boolean>;
 }
 
 export interface WriterStore {

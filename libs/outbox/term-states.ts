@@ -16,6 +16,7 @@ const NOTHING_YET = {
   'gap-opened': 'illegal',
   'gap-closed': 'illegal',
   'gaps-at-bound': 'illegal',
+  'went-back': 'illegal',
   'commit-unknown': 'illegal',
 } as const;
 
@@ -47,6 +48,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'gap-opened': 'leading',
     'gap-closed': 'leading',
     'gaps-at-bound': 'leading',
+    'went-back': 'leading',
     'commit-unknown': 'doubtful',
     'term-ended': 'standby',
     'writer-retry': 'illegal',
@@ -62,6 +64,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'gap-opened': 'leading',
     'gap-closed': 'illegal',
     'gaps-at-bound': 'illegal',
+    'went-back': 'illegal',
     'commit-unknown': 'illegal',
     'term-ended': 'standby',
     'writer-retry': 'illegal',

@@ -6,11 +6,13 @@
  * After any fault the caller throws the term object away and begins from what the database says.
  */
 import { asRelayError, type Clock, crashPoint } from '#runtime';
+import { addressRows } from './address-rows.ts';
 import type { WriterEvent } from './events.ts';
 import { examineGaps } from './examine-gaps.ts';
 import { type Gap, GapSet } from './gap-set.ts';
-import { outboxId, pickLane } from './lane.ts';
+import { LookBelow } from './look-below.ts';
 import type {
+  AppendRequest,
   BatchLimits,
   OutboxMessage,
   SourceBatch,
@@ -60,6 +62,7 @@ export class WriterTerm {
   #position: bigint;
   #gaps: GapSet;
   #nextSequence: number;
+  readonly #below: LookBelow | null;
   /** A read of fresh rows under way or held over, valid for the high mark it started from. */
   #ahead: {
     readonly after: bigint;
@@ -74,6 +77,8 @@ export class WriterTerm {
     this.#position = state.position;
     this.#gaps = GapSet.restore(state.gaps, options.clock.nowMs());
     this.#nextSequence = state.nextSequence;
+    const { removal } = options.reader;
+    this.#below = removal === undefined ? null : new LookBelow(removal, options.clock);
   }
 
   /**
@@ -90,7 +95,7 @@ export class WriterTerm {
     const plan = await this.#plan();
     if (plan.rows.length === 0 && plan.gaps === this.#gaps) return { kind: 'idle' };
     crashPoint('writer-before-append');
-    const { messages, lanes, bytes } = this.#address(plan.rows);
+    const { messages, lanes, bytes } = addressRows(plan.rows, this.#lanes, this.#nextSequence);
     const startedMs = this.#options.clock.nowMs();
     const nextSequence = this.#nextSequence + messages.length;
     const committed = await this.#append(plan, messages, nextSequence);
@@ -114,6 +119,7 @@ export class WriterTerm {
   }
 
   async #plan(): Promise<Plan> {
+    await this.#lookBelow();
     const startedMs = this.#options.clock.nowMs();
     const fresh = await this.#fresh();
     const late = this.#gaps.size > 0 ? await this.#readLate() : NOTHING;
@@ -156,6 +162,14 @@ export class WriterTerm {
     };
   }
 
+  async #lookBelow(): Promise<void> {
+    const to = (await this.#below?.look(this.#position, this.#gaps)) ?? null;
+    if (to === null) return;
+    this.#options.onEvent({ kind: 'went-back', source: this.#source, from: this.#position, to });
+    this.#position = to;
+    this.#gaps = this.#gaps.upTo(to);
+  }
+
   async #fresh(): Promise<SourceBatch> {
     const ahead = this.#ahead;
     this.#ahead = null;
@@ -191,32 +205,6 @@ export class WriterTerm {
     return examined;
   }
 
-  #address(rows: readonly SourceRow[]): {
-    messages: OutboxMessage[];
-    lanes: number[];
-    bytes: number;
-  } {
-    const messages: OutboxMessage[] = [];
-    const lanes = new Set<number>();
-    let sequence = this.#nextSequence;
-    let bytes = 0;
-    for (const row of rows) {
-      const lane = pickLane(this.#lanes, row.key, sequence);
-      lanes.add(lane);
-      bytes += (row.value?.length ?? 0) + (row.key?.length ?? 0);
-      messages.push({
-        id: outboxId(lane, sequence),
-        eventId: row.eventId,
-        topic: row.topic,
-        key: row.key,
-        value: row.value,
-        headers: row.headers,
-      });
-      sequence += 1;
-    }
-    return { messages, lanes: [...lanes], bytes };
-  }
-
   /** True when the batch is certainly committed, whatever way we learned it; false when this term is over. */
   async #append(plan: Plan, messages: readonly OutboxMessage[], nextSequence: number): Promise<boolean> {
     const { store } = this.#options;
@@ -231,6 +219,7 @@ export class WriterTerm {
           nextSequence,
         },
         messages,
+        ...this.#takeOut(plan.rows),
       };
       // Not sooner: the rows read ahead would be encoded while the server waits for these.
       const readAhead = () => {
@@ -243,6 +232,13 @@ export class WriterTerm {
       if (error.code !== 'DB_COMMIT_UNKNOWN') throw error;
       return this.#settleUnknownCommit(error, nextSequence);
     }
+  }
+
+  #takeOut(rows: readonly SourceRow[]): Pick<AppendRequest, 'takeOut'> {
+    const { removal } = this.#options.reader;
+    if (removal === undefined || rows.length === 0) return {};
+    const positions = rows.map(({ position }) => position);
+    return { takeOut: (transaction) => removal.remove(transaction, positions) };
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Which JSON a column becomes, by the type that the result itself carries; pure. */
 import type { WireColumn } from '#database';
-import type { PlanColumn, ReadPlan } from './read-plan.ts';
+import { eventColumns, type PlanColumn, type ReadPlan } from './read-plan.ts';
 
 /**
  * `number`: digits as printed. `text`: JSON string. `base64`: bytes. `json`: embedded as it is. `checked-json`: embedded
@@ -45,7 +45,8 @@ export function resolveKinds(plan: ReadPlan, fields: readonly WireColumn[]): Kin
     if (expected !== null && expected !== fields[at]?.name) return 'stale';
   }
   const kinds: ColumnKind[] = new Array(fields.length).fill('base64');
-  for (const column of [...plan.jsonColumns, plan.position, plan.key, plan.topic]) {
+  const ofEvent = plan.event === null ? [] : eventColumns(plan.event);
+  for (const column of [...plan.jsonColumns, plan.position, plan.key, plan.topic, ...ofEvent]) {
     if (column === null) continue;
     const kind = kindOf(column, fields[column.at] as WireColumn);
     if (kind === 'stale' || kind === 'not-utf8') return kind;

@@ -1,12 +1,22 @@
 /** The source port on a MySQL-protocol server, mode `append`. */
-import { type EngineKind, errnoOf, type Pool, type SqlValue } from '#database';
-import type { BatchLimits, GapMode, PositionRange, ProbeOutcome, SourceBatch, SourceReader, SourceRow } from '#outbox';
+import { type EngineKind, errnoOf, type Pool, type Session, type SqlValue } from '#database';
+import type {
+  BatchLimits,
+  GapMode,
+  PositionRange,
+  ProbeOutcome,
+  RowRemoval,
+  SourceBatch,
+  SourceReader,
+  SourceRow,
+} from '#outbox';
 import { type Logger, RelayError } from '#runtime';
 import { inspectTable, type TableFacts } from './inspect-table.ts';
 import { type ProbeTarget, probeRanges } from './probe-ranges.ts';
 import { buildReadPlan, type ReadPlan } from './read-plan.ts';
-import { readHighestPosition, readPositions } from './read-positions.ts';
+import { readHighestPosition, readLowestPosition, readPositions } from './read-positions.ts';
 import { type ReadOutcome, readRows, sizeOfRow } from './read-rows.ts';
+import { type RemovalStatements, removalStatements, removeRows } from './remove-rows.ts';
 import type { SourceDefinition } from './source-definition.ts';
 
 export interface SourceReaderOptions {
@@ -49,7 +59,18 @@ export async function createSourceReader(options: SourceReaderOptions): Promise<
       `watermark column ${source.watermarkColumn} of ${table.name} does not lead the primary key, so that an INSERT that waits for a lock does not show its id yet: ${settled}`,
     );
   }
-  return new TableReader(options, kind, table, graceMsMin);
+  if (!source.event) return new TableReader(options, kind, table, graceMsMin);
+  await refuseUnremovable(pool, table);
+  return new ConsumingReader(options, kind, table, graceMsMin);
+}
+
+/** Mode `consume` needs transactions, and the right to delete: better known now than with the first row. */
+async function refuseUnremovable(pool: Pool, { name, quotedName, storageEngine }: TableFacts): Promise<void> {
+  const { kind } = await pool.engine();
+  if ((kind === 'mariadb' || kind === 'mysql') && storageEngine.toLowerCase() !== 'innodb') {
+    throw new RelayError('DB_UNSUPPORTED', `outbox table ${name} is ${storageEngine}, mode consume needs InnoDB`);
+  }
+  await pool.run(`DELETE FROM ${quotedName} WHERE 1 = 0`);
 }
 
 /** More than statement and probe need between them. */
@@ -70,6 +91,7 @@ class TableReader implements SourceReader {
   readonly #logger: Logger;
   readonly #kind: EngineKind;
   #plan: ReadPlan;
+  #table: TableFacts;
   /** Mean bytes of the last batch's rows; null before the first. */
   #rowBytes: number | null = null;
 
@@ -80,6 +102,7 @@ class TableReader implements SourceReader {
     this.#source = options.source;
     this.#logger = options.logger;
     this.#kind = kind;
+    this.#table = table;
     this.#plan = buildReadPlan(options.source, table);
   }
 
@@ -120,6 +143,16 @@ class TableReader implements SourceReader {
 
   positionsIn(range: PositionRange, rowsMax: number): Promise<readonly bigint[]> {
     return this.#withPlan((target) => readPositions(this.#pool, target, range, rowsMax));
+  }
+
+  lowestPosition(): Promise<bigint | null> {
+    return this.#withPlan((target) => readLowestPosition(this.#pool, target));
+  }
+
+  /** For the table as it was last seen. */
+  removalStatements(): RemovalStatements {
+    const archive = this.#source.event?.archive?.table ?? null;
+    return removalStatements(this.#table, this.#plan.watermark, archive, this.#kind);
   }
 
   async #read(
@@ -166,6 +199,7 @@ class TableReader implements SourceReader {
     const { table: name, watermarkColumn } = this.#source;
     const table = await inspectTable(this.#pool, name, watermarkColumn);
     const present = new Set(table.columns.map((column) => column.name));
+    this.#table = table;
     const gone = this.#plan.jsonColumns.find((column) => !present.has(column.name));
     if (gone) {
       throw new RelayError(
@@ -176,4 +210,12 @@ class TableReader implements SourceReader {
     this.#plan = buildReadPlan(this.#source, table);
     this.#logger.info({ source: this.#source.name, columns: this.#plan.jsonColumns.length }, 'source table changed');
   }
+}
+
+/** Mode `consume`. */
+class ConsumingReader extends TableReader {
+  readonly removal: RowRemoval = {
+    lowestPosition: () => this.lowestPosition(),
+    remove: (transaction, positions) => removeRows(transaction as Session, this.removalStatements(), positions),
+  };
 }

@@ -1,7 +1,8 @@
 /**
- * Rank 2: the source port on a MySQL-protocol server, mode `append`: rows stay in the application's table, an AUTO_INCREMENT
- * watermark column says how far we are. Nothing here writes to a source or keeps a lock on it past a statement, and nothing
- * is remembered between two calls but the table's description, so a crash leaves nothing behind.
+ * Rank 2: the source port on a MySQL-protocol server. In mode `append` rows stay in the application's table, an AUTO_INCREMENT
+ * watermark column says how far we are, and nothing here writes to a source or keeps a lock on it past a statement. In mode
+ * `consume` the table is an outbox of the application's, whose rows are taken out in the store's transaction (remove-rows.ts).
+ * Nothing is remembered between two calls but the table's description, so a crash leaves nothing behind.
  *
  * - `proveGapMode` decides at start between lock probe and time, by a canary row of our own.
  * - `createSourceReader` checks the table and reads it; row-encoder.ts has the table of types and their JSON.
@@ -9,10 +10,11 @@
  *   renamed stops the source with DB_SCHEMA.
  * - `listSourcePositions` walks a source for `verify`.
  */
+export { type ArchiveChange, archiveTableSql, maintainArchive } from './archive-table.ts';
 export { CANARY_TABLE_DEFAULT, canaryTableSql } from './canary-table.ts';
 export { createSourceReader, type SourceReaderOptions } from './create-source-reader.ts';
 export { inspectTable, type TableFacts } from './inspect-table.ts';
 export { type ListPositionsOptions, listSourcePositions, type SourcePosition } from './list-source-positions.ts';
 export { nextPosition } from './next-position.ts';
 export { type GapModeOptions, type GapModeProof, proveGapMode } from './prove-gap-mode.ts';
-export type { SourceDefinition } from './source-definition.ts';
+export type { EventDefinition, SourceDefinition } from './source-definition.ts';

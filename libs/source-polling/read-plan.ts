@@ -4,7 +4,7 @@
  */
 import { RelayError } from '#runtime';
 import type { ColumnFacts, TableFacts } from './inspect-table.ts';
-import type { SourceDefinition } from './source-definition.ts';
+import type { EventDefinition, OptionalColumn, SourceDefinition } from './source-definition.ts';
 
 export interface PlanColumn {
   readonly name: string;
@@ -32,7 +32,32 @@ export interface ReadPlan {
   readonly key: PlanColumn | null;
   readonly topic: PlanColumn | null;
   readonly fallbackTopic: string;
+  /** Mode `consume` only; `jsonColumns` is empty then. */
+  readonly event: EventPlan | null;
 }
+
+/** Where the parts of an event are in a result row. */
+export interface EventPlan {
+  readonly id: PlanColumn;
+  readonly route: PlanColumn;
+  readonly topicPrefix: string;
+  readonly payload: PlanColumn;
+  readonly tracing: PlanColumn | null;
+  readonly headers: PlanColumn | null;
+  readonly recordKey: PlanColumn | null;
+  readonly placed: readonly { readonly column: PlanColumn; readonly header: string }[];
+}
+
+/** All columns of an event, in no order. */
+export const eventColumns = ({ id, route, payload, tracing, headers, recordKey, placed }: EventPlan) => [
+  id,
+  route,
+  payload,
+  tracing,
+  headers,
+  recordKey,
+  ...placed.map(({ column }) => column),
+];
 
 /** Column names come from information_schema, so they exist; doubling the backtick is all that quoting takes. */
 const quoteColumn = (name: string): string => `\`${name.replaceAll('`', '``')}\``;
@@ -89,8 +114,47 @@ class Selection {
   }
 }
 
+const quoteFrom = ({ quotedName, forceIndex }: TableFacts): string =>
+  `FROM ${quotedName}${forceIndex === null ? '' : ` FORCE INDEX (${quoteColumn(forceIndex)})`}`;
+
+/** Mode `consume`. */
+function buildEventReadPlan(source: SourceDefinition, event: EventDefinition, table: TableFacts): ReadPlan {
+  const selection = new Selection();
+  const place = (name: string, role: string): PlanColumn => {
+    const column = findColumn(table, name, role);
+    selection.add(column);
+    return selection.complete(column);
+  };
+  const placeIfThere = ({ column, required }: OptionalColumn, role: string): PlanColumn | null =>
+    required || table.columns.some(({ name }) => sameName(name, column)) ? place(column, role) : null;
+  const watermark = findColumn(table, source.watermarkColumn, 'watermark column');
+  return {
+    sourceName: source.name,
+    from: quoteFrom(table),
+    watermark: quoteColumn(watermark.name),
+    jsonColumns: [],
+    position: place(watermark.name, 'watermark column'),
+    key: source.keyColumn === null ? null : place(source.keyColumn, 'key column'),
+    topic: placeIfThere(event.topicColumn, 'topic column'),
+    fallbackTopic: source.topic ?? '',
+    event: {
+      id: place(event.idColumn, 'event id'),
+      route: place(event.routeColumn, 'route column'),
+      topicPrefix: event.topicPrefix,
+      payload: place(event.payloadColumn, 'payload'),
+      tracing: placeIfThere(event.tracingColumn, 'trace context'),
+      headers: placeIfThere(event.headersColumn, 'headers'),
+      recordKey: placeIfThere(event.recordKeyColumn, 'record key'),
+      placed: event.headerColumns.map(({ column, header }) => ({ column: place(column, `header ${header}`), header })),
+    },
+    selectList: selection.parts.join(', '),
+    expectedNames: selection.names,
+  };
+}
+
 /** Rejects with DB_SCHEMA when a configured column is not there. */
 export function buildReadPlan(source: SourceDefinition, table: TableFacts): ReadPlan {
+  if (source.event) return buildEventReadPlan(source, source.event, table);
   const watermark = findColumn(table, source.watermarkColumn, 'watermark column');
   const key = source.keyColumn === null ? null : findColumn(table, source.keyColumn, 'key column');
   const topic = source.topicColumn === null ? null : findColumn(table, source.topicColumn, 'topic column');
@@ -107,12 +171,13 @@ export function buildReadPlan(source: SourceDefinition, table: TableFacts): Read
   const jsonColumns = listed.map((column) => selection.complete(column));
   return {
     sourceName: source.name,
-    from: `FROM ${table.quotedName}${table.forceIndex === null ? '' : ` FORCE INDEX (${quoteColumn(table.forceIndex)})`}`,
+    from: quoteFrom(table),
     watermark: quoteColumn(watermark.name),
     jsonColumns,
     position: selection.complete(watermark),
     key: key && selection.complete(key),
     topic: topic && selection.complete(topic),
+    event: null,
     selectList: selection.parts.join(', '),
     expectedNames: selection.names,
     fallbackTopic: source.topic ?? '',

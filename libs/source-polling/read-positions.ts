@@ -4,9 +4,16 @@ import type { PositionRange } from '#outbox';
 import type { ProbeTarget } from './probe-ranges.ts';
 
 /** Highest committed position, or null when the table is empty. */
-export async function readHighestPosition(pool: Pool, { from, column }: ProbeTarget): Promise<bigint | null> {
+export const readHighestPosition = (pool: Pool, target: ProbeTarget): Promise<bigint | null> =>
+  readOutermost(pool, target, 'DESC');
+
+/** Lowest committed position, or null when the table is empty. */
+export const readLowestPosition = (pool: Pool, target: ProbeTarget): Promise<bigint | null> =>
+  readOutermost(pool, target, 'ASC');
+
+async function readOutermost(pool: Pool, { from, column }: ProbeTarget, order: 'ASC' | 'DESC'): Promise<bigint | null> {
   const [row] = await pool.query<{ position: string | number }>(
-    `SELECT ${column} AS position ${from} ORDER BY ${column} DESC LIMIT 1`,
+    `SELECT ${column} AS position ${from} ORDER BY ${column} ${order} LIMIT 1`,
   );
   return row === undefined ? null : BigInt(row.position);
 }

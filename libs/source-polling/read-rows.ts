@@ -3,6 +3,7 @@ import type { Pool, RowBytes, SqlValue, WireColumn } from '#database';
 import type { BatchLimits, SourceBatch, SourceRow } from '#outbox';
 import { RelayError } from '#runtime';
 import { resolveKinds } from './column-kinds.ts';
+import { EventEncoder } from './event-encoder.ts';
 import type { ReadPlan } from './read-plan.ts';
 import { RowEncoder } from './row-encoder.ts';
 
@@ -59,7 +60,7 @@ export async function readRows(
   limitRows: number,
 ): Promise<ReadOutcome> {
   const collector = new BatchCollector(limits, plan);
-  let encoder: RowEncoder | null = null;
+  let encoder: RowEncoder | EventEncoder | null = null;
   let stale = false;
   const sql = `SELECT ${plan.selectList} ${plan.from} WHERE ${where} ORDER BY ${plan.watermark} LIMIT ?`;
   await pool.use((session) =>
@@ -71,10 +72,11 @@ export async function readRows(
           throw new RelayError('INTERNAL', 'the database session does not answer in utf8mb4');
         }
         stale = kinds === 'stale';
-        if (kinds !== 'stale') encoder = new RowEncoder(plan, kinds);
+        if (kinds === 'stale') return false;
+        encoder = plan.event === null ? new RowEncoder(plan, kinds) : new EventEncoder(plan, plan.event, kinds);
         return !stale;
       },
-      onRow: (row: RowBytes): boolean => collector.add((encoder as RowEncoder).encode(row)),
+      onRow: (row: RowBytes): boolean => collector.add((encoder as RowEncoder | EventEncoder).encode(row)),
     }),
   );
   if (stale) return 'stale';

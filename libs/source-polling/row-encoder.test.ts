@@ -27,6 +27,7 @@ function planOf(columns: readonly PlanColumn[], more: Partial<ReadPlan> = {}): R
     key: null,
     topic: null,
     fallbackTopic: 'events',
+    event: null,
     ...more,
   };
 }

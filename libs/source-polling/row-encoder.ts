@@ -31,7 +31,35 @@ interface Member {
   readonly kind: ColumnKind;
 }
 
-const positionOf = (digits: string): bigint => (digits.length <= SAFE_DIGITS ? BigInt(Number(digits)) : BigInt(digits));
+export const positionOf = (digits: string): bigint =>
+  digits.length <= SAFE_DIGITS ? BigInt(Number(digits)) : BigInt(digits);
+
+/** ZEROFILL puts zeros in front, which belong neither in the event id nor in the JSON. */
+export function positionDigits(row: RowBytes, at: number): string {
+  const digits = row.text(at, 'latin1');
+  return digits.startsWith('0') ? BigInt(digits).toString() : digits;
+}
+
+/** A column's value as bytes: the text of its JSON without quotes and escapes; null for NULL. */
+export function plainValue(writer: ByteWriter, row: RowBytes, column: PlanColumn, kind: ColumnKind): Buffer | null {
+  if (row.isNull(column.at)) return null;
+  const from = row.starts[column.at] as number;
+  const to = row.ends[column.at] as number;
+  switch (kind) {
+    case 'number':
+      writer.number(row.bytes, from, to);
+      break;
+    case 'float':
+      writer.ascii(floatText(row.text(column.doubleAt as number, 'latin1')));
+      break;
+    case 'base64':
+      writer.base64(row.slice(column.at) as Buffer);
+      break;
+    default:
+      writer.raw(row.bytes, from, to);
+  }
+  return writer.take();
+}
 
 function isJson(value: Buffer): boolean {
   try {
@@ -77,33 +105,14 @@ export class RowEncoder {
     return { position: positionOf(this.#digits(row)), key: this.#key(row) };
   }
 
-  /** ZEROFILL puts zeros in front, which belong neither in the event id nor in the JSON. */
   #digits(row: RowBytes): string {
-    const digits = row.text(this.#plan.position.at, 'latin1');
-    return digits.startsWith('0') ? BigInt(digits).toString() : digits;
+    return positionDigits(row, this.#plan.position.at);
   }
 
   /** The key column's value: the text of the JSON without quotes and escapes; null for NULL and without a key column. */
   #key(row: RowBytes): Buffer | null {
     const column = this.#plan.key;
-    if (column === null || row.isNull(column.at)) return null;
-    const writer = this.#writer;
-    const from = row.starts[column.at] as number;
-    const to = row.ends[column.at] as number;
-    switch (this.#kinds[column.at] as ColumnKind) {
-      case 'number':
-        writer.number(row.bytes, from, to);
-        break;
-      case 'float':
-        writer.ascii(floatText(row.text(column.doubleAt as number, 'latin1')));
-        break;
-      case 'base64':
-        writer.base64(row.slice(column.at) as Buffer);
-        break;
-      default:
-        writer.raw(row.bytes, from, to);
-    }
-    return writer.take();
+    return column === null ? null : plainValue(this.#writer, row, column, this.#kinds[column.at] as ColumnKind);
   }
 
   /** An empty topic says that the row has none: the sender takes that as the row's own fault. */

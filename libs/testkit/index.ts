@@ -77,6 +77,7 @@ export type { ServerControl } from './server-process.ts';
 export { reportFailure } from './simulation/report-failure.ts';
 export { type RangeDone, runSeeds } from './simulation/run-seeds.ts';
 export { type App, type AppExit, type LogLine, type SpawnAppOptions, spawnApp } from './spawn-app.ts';
+export { type ConnectOptions, type ConnectServer, DEBEZIUM_VERSION, startConnect } from './start-connect.ts';
 export { type KafkaOptions, type KafkaServer, startKafka } from './start-kafka.ts';
 export { type MariadbOptions, type MariadbServer, startMariadb } from './start-mariadb.ts';
 export { type FaultProxy, type ProxyOptions, type ProxyTarget, type RequestMatch, startProxy } from './start-proxy.ts';

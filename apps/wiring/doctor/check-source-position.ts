@@ -4,6 +4,7 @@ import { broken, databaseCheck, fine, type Judgement, unknown } from './finding.
 
 function judge({ source, watermark, nextPosition }: SourceFacts): Judgement {
   const about = `source ${source.name}`;
+  if (source.mode === 'consume') return fine(about, 'rows below the watermark are looked for in mode consume');
   if (watermark === null) return fine(about, 'no writer has led it yet');
   const { position } = watermark;
   if (nextPosition === null) return unknown(about, 'the server does not say which id comes next');

@@ -20,13 +20,15 @@ export interface ClusterDescription {
   readonly topics: readonly TopicDescription[];
 }
 
-/** Asks only for the topics named: an empty list means none, so that a broken stranger's topic cannot fail us. */
-export const metadata = (topics: readonly string[]): WireRequest<ClusterDescription> => ({
+/** Asks only for the topics named: an empty list means none, so that a broken stranger's topic cannot fail us. Null: all. */
+export const metadata = (topics: readonly string[] | null): WireRequest<ClusterDescription> => ({
   api: 3,
   name: 'Metadata',
   version: 4,
   write: (writer) => {
-    writer.array(topics, (topic) => writer.string(topic)).boolean(false); // never create a topic
+    if (topics === null) writer.int32(-1);
+    else writer.array(topics, (topic) => writer.string(topic));
+    writer.boolean(false); // never create a topic
   },
   read: (reader) => {
     reader.int32();
