@@ -21,11 +21,18 @@ export async function deleteDelivered(
   if (upTo <= after) return after;
   return retryDeadlock(storage, () =>
     storage.pool.use(async (session) => {
-      const { rows, last } = await findRange(session, storage, after, upTo, rowsMax);
-      await transactionOn(session, () => deleteRange(session, storage, { lane, after, last, rows }));
-      return last;
+      const range = await findRange(session, storage, after, upTo, rowsMax);
+      await transactionOn(session, () => deleteRange(session, storage, { lane, after, ...range }));
+      return range.deletedTo;
     }),
   );
+}
+
+interface FoundRange {
+  /** The highest row to delete; null when there is none. */
+  readonly highest: number | null;
+  /** Up to here nothing is left afterwards. */
+  readonly deletedTo: number;
 }
 
 /**
@@ -38,31 +45,40 @@ async function findRange(
   after: number,
   upTo: number,
   rowsMax: number,
-): Promise<{ readonly rows: number; readonly last: number }> {
+): Promise<FoundRange> {
   const range = `FROM ${tables.outbox} WHERE id > ? AND id <= ?`;
   const [cut] = await session.query<{ id: string | number }>(`SELECT id ${range} ORDER BY id LIMIT 1 OFFSET ?`, [
     after,
     upTo,
     rowsMax - 1,
   ]);
-  if (cut !== undefined) return { rows: rowsMax, last: Number(cut.id) };
-  const [found] = await session.query<{ n: string | number }>(`SELECT COUNT(*) AS n ${range}`, [after, upTo]);
-  return { rows: Number(found?.n ?? 0), last: upTo };
+  if (cut !== undefined) return { highest: Number(cut.id), deletedTo: Number(cut.id) };
+  const [found] = await session.query<{ id: string | number | null }>(`SELECT MAX(id) AS id ${range}`, [after, upTo]);
+  const highest = found?.id ?? null;
+  return { highest: highest === null ? null : Number(highest), deletedTo: upTo };
 }
 
+/**
+ * InnoDB looks at the row behind a range too, and waits for the writer when that row is not committed yet: a paused writer
+ * would hold up every trim. So the range ends before its own highest row, which is then deleted by its id alone. The index
+ * must be forced, which only this form of DELETE allows: MariaDB 11.4 reads a table whole (with a sort, when an order and
+ * a limit are given) as soon as most of it is in the range, and the uncommitted rows with it (tried on 10.11 and 11.4).
+ */
 async function deleteRange(
   session: Session,
   { tables }: Storage,
-  range: { readonly lane: number; readonly after: number; readonly last: number; readonly rows: number },
+  range: FoundRange & { readonly lane: number; readonly after: number },
 ): Promise<void> {
-  if (range.rows > 0) {
-    // The exact LIMIT ends the scan at its last row. Without it InnoDB looks at the row behind the range, and waits for the
-    // writer when that row is not committed yet (tried on MariaDB 10.11): a paused writer would hold up every trim.
-    const limit = session.engine.kind === 'singlestore' ? '' : ` ORDER BY id LIMIT ${range.rows}`;
-    await session.run(`DELETE FROM ${tables.outbox} WHERE id > ? AND id <= ?${limit}`, [range.after, range.last]);
+  if (range.highest !== null) {
+    const isForced = session.engine.kind === 'mariadb' || session.engine.kind === 'mysql';
+    const below = isForced
+      ? `DELETE low FROM ${tables.outbox} AS low FORCE INDEX (PRIMARY) WHERE low.id > ? AND low.id < ?`
+      : `DELETE FROM ${tables.outbox} WHERE id > ? AND id < ?`;
+    if (range.highest > range.after + 1) await session.run(below, [range.after, range.highest]);
+    await session.run(`DELETE FROM ${tables.outbox} WHERE id = ?`, [range.highest]);
   }
   await session.run(
     `UPDATE ${tables.lane} SET delivered_id = GREATEST(COALESCE(delivered_id, ?), ?), updated_at = NOW(6) WHERE lane = ?`,
-    [range.last, range.last, range.lane],
+    [range.deletedTo, range.deletedTo, range.lane],
   );
 }
