@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import type { Cli } from './cli.ts';
 import { addConfig } from './config.ts';
 import { addDeadLetters } from './dead-letters.ts';
+import { addDlt } from './dlt.ts';
 import { addDoctor } from './doctor.ts';
 import { addInit } from './init.ts';
 import { addInitSql } from './init-sql.ts';
@@ -39,5 +40,6 @@ export function addCommands(program: Command, cli: Cli): void {
   addVerify(program, cli);
   addLane(program, cli);
   addDeadLetters(program, cli);
+  addDlt(program, cli);
   addVersion(program, cli);
 }

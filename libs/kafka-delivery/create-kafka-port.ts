@@ -8,6 +8,7 @@ import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown } from './fault-table.ts';
 import { initProducer } from './init-producer.ts';
 import { isTransactional, type KafkaOptions } from './kafka-options.ts';
+import { markerGroups } from './markers-of-lanes.ts';
 import { readMarkers, readSettledMarkers } from './read-markers.ts';
 import { openTransactionalSession } from './transactional-session.ts';
 
@@ -51,7 +52,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
       await gate('before:fence');
       try {
         const identity = await initProducer(shared, transactionalId, settings);
-        await endLeftovers({ brokers: shared, settings, topics }, identity);
+        await endLeftovers({ brokers: shared, settings, topics, groups: markerGroups(settings) }, identity);
       } catch (error) {
         throw faultOfThrown(error, { step: 'init' });
       }

@@ -10,7 +10,7 @@
 import { askCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode, type Step } from './fault-table.ts';
-import { type KafkaSettings, markerGroup } from './kafka-options.ts';
+import type { KafkaSettings } from './kafka-options.ts';
 import { describeProducers } from './wire/describe-producers.ts';
 import type { WireRequest } from './wire/request.ts';
 import {
@@ -26,6 +26,8 @@ export interface LeftoverContext {
   readonly settings: KafkaSettings;
   /** Topics that the producer may have written to. */
   readonly topics: ReadonlySet<string>;
+  /** Groups whose offsets it may have written. */
+  readonly groups: readonly string[];
 }
 
 const PATIENCE_MS = 10_000;
@@ -43,11 +45,11 @@ export async function endLeftovers(context: LeftoverContext, identity: ProducerI
     await ask(context, identity, step, addPartitionsToTxn(identity, left));
   }
   // A pending marker shows only as a marker that cannot be read, so that the groups are always in it.
-  for (const kind of ['lane', 'retry'] as const) {
-    const group = markerGroup(settings.prefix, settings.outboxTable, kind);
+  for (const group of context.groups) {
     await ask(context, identity, step, addOffsetsToTxn(identity, group));
   }
-  await ask(context, identity, step, endTxn(identity, false));
+  // Nothing was added to the transaction: there is none to end.
+  if (left.length + context.groups.length > 0) await ask(context, identity, step, endTxn(identity, false));
 }
 
 async function ask(

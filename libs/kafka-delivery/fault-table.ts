@@ -24,6 +24,8 @@ export interface FaultPlace {
   readonly topic?: string | null;
   readonly partition?: number | null;
   readonly api?: string;
+  /** How many records the refused batch had. */
+  readonly records?: number;
 }
 
 const REFUSED = 'KAFKA_REFUSED';
@@ -54,6 +56,10 @@ const TABLE: ReadonlyMap<number, readonly [string, ErrorCode]> = new Map([
   [19, ['NOT_ENOUGH_REPLICAS', UNREACHABLE]],
   [20, ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', UNREACHABLE]],
   [21, ['INVALID_REQUIRED_ACKS', CONFIG]],
+  // A consumer group that has moved on without us: whoever commits for it is a zombie.
+  [22, ['ILLEGAL_GENERATION', FENCED]],
+  [25, ['UNKNOWN_MEMBER_ID', FENCED]],
+  [27, ['REBALANCE_IN_PROGRESS', FENCED]],
   [29, ['TOPIC_AUTHORIZATION_FAILED', REFUSED]],
   [30, ['GROUP_AUTHORIZATION_FAILED', REFUSED]],
   [31, ['CLUSTER_AUTHORIZATION_FAILED', REFUSED]],
@@ -85,6 +91,7 @@ const TABLE: ReadonlyMap<number, readonly [string, ErrorCode]> = new Map([
   [75, ['UNKNOWN_LEADER_EPOCH', UNREACHABLE]],
   [76, ['UNSUPPORTED_COMPRESSION_TYPE', UNSUPPORTED]],
   [78, ['OFFSET_NOT_AVAILABLE', UNREACHABLE]],
+  [82, ['FENCED_INSTANCE_ID', FENCED]],
   [87, ['INVALID_RECORD', RECORD]],
   [88, ['UNSTABLE_OFFSET_COMMIT', UNREACHABLE]],
   [89, ['THROTTLING_QUOTA_EXCEEDED', UNREACHABLE]],
@@ -115,12 +122,13 @@ function verdictOf(known: ErrorCode | undefined, step: Step): ErrorCode {
 }
 
 function detailsOf(place: FaultPlace, type: string) {
-  const { step, topic = null, partition = null, api = null } = place;
+  const { step, topic = null, partition = null, api = null, records = null } = place;
   return {
     step,
     type,
     ...(api === null ? {} : { api }),
     ...(topic === null ? {} : { topic, partition }),
+    ...(records === null ? {} : { records }),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 export { connectKafka, type KafkaConnection, type KafkajsOptions, openKafkajs } from './connect-kafka.ts';
 export { type ClosableKafkaPort, createKafkaPort, createKafkaPortOn, scopeOf } from './create-kafka-port.ts';
+export { createGroupTransactions, type GroupTransactionOptions, type GroupTransactions } from './group-transactions.ts';
 export {
   type BrokerFacts,
   type ClusterFacts,
@@ -14,10 +15,14 @@ export {
 export { type GroupFacts, inspectMarkerGroup } from './inspect-marker-group.ts';
 export { type KafkaOptions, markerGroup, markerTopic, type SaslOptions } from './kafka-options.ts';
 export { type KnownProducer, listProducers } from './list-producers.ts';
+export { mendConsumer } from './mend-consumer.ts';
 export { type Partitioner, pickPartition } from './partitioner.ts';
+export type { RoutedRecord } from './plan-delivery.ts';
 export { type KafkaPreflight, preflight } from './preflight.ts';
 export { type ReadBatch, type ReadOptions, readTopics } from './read-topics.ts';
 export { type Rehearsal, rehearseTransaction } from './rehearse-transaction.ts';
 export { createTopicAdmin, type TopicAdmin } from './topic-admin.ts';
+export type { OffsetSet } from './transaction.ts';
 export type { FetchedRecord } from './wire/read-record-batches.ts';
-export type { Compression } from './wire/record-batch.ts';
+export type { Compression, HeaderValue } from './wire/record-batch.ts';
+export type { GroupMember } from './wire/transaction-requests.ts';

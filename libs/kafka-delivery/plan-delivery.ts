@@ -1,9 +1,17 @@
 /** Sorts the records of a transaction by leader, topic and partition, the partition picked explicitly for each. */
-import type { DeliveryRecord } from '#outbox';
+import { RelayError } from '#runtime';
 import { faultOfCode } from './fault-table.ts';
 import { type Partitioner, pickPartition } from './partitioner.ts';
 import type { PartitionFlow } from './wire/produce-request.ts';
+import type { RecordContent } from './wire/record-batch.ts';
 import type { TopicPartitions } from './wire/transaction-requests.ts';
+
+/** A record and where it goes: to `partition`, or to the one of its key; `spread` chooses for a record without a key. */
+export interface RoutedRecord extends RecordContent {
+  readonly topic: string;
+  readonly spread: number;
+  readonly partition?: number;
+}
 
 export interface DeliveryPlan {
   readonly topics: readonly TopicPartitions[];
@@ -13,21 +21,26 @@ export interface DeliveryPlan {
 
 const LEADER_NOT_AVAILABLE = 5;
 
-export const topicsOf = (records: readonly DeliveryRecord[]): Set<string> => {
+export const topicsOf = (records: readonly Pick<RoutedRecord, 'topic'>[]): Set<string> => {
   const topics = new Set<string>();
   for (const { topic } of records) topics.add(topic);
   return topics;
 };
 
+const noSuchPartition = (topic: string, partition: number): RelayError =>
+  new RelayError('KAFKA_RECORD_REFUSED', `topic ${topic} has no partition ${partition}`, {
+    details: { step: 'metadata', type: 'NO_SUCH_PARTITION', topic, partition },
+  });
+
 /** Records by topic, then by partition (holes where a partition gets none), in the order given. */
 function groupByPartition(
-  records: readonly DeliveryRecord[],
+  records: readonly RoutedRecord[],
   leaders: ReadonlyMap<string, readonly number[]>,
   partitioner: Partitioner,
-): Map<string, DeliveryRecord[][]> {
-  const groups = new Map<string, DeliveryRecord[][]>();
+): Map<string, RoutedRecord[][]> {
+  const groups = new Map<string, RoutedRecord[][]>();
   let lastTopic: string | null = null;
-  let group: DeliveryRecord[][] = [];
+  let group: RoutedRecord[][] = [];
   let partitions = 1;
   for (const record of records) {
     if (record.topic !== lastTopic) {
@@ -36,7 +49,8 @@ function groupByPartition(
       groups.set(lastTopic, group);
       partitions = leaders.get(lastTopic)?.length ?? 1;
     }
-    const partition = pickPartition(partitioner, record.key, record.spread, partitions);
+    const partition = record.partition ?? pickPartition(partitioner, record.key, record.spread, partitions);
+    if (partition >= partitions) throw noSuchPartition(record.topic, partition);
     const list = group[partition];
     if (list) list.push(record);
     else group[partition] = [record];
@@ -46,7 +60,7 @@ function groupByPartition(
 
 /** Throws KAFKA_UNREACHABLE, naming the partition, when one has no leader now. */
 export function planDelivery(
-  records: readonly DeliveryRecord[],
+  records: readonly RoutedRecord[],
   leaders: ReadonlyMap<string, readonly number[]>,
   partitioner: Partitioner,
 ): DeliveryPlan {

@@ -2,21 +2,21 @@
  * One Kafka transaction, step by step: add partitions and offsets, send the records and the markers side by side, commit.
  * Markers may be written before the records are acknowledged: both are part of the transaction, the commit waits for both.
  */
-import type { MarkerWrite } from '#outbox';
 import { crashPoint } from '#runtime';
 import { askCoordinator, type Question } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode, type Step } from './fault-table.ts';
-import { markerGroup, markerTopic } from './kafka-options.ts';
 import type { DeliveryPlan } from './plan-delivery.ts';
 import { type FlowSender, sendFlows } from './send-flows.ts';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
   endTxn,
+  type GroupMember,
   type PartitionVerdict,
   type ProducerIdentity,
   txnOffsetCommit,
+  txnOffsetCommitOfMember,
 } from './wire/transaction-requests.ts';
 
 export interface TransactionParts extends FlowSender {
@@ -52,23 +52,18 @@ async function addPartitions(parts: TransactionParts, plan: DeliveryPlan): Promi
   throwIfRefused(answer, step);
 }
 
-/** The markers of one group, with the group's name. */
-interface MarkerSet {
+/** Offsets to be committed with the transaction, of one group. */
+export interface OffsetSet {
   readonly group: string;
-  readonly markers: readonly MarkerWrite[];
+  /** Null for a group that nobody joins: its offsets are markers. */
+  readonly member: GroupMember | null;
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly offsets: readonly { readonly partition: number; readonly offset: number }[];
+  }[];
 }
 
-function markerSets({ settings }: TransactionParts, markers: readonly MarkerWrite[]): MarkerSet[] {
-  const kinds = ['lane', 'retry'] as const;
-  return kinds
-    .map((kind) => ({
-      group: markerGroup(settings.prefix, settings.outboxTable, kind),
-      markers: markers.filter((marker) => marker.kind === kind),
-    }))
-    .filter((set) => set.markers.length > 0);
-}
-
-async function addOffsets(parts: TransactionParts, sets: readonly MarkerSet[]): Promise<void> {
+async function addOffsets(parts: TransactionParts, sets: readonly OffsetSet[]): Promise<void> {
   const { identity } = parts;
   const step = 'markers';
   for (const { group } of sets) {
@@ -89,14 +84,18 @@ async function sendRecords(parts: TransactionParts, plan: DeliveryPlan): Promise
   await parts.gate('after:send');
 }
 
-async function writeMarkers(parts: TransactionParts, sets: readonly MarkerSet[]): Promise<void> {
-  const { settings, identity } = parts;
+async function writeMarkers(parts: TransactionParts, sets: readonly OffsetSet[]): Promise<void> {
+  const { identity } = parts;
   const step = 'markers';
   await parts.gate('before:markers');
-  for (const { group, markers } of sets) {
-    const offsets = markers.map(({ lane, value }) => ({ partition: lane, offset: value }));
-    const request = txnOffsetCommit(identity, group, markerTopic(settings.prefix), offsets);
-    throwIfRefused(await ask(parts, { kind: 'group', key: group, step, request }), step);
+  for (const { group, member, topics } of sets) {
+    const requests =
+      member === null
+        ? topics.map(({ topic, offsets }) => txnOffsetCommit(identity, group, topic, offsets))
+        : [txnOffsetCommitOfMember(identity, group, member, topics)];
+    for (const request of requests) {
+      throwIfRefused(await ask(parts, { kind: 'group', key: group, step, request }), step);
+    }
   }
   await parts.gate('after:markers');
 }
@@ -109,9 +108,8 @@ async function writeMarkers(parts: TransactionParts, sets: readonly MarkerSet[])
 export async function fillTransaction(
   parts: TransactionParts,
   plan: DeliveryPlan,
-  markers: readonly MarkerWrite[],
+  sets: readonly OffsetSet[],
 ): Promise<void> {
-  const sets = markerSets(parts, markers);
   await addPartitions(parts, plan);
   await addOffsets(parts, sets);
   await Promise.all([writeMarkers(parts, sets), sendRecords(parts, plan)]);

@@ -1,5 +1,5 @@
 /** A transactional producer from InitProducerId to its first error: every fault ends it, the next one starts clean. */
-import type { DeliveryRecord, MarkerWrite, ProducerSession } from '#outbox';
+import type { ProducerSession } from '#outbox';
 import { crashPoint, RelayError, withDeadline } from '#runtime';
 import type { BatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
@@ -7,10 +7,11 @@ import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
 import { initProducer } from './init-producer.ts';
 import type { KafkaSettings } from './kafka-options.ts';
-import { planDelivery, topicsOf } from './plan-delivery.ts';
+import { markerGroups, markerOffsets } from './markers-of-lanes.ts';
+import { planDelivery, type RoutedRecord, topicsOf } from './plan-delivery.ts';
 import { createSequences, type Sequences } from './sequences.ts';
 import { createTopicViews } from './topic-views.ts';
-import { endTransaction, fillTransaction, type TransactionParts } from './transaction.ts';
+import { endTransaction, fillTransaction, type OffsetSet, type TransactionParts } from './transaction.ts';
 
 export interface SessionContext {
   readonly settings: KafkaSettings;
@@ -34,17 +35,40 @@ interface Progress {
   open: boolean;
 }
 
-/** Opens the session's producer. Closes `context.brokers` when it rejects. */
+/** A producer from InitProducerId to its first error. */
+export interface OpenProducer {
+  /** One transaction; resolves when it is certainly committed. After a rejection close it and open a new one. */
+  transact(records: readonly RoutedRecord[], offsets: readonly OffsetSet[]): Promise<void>;
+  /** Ends what is open, where that is possible. */
+  close(): Promise<void>;
+}
+
+/** The relay's session: offsets are the markers of lanes. Closes `context.brokers` when it rejects. */
 export async function openTransactionalSession(
   transactionalId: string,
   context: SessionContext,
 ): Promise<ProducerSession> {
+  const { settings } = context;
+  const producer = await openProducer(transactionalId, context, markerGroups(settings));
+  return {
+    transactional: true,
+    transact: (records, markers) => producer.transact(records, markerOffsets(settings, markers)),
+    close: () => producer.close(),
+  };
+}
+
+/** Fences older producers of the id and ends what they left open. Closes `context.brokers` when it rejects. */
+export async function openProducer(
+  transactionalId: string,
+  context: SessionContext,
+  groups: readonly string[],
+): Promise<OpenProducer> {
   const { settings, brokers, bounds, topics } = context;
   const gate = settings.gate ?? noGate;
   try {
     await gate('before:open');
     const identity = await initProducer(brokers, transactionalId, settings);
-    await endLeftovers(context, identity);
+    await endLeftovers({ ...context, groups }, identity);
     await gate('after:open');
     settings.logger.debug({ ...identity }, 'opened a transactional producer');
     const sequences = context.sequences ?? createSequences();
@@ -55,21 +79,21 @@ export async function openTransactionalSession(
   }
 }
 
-function startSession(parts: TransactionParts, topics: Set<string>): ProducerSession {
+function startSession(parts: TransactionParts, topics: Set<string>): OpenProducer {
   const { settings, brokers, gate } = parts;
   const views = createTopicViews(brokers, settings);
   const deadlineMs = settings.transactionTimeoutMs * DEADLINE_SHARE;
   const progress: Progress = { step: 'metadata', open: false };
   let state: 'ready' | 'busy' | 'dead' | 'closed' = 'ready';
 
-  async function run(records: readonly DeliveryRecord[], markers: readonly MarkerWrite[]): Promise<void> {
+  async function run(records: readonly RoutedRecord[], offsets: readonly OffsetSet[]): Promise<void> {
     progress.step = 'metadata';
     const sentTo = topicsOf(records);
     const plan = planDelivery(records, await views.load(sentTo), settings.partitioner);
     for (const topic of sentTo) topics.add(topic);
     progress.step = 'send';
     progress.open = true;
-    await fillTransaction(parts, plan, markers);
+    await fillTransaction(parts, plan, offsets);
     await gate('before:commit');
     crashPoint('kafka-before-commit');
     // The deadline may have passed meanwhile, and the caller may already be starting anew.
@@ -81,14 +105,14 @@ function startSession(parts: TransactionParts, topics: Set<string>): ProducerSes
     await gate('after:commit');
   }
 
-  async function transact(records: readonly DeliveryRecord[], markers: readonly MarkerWrite[]): Promise<void> {
+  async function transact(records: readonly RoutedRecord[], offsets: readonly OffsetSet[]): Promise<void> {
     if (state !== 'ready') {
       throw new RelayError('INTERNAL', `transact on a Kafka producer that is ${state}`);
     }
-    if (records.length === 0 && markers.length === 0) return;
+    if (records.length === 0 && offsets.length === 0) return;
     state = 'busy';
     try {
-      await withDeadline(run(records, markers), deadlineMs, 'a Kafka transaction');
+      await withDeadline(run(records, offsets), deadlineMs, 'a Kafka transaction');
       state = 'ready';
     } catch (error) {
       state = 'dead';
@@ -107,5 +131,5 @@ function startSession(parts: TransactionParts, topics: Set<string>): ProducerSes
     await brokers.close();
   }
 
-  return { transactional: true, transact, close };
+  return { transact, close };
 }

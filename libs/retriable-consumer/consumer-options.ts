@@ -3,6 +3,7 @@ import type { KafkajsOptions } from '#kafka-delivery';
 import { type Clock, type Logger, type Random, RelayError, silentLogger, systemClock, systemRandom } from '#runtime';
 import type { ConsumerMetrics } from './consumer-metrics.ts';
 import type { Handler } from './message.ts';
+import { WorkerHandlerError, type WorkerOptions } from './worker-pool.ts';
 
 /** `none`: retries through the retry topic, later messages overtake. `key`, `partition`: retries in place, order is kept. */
 export type Ordering = 'none' | 'key' | 'partition';
@@ -29,7 +30,10 @@ export interface ConsumerOptions extends Pick<KafkajsOptions, 'brokers' | 'ssl' 
   readonly groupId: string;
   readonly clientId?: string;
   readonly topics: readonly TopicOptions[];
-  readonly handler: Handler;
+  /** Either this, or `worker`. */
+  readonly handler?: Handler;
+  /** The handler is in a module and runs in worker threads: for work that keeps a processor busy. */
+  readonly worker?: WorkerOptions;
   readonly ordering?: Ordering;
   /** Handlers at a time in this process, over all partitions. Default 16. */
   readonly concurrency?: number;
@@ -50,7 +54,14 @@ export interface ConsumerOptions extends Pick<KafkajsOptions, 'brokers' | 'ssl' 
   readonly windowMax?: number;
   /** Where a group without offsets begins. Default true: at the beginning, so that nothing is missed. */
   readonly fromBeginning?: boolean;
-  /** The broker ends a transaction that is open for longer. Default 30,000 ms. */
+  /** Records that handlers produce may go in chunks when they are too large. Default false: the attempt fails. */
+  readonly splitOutputs?: boolean;
+  /** Records that wait to be written are written so often. Default 200 ms. */
+  readonly commitIntervalMs?: number;
+  /**
+   * The broker ends a transaction that is open for longer: so long do the next owner of a partition, and readers, wait for a
+   * member that dies in the middle of one. Default 15,000 ms.
+   */
   readonly transactionTimeoutMs?: number;
   readonly logger?: Logger;
   readonly metrics?: ConsumerMetrics;
@@ -60,17 +71,38 @@ export interface ConsumerOptions extends Pick<KafkajsOptions, 'brokers' | 'ssl' 
 
 export type TopicRule = Required<Omit<TopicOptions, 'retryTopic'>> & { readonly retryTopic: string | null };
 
-export type ConsumerSettings = Required<Omit<ConsumerOptions, 'topics' | 'metrics' | 'ssl' | 'sasl' | 'nonRetriable'>> &
-  Pick<ConsumerOptions, 'metrics' | 'ssl' | 'sasl'> & {
+export type ConsumerSettings = Required<
+  Omit<ConsumerOptions, 'topics' | 'metrics' | 'ssl' | 'sasl' | 'nonRetriable' | 'worker'>
+> &
+  Pick<ConsumerOptions, 'metrics' | 'ssl' | 'sasl' | 'worker'> & {
     readonly topics: readonly TopicRule[];
     readonly isNonRetriable: (error: unknown) => boolean;
   };
+
+const POSITIVE = [
+  'concurrency',
+  'heartbeatIntervalMs',
+  'sessionTimeoutMs',
+  'windowMax',
+  'chunkWaitMs',
+  'chunkBytesMax',
+  'commitIntervalMs',
+  'transactionTimeoutMs',
+] as const;
 
 const invalid = (text: string): RelayError => new RelayError('CONFIG_INVALID', text);
 
 function checkNumber(name: string, value: number, min: number): void {
   if (!Number.isFinite(value) || value < min) throw invalid(`${name} must be a number of at least ${min}`);
 }
+
+const noHandler: Handler = () => {
+  throw new RelayError('INTERNAL', 'the handler is in a worker');
+};
+
+/** Errors from a worker thread have the class only by name. */
+const isOf = (error: unknown, each: ErrorClass): boolean =>
+  error instanceof each || (error instanceof WorkerHandlerError && error.name === each.name);
 
 function ruleOf(options: TopicOptions): TopicRule {
   const rule = {
@@ -114,7 +146,7 @@ function checkTopics(topics: readonly TopicRule[]): void {
 
 /** Throws CONFIG_INVALID, with one clear line. */
 export function settingsFrom(options: ConsumerOptions): ConsumerSettings {
-  const { nonRetriable = [] } = options;
+  const { nonRetriable = [], handler = noHandler } = options;
   const settings: ConsumerSettings = {
     clientId: 'kafka-row-sender-consumer',
     ordering: 'none',
@@ -127,21 +159,26 @@ export function settingsFrom(options: ConsumerOptions): ConsumerSettings {
     chunkBytesMax: 256 * 1024 * 1024,
     windowMax: 10_000,
     fromBeginning: true,
-    transactionTimeoutMs: 30_000,
+    splitOutputs: false,
+    commitIntervalMs: 200,
+    transactionTimeoutMs: 15_000,
     logger: silentLogger,
     clock: systemClock,
     random: systemRandom,
     ...options,
+    handler,
     topics: options.topics.map(ruleOf),
     isNonRetriable:
-      typeof nonRetriable === 'function' ? nonRetriable : (error) => nonRetriable.some((each) => error instanceof each),
+      typeof nonRetriable === 'function' ? nonRetriable : (error) => nonRetriable.some((each) => isOf(error, each)),
   };
+  if ((options.handler === undefined) === (options.worker === undefined)) {
+    throw invalid('give either a handler or a worker');
+  }
+  if (options.worker?.threads !== undefined) checkNumber('threads of the worker', options.worker.threads, 1);
   checkTopics(settings.topics);
   if (!settings.groupId) throw invalid('groupId is missing');
   if (settings.brokers.length === 0) throw invalid('there is no broker');
-  for (const name of ['concurrency', 'heartbeatIntervalMs', 'sessionTimeoutMs', 'windowMax', 'chunkWaitMs'] as const) {
-    checkNumber(name, settings[name], 1);
-  }
+  for (const name of POSITIVE) checkNumber(name, settings[name], 1);
   checkNumber('drainTimeoutMs', settings.drainTimeoutMs, 0);
   checkNumber('recordBytesMax', settings.recordBytesMax, 20_000);
   return settings;

@@ -1,18 +1,21 @@
 /** The consumer: joins the group, hands batches to the pool, keeps time for what waits, and ends in order. */
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { createJoiner } from '#chunking';
-import { openKafkajs } from '#kafka-delivery';
+import { type GroupMember, mendConsumer, openKafkajs } from '#kafka-delivery';
 import { createProgressHealth, type ProgressHealth } from '#observability';
 import { asRelayError, RelayError, withDeadline } from '#runtime';
 import { type ConsumerOptions, type ConsumerSettings, settingsFrom } from './consumer-options.ts';
 import { type Commit, drainBatch, type SettleTools, settle } from './drain-batch.ts';
-import { FailureWriter } from './failure-writer.ts';
 import { HandlerPool } from './handler-pool.ts';
 import { isMembershipLost } from './membership.ts';
+import type { SourceRecord } from './message.ts';
 import { type Generation, PartitionState } from './partition-state.ts';
 import { type BatchRun, type BatchWorld, buryOutcome } from './run-batch.ts';
+import type { MessageWorld } from './run-message.ts';
+import { SettlementWriter } from './settlement-writer.ts';
 import { type ResolvedTopics, resolveTopics } from './topic-rules.ts';
 import { Wakers } from './wakers.ts';
+import { createWorkerPool } from './worker-pool.ts';
 
 export interface RetriableConsumer {
   /**
@@ -36,30 +39,39 @@ const PARTITIONS_AT_ONCE = 256;
 
 /** Throws CONFIG_INVALID; connects to nothing before `start`. */
 export function createRetriableConsumer(options: ConsumerOptions): RetriableConsumer {
-  return new KafkajsRetriableConsumer(settingsFrom(options));
+  const settings = settingsFrom(options);
+  if (settings.worker === undefined) return new KafkajsRetriableConsumer(settings, async () => undefined);
+  const workers = createWorkerPool(settings.worker, settings.concurrency);
+  return new KafkajsRetriableConsumer({ ...settings, handler: workers.handler }, () => workers.close());
 }
 
 class KafkajsRetriableConsumer implements RetriableConsumer {
   readonly #settings: ConsumerSettings;
+  readonly #closeWorkers: () => Promise<void>;
   readonly #kafka: Kafka;
   readonly #admin: Admin;
   readonly #consumer: Consumer;
-  readonly #writer: FailureWriter;
+  readonly #writer: SettlementWriter;
   readonly #pool: HandlerPool;
   readonly #wakers: Wakers;
   readonly #health: ProgressHealth;
   readonly #stopping = new AbortController();
   readonly #batches = new Set<Promise<void>>();
   #topics: ResolvedTopics = { ruleOf: new Map(), missingRetryTopics: [] };
+  #member: GroupMember = { memberId: '', generationId: -1 };
   #generation: Generation;
   #ticking: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | null = null;
 
-  constructor(settings: ConsumerSettings) {
+  constructor(settings: ConsumerSettings, closeWorkers: () => Promise<void>) {
     const { clock, drainTimeoutMs } = settings;
+    this.#closeWorkers = closeWorkers;
     this.#settings = settings;
     this.#kafka = openKafkajs(settings);
     this.#admin = this.#kafka.admin();
+    mendConsumer(this.#kafka, (member) => {
+      this.#member = member;
+    });
     this.#consumer = this.#kafka.consumer({
       groupId: settings.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
@@ -75,7 +87,7 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
         restartOnFailure: async () => !this.#isStopping,
       },
     });
-    this.#writer = new FailureWriter(this.#kafka, this.#admin, settings);
+    this.#writer = new SettlementWriter(settings);
     this.#pool = new HandlerPool(settings.concurrency);
     this.#health = createProgressHealth({ clock, stallMs: STALL_MS });
     this.#wakers = new Wakers(clock, {
@@ -136,12 +148,14 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     };
     await close('leaving the group', this.#consumer.disconnect());
     await close('closing the producer', this.#writer.close());
+    await close('ending the worker threads', this.#closeWorkers());
     await close('closing the admin client', this.#admin.disconnect());
   }
 
   #newGeneration(): Generation {
     const { clock, chunkWaitMs, chunkBytesMax } = this.#settings;
-    return { joiner: createJoiner({ clock, waitMs: chunkWaitMs, heldBytesMax: chunkBytesMax }), partitions: new Map() };
+    const joiner = createJoiner<SourceRecord>({ clock, waitMs: chunkWaitMs, heldBytesMax: chunkBytesMax });
+    return { member: this.#member, joiner, partitions: new Map() };
   }
 
   /** Everything is read again from the committed offsets: kafkajs does so after each round of the group. */
@@ -189,9 +203,7 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     const abandoned = new AbortController();
     const close = () => closing.abort();
     this.#stopping.signal.addEventListener('abort', close, { once: true });
-    const onFinished = ({ name }: PartitionState) => this.#health.progressed(name);
-    const { missingRetryTopics } = this.#topics;
-    const world: BatchWorld = { settings, pool: this.#pool, wakers: this.#wakers, onFinished, missingRetryTopics };
+    const world: BatchWorld = { ...this.#messageWorld(), pool: this.#pool, wakers: this.#wakers };
     const parts = { running: new Set<Promise<void>>(), tails: new Map<string, Promise<void>>() };
     const run: BatchRun = {
       world,
@@ -204,12 +216,13 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     };
     const commit: Commit = (topic, partition, next) =>
       payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: String(next) }] }] });
-    const tools = { writer: this.#writer, commit, prove: () => payload.heartbeat(), signal: closing.signal };
+    const tools = { writer: this.#writer, commit, member: generation.member, signal: closing.signal };
     state.active = true;
     state.batches += 1;
     this.#health.working(state.name);
     try {
-      await drainBatch(run, { closing, abandoned }, tools);
+      const seekTo = await drainBatch(run, { closing, abandoned }, tools);
+      if (seekTo !== null) this.#readFrom(generation, state, seekTo);
     } catch (thrown) {
       if (!isMembershipLost(thrown)) this.#stepBack(state, thrown);
       throw thrown;
@@ -219,6 +232,21 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
       this.#health.idle(state.name);
       settings.metrics?.lag(state.topic, state.partition, Number(payload.batch.offsetLag()));
     }
+  }
+
+  #messageWorld(): MessageWorld {
+    return {
+      settings: this.#settings,
+      missingRetryTopics: this.#topics.missingRetryTopics,
+      onFinished: ({ name }) => this.#health.progressed(name),
+      checkOutputs: (records) => this.#writer.check(records),
+    };
+  }
+
+  /** An earlier owner came further than kafkajs was told. */
+  #readFrom(generation: Generation, { name, topic, partition }: PartitionState, offset: bigint): void {
+    generation.partitions.delete(name);
+    this.#resume(topic, partition, offset);
   }
 
   /** A fault in the middle of a batch: what was read and not handled must be read again. */
@@ -241,9 +269,8 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
       metrics?.held(this.#wakers.pausedCount, generation.joiner.heldBytes);
       for (const state of generation.partitions.values()) {
         if (state.active || this.#isStopping) continue;
-        // A commit of what is committed is refused when the membership is lost.
-        const prove = () => commit(state.topic, state.partition, state.ledger.committed);
-        const tools: SettleTools = { writer: this.#writer, commit, prove, signal: this.#stopping.signal };
+        const { member } = generation;
+        const tools: SettleTools = { writer: this.#writer, commit, member, signal: this.#stopping.signal };
         await settle(state, tools).catch((thrown) => {
           logger.debug({ err: asRelayError(thrown), topic: state.topic }, 'commit failed, tried again soon');
         });
@@ -252,11 +279,7 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   }
 
   #expireChunks(generation: Generation): void {
-    const world = {
-      settings: this.#settings,
-      missingRetryTopics: this.#topics.missingRetryTopics,
-      onFinished: () => {},
-    };
+    const world = this.#messageWorld();
     const read = new Map([...generation.partitions].map(([name, state]) => [name, state.wasRead()]));
     const isRead = (topic: string, partition: number) =>
       !this.#wakers.isPaused(topic, partition) && read.get(`${topic}/${partition}`) === true;

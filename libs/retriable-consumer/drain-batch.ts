@@ -1,28 +1,40 @@
 /** A batch from its first heartbeat to its last commit: beats while handlers run, settles as it goes, drains when told to. */
+import type { GroupMember } from '#kafka-delivery';
 import { asRelayError } from '#runtime';
-import type { FailureWriter } from './failure-writer.ts';
 import { isMembershipLost } from './membership.ts';
 import type { PartitionState } from './partition-state.ts';
 import { arrangeReturn, type BatchRun, readBatch } from './run-batch.ts';
+import type { SettlementWriter } from './settlement-writer.ts';
 
 export type Commit = (topic: string, partition: number, next: bigint) => Promise<void>;
 
 export interface SettleTools {
-  readonly writer: FailureWriter;
+  readonly writer: SettlementWriter;
   readonly commit: Commit;
-  /** Rejects when the membership is lost. */
-  readonly prove: () => Promise<void>;
+  readonly member: GroupMember;
   readonly signal: AbortSignal;
 }
 
-async function settleOnce(state: PartitionState, { writer, commit, prove, signal }: SettleTools): Promise<void> {
+/** What one transaction carries; more waits for the next. */
+const TRANSACTION_LIMITS = { groupsMax: 1_000, bytesMax: 8 * 1024 * 1024 };
+const NARROW_LIMITS = { groupsMax: 1, bytesMax: 1 };
+
+async function settleOnce(state: PartitionState, { writer, commit, member, signal }: SettleTools): Promise<void> {
   const { topic, partition, ledger } = state;
-  const settlement = ledger.settlement();
-  if (settlement === null) return;
-  if (settlement.failures.length === 0) await commit(topic, partition, settlement.next);
-  else await writer.write({ topic, partition, ...settlement }, signal, prove);
-  state.committedByTransaction = settlement.failures.length > 0;
-  ledger.committedTo(settlement.next);
+  // Each round passes at least one offset, or narrows once.
+  for (;;) {
+    const settlement = ledger.settlement(state.narrow ? NARROW_LIMITS : TRANSACTION_LIMITS);
+    if (settlement === null) {
+      state.narrow = false;
+      return;
+    }
+    if (settlement.groups.length === 0) await commit(topic, partition, settlement.next);
+    else if ((await writer.write({ topic, partition, member, ...settlement }, signal)) === 'narrow') {
+      state.narrow = true;
+      continue;
+    }
+    ledger.committedTo(settlement.next);
+  }
 }
 
 /** Commits what may be committed, with the failures that it passes. One at a time for a partition. Rejects as its tools do. */
@@ -54,12 +66,17 @@ function note(drain: Drain, thrown: unknown, what: string): void {
 
 async function beatUntil(drain: Drain, ended: AbortSignal): Promise<void> {
   const { run, tools } = drain;
-  const { clock, heartbeatIntervalMs } = run.world.settings;
+  const { clock, heartbeatIntervalMs, commitIntervalMs } = run.world.settings;
+  let settledMs = clock.nowMs();
   while (!ended.aborted) {
-    await clock.sleep(heartbeatIntervalMs, ended);
+    await clock.sleep(Math.min(commitIntervalMs, heartbeatIntervalMs), ended);
     if (ended.aborted) return;
-    // Also while draining: the coordinator keeps a member that beats until the rebalance times out.
+    // Also while draining: the coordinator keeps a member that beats until the rebalance times out. kafkajs sends one only
+    // when it is time.
     await run.payload.heartbeat().catch((thrown) => note(drain, thrown, 'heartbeat failed'));
+    // Plain commits are not needed so often.
+    if (run.state.ledger.pendingBytes === 0 && clock.nowMs() - settledMs < heartbeatIntervalMs) continue;
+    settledMs = clock.nowMs();
     void settle(run.state, tools).catch((thrown) => note(drain, thrown, 'commit failed, tried again soon'));
   }
 }
@@ -88,34 +105,70 @@ async function waitForHandlers({ run, closing, abandoned }: Drain): Promise<void
   logger.error(facts, 'handlers overran the drain timeout: their messages stay uncommitted and come again');
 }
 
-async function finalSettle(drain: Drain): Promise<void> {
-  const { run, tools, closing } = drain;
-  const { state } = run;
-  await settle(state, tools).catch((thrown) => note(drain, thrown, 'commit failed'));
-  if (!closing.signal.aborted || !state.committedByTransaction) return;
-  // The next owner may read the offset before the broker has marked the transaction's end in it: a plain commit of the same
-  // offset counts at once.
-  const { topic, partition, ledger } = state;
-  await tools.commit(topic, partition, ledger.committed).catch((thrown) => note(drain, thrown, 'commit failed'));
+const POSITION_RETRY_MS = 200;
+
+/**
+ * Where the group stands in the partition, once no transaction of an earlier owner can change it: kafkajs asks in a way that
+ * does not wait for those. Null when the batch is closed before that is known.
+ */
+async function stablePosition({ run, tools, closing }: Drain): Promise<bigint | null> {
+  const { state, world } = run;
+  const { clock, logger } = world.settings;
+  while (!closing.signal.aborted) {
+    try {
+      return BigInt(await tools.writer.stableOffset(state.topic, state.partition));
+    } catch (thrown) {
+      const facts = { err: asRelayError(thrown), topic: state.topic, partition: state.partition };
+      logger.warn(
+        facts,
+        'the offset of the group is not settled yet: an earlier owner`s transaction is open, or Kafka away',
+      );
+      await clock.sleep(POSITION_RETRY_MS, closing.signal);
+    }
+  }
+  return null;
 }
 
-/** Resolves when nothing of the batch runs any more. Rejects with what ended the membership, for kafkajs to join anew. */
+type Taken = 'ours' | 'closed' | { readonly seekTo: bigint };
+
+/** `seekTo` when the batch begins before what an earlier owner has handled. */
+async function takeOver(drain: Drain): Promise<Taken> {
+  const { state, payload } = drain.run;
+  if (state.positioned) return 'ours';
+  const position = await stablePosition(drain);
+  if (position === null) return 'closed';
+  const [first] = payload.batch.messages;
+  if (first !== undefined && BigInt(first.offset) < position) return { seekTo: position };
+  state.positioned = true;
+  return 'ours';
+}
+
+/**
+ * Resolves when nothing of the batch runs any more, with the offset to read from instead if the batch was none of ours.
+ * Rejects with what ended the membership, for kafkajs to join anew.
+ */
 export async function drainBatch(
   run: BatchRun,
   control: { readonly closing: AbortController; readonly abandoned: AbortController },
   tools: SettleTools,
-): Promise<void> {
+): Promise<bigint | null> {
   const drain: Drain = { run, ...control, tools, lost: null };
   const ended = new AbortController();
   const beating = beatUntil(drain, ended.signal);
+  let taken: Taken = 'closed';
   try {
-    await readBatch(run);
-    await waitForHandlers(drain);
-    await finalSettle(drain);
+    taken = await takeOver(drain);
+    if (taken === 'ours') {
+      await readBatch(run);
+      await waitForHandlers(drain);
+      await settle(run.state, tools).catch((thrown) => note(drain, thrown, 'commit failed'));
+    }
   } finally {
     ended.abort();
     await beating;
   }
-  if (!control.closing.signal.aborted) arrangeReturn(run);
   if (drain.lost !== null) throw drain.lost.error;
+  if (typeof taken === 'object') return taken.seekTo;
+  if (!control.closing.signal.aborted) arrangeReturn(run);
+  return null;
 }

@@ -8,7 +8,8 @@ export type { ConsumerMetrics } from './consumer-metrics.ts';
 export { createConsumerMetrics } from './consumer-metrics.ts';
 export type { ConsumerOptions, Ordering, TopicOptions } from './consumer-options.ts';
 export { createRetriableConsumer, type RetriableConsumer } from './create-retriable-consumer.ts';
-export type { ConsumedMessage, Handler, HandlerContext, Origin } from './message.ts';
+export { ENVELOPE_HEADER, fromEnvelope } from './envelope.ts';
+export type { ConsumedMessage, Handler, HandlerContext, Origin, PendingRecord, ProducedRecord } from './message.ts';
 export {
   ATTEMPT_HEADER,
   DEAD_LETTER_PREFIX,
@@ -20,3 +21,5 @@ export {
   readOrigin,
   readRetryState,
 } from './retry-headers.ts';
+export { routeRecord } from './route-records.ts';
+export { WorkerHandlerError, type WorkerOptions } from './worker-pool.ts';

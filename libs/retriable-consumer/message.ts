@@ -1,4 +1,4 @@
-/** What a handler gets, and what is known of a message that failed. */
+/** What a handler gets, and what it leaves to be written. */
 import type { MessageHeaders, ReadRecord } from '#chunking';
 
 /** A record as the consumer read it. */
@@ -30,23 +30,47 @@ export interface Origin {
   readonly offset: bigint;
 }
 
+/** A record that a handler gives to `produce`. */
+export interface ProducedRecord {
+  readonly topic: string;
+  readonly key?: Buffer | string | null;
+  /** Null is a tombstone. */
+  readonly value: Buffer | string | null;
+  readonly headers?: MessageHeaders;
+  /** Default: that of the key, by Kafka's own partitioner; without a key, one after the other. */
+  readonly partition?: number;
+}
+
 export interface HandlerContext {
   /** Aborted when the consumer no longer waits for this handler: its message will come again. */
   readonly signal: AbortSignal;
+  /**
+   * Writes a record exactly once: in one Kafka transaction with the offset that passes the message, once the handler has
+   * succeeded. What a failed attempt produced is forgotten. A record that its topic cannot take (too large, no such topic)
+   * makes the attempt a failed one. Throws INTERNAL after the handler has ended.
+   */
+  produce(record: ProducedRecord): void;
 }
 
 /** Resolves when the message is handled; a rejection is a failed attempt. Must bear being called again for one message. */
 export type Handler = (message: ConsumedMessage, context: HandlerContext) => Promise<unknown> | unknown;
 
-/** A record to be written to a retry or dead-letter topic, before it is cut into chunks. */
-export interface FailureRecord {
-  readonly kind: 'retry' | 'dead';
+/** A record waiting to be written with an offset, before it is cut into chunks. */
+export interface PendingRecord {
+  readonly kind: 'retry' | 'dead' | 'output';
   readonly topic: string;
-  /** Where it goes when the topic is not there (any more); null when there is no other place. */
-  readonly fallbackTopic: string | null;
+  /** Null: by its key. */
+  readonly partition: number | null;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: MessageHeaders;
   /** False for chunks whose group is dead: they keep the headers they came with, for whoever looks for the rest. */
   readonly mayBeSplit: boolean;
+}
+
+/** What one message leaves behind: its retry, its dead letter, or what its handler produced. Written whole or not at all. */
+export interface PendingGroup {
+  readonly records: readonly PendingRecord[];
+  /** The dead letter of the message, when its records cannot be written; null where the records are dead letters. */
+  readonly bury: ((reason: string, error: unknown) => PendingRecord) | null;
 }

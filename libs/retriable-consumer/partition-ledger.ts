@@ -1,21 +1,41 @@
 /**
  * What is known of the offsets of one partition, from the committed one on: read, running, finished. Pure.
- * A commit covers only what no unfinished message precedes; a failed message counts as finished, and its retry or dead letter is
- * written in one transaction with the commit that passes it. So a crash neither loses nor doubles it.
+ * A commit covers only what no unfinished message precedes. A failed message counts as finished; its retry or dead letter, and
+ * what a handler produced, are written in one transaction with the commit that passes it: a crash neither loses nor doubles it.
  */
-import type { FailureRecord } from './message.ts';
+import { headerBytes } from '#chunking';
+import type { PendingGroup } from './message.ts';
 
 interface Unit {
   /** Ascending. */
   readonly offsets: readonly bigint[];
   finished: boolean;
-  readonly failures: FailureRecord[];
+  readonly pending: readonly PendingGroup[];
+  readonly pendingBytes: number;
 }
 
 export interface Settlement {
   /** The next offset to read, as Kafka commits it. */
   readonly next: bigint;
-  readonly failures: readonly FailureRecord[];
+  readonly groups: readonly PendingGroup[];
+}
+
+/** What one transaction carries at most, unless a message of many offsets, or a single group, has more. */
+export interface SettlementLimits {
+  readonly groupsMax: number;
+  readonly bytesMax: number;
+}
+
+const BOUNDLESS: SettlementLimits = { groupsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
+
+function bytesOf(groups: readonly PendingGroup[]): number {
+  let bytes = 0;
+  for (const { records } of groups) {
+    for (const { key, value, headers } of records) {
+      bytes += headerBytes(headers) + (key?.length ?? 0) + (value?.length ?? 0);
+    }
+  }
+  return bytes;
 }
 
 export class PartitionLedger {
@@ -23,6 +43,7 @@ export class PartitionLedger {
   readonly #units = new Map<bigint, Unit>();
   #seen: bigint;
   #committed: bigint;
+  #pendingBytes = 0;
 
   /** `position`: the first offset that was read. */
   constructor(position: bigint) {
@@ -44,46 +65,81 @@ export class PartitionLedger {
     return offset < this.#committed || this.#units.get(offset)?.finished === true;
   }
 
+  /** Never read before. */
+  isNew(offset: bigint): boolean {
+    return offset >= this.#seen;
+  }
+
   /** Everything below `next` has been read. */
   seen(next: bigint): void {
     if (next > this.#seen) this.#seen = next;
   }
 
+  /** Of records that wait for their offsets to be passed. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
   /** Read, and not finished: a chunk that waits for the rest, or a message that waits for its turn. */
   open(offset: bigint): void {
-    if (!this.#units.has(offset)) this.#units.set(offset, { offsets: [offset], finished: false, failures: [] });
+    const unit = { offsets: [offset], finished: false, pending: [], pendingBytes: 0 };
+    if (!this.#units.has(offset)) this.#units.set(offset, unit);
     this.seen(offset + 1n);
   }
 
-  /** All offsets of a message, with the records that its failure leaves behind. */
-  finish(offsets: readonly bigint[], failures: readonly FailureRecord[] = []): void {
-    const unit: Unit = { offsets, finished: true, failures: [...failures] };
-    for (const offset of offsets) {
-      if (offset < this.#committed) continue;
+  /** All offsets of a message, with what it leaves behind to be written. */
+  finish(offsets: readonly bigint[], pending: readonly PendingGroup[] = []): void {
+    const unit: Unit = { offsets, finished: true, pending, pendingBytes: bytesOf(pending) };
+    const fresh = offsets.filter((offset) => offset >= this.#committed);
+    if (fresh.length > 0) this.#pendingBytes += unit.pendingBytes;
+    for (const offset of fresh) {
       this.#units.set(offset, unit);
       this.seen(offset + 1n);
     }
   }
 
   /** How far a commit may go, and what has to be written with it; null when there is nothing new. */
-  settlement(): Settlement | null {
-    const bound = this.#bound();
-    if (bound <= this.#committed) return null;
-    const failures = new Set<FailureRecord>();
+  settlement(limits: SettlementLimits = BOUNDLESS): Settlement | null {
+    const whole = this.#bound(this.#seen);
+    if (whole <= this.#committed) return null;
+    const cut = this.#bound(this.#cutAt(whole, limits));
+    const next = cut > this.#committed ? cut : whole;
+    const groups = new Set<PendingGroup>();
     for (const [offset, unit] of this.#units) {
-      if (offset < bound) for (const failure of unit.failures) failures.add(failure);
+      if (offset < next) for (const group of unit.pending) groups.add(group);
     }
-    return { next: bound, failures: [...failures] };
+    return { next, groups: [...groups] };
   }
 
   committedTo(next: bigint): void {
-    for (const offset of this.#units.keys()) if (offset < next) this.#units.delete(offset);
+    const passed = new Set<Unit>();
+    for (const [offset, unit] of this.#units) {
+      if (offset >= next) continue;
+      this.#units.delete(offset);
+      passed.add(unit);
+    }
+    for (const unit of passed) this.#pendingBytes -= unit.pendingBytes;
     if (next > this.#committed) this.#committed = next;
   }
 
-  /** The lowest offset that is not finished, but never in the middle of a message: a restart there would find half of it. */
-  #bound(): bigint {
-    let bound = this.#seen;
+  /** The first offset whose records are too much for the transaction; `whole` when all fit. */
+  #cutAt(whole: bigint, { groupsMax, bytesMax }: SettlementLimits): bigint {
+    let groups = 0;
+    let bytes = 0;
+    const counted = new Set<Unit>();
+    for (const [offset, unit] of this.#units) {
+      if (offset >= whole || unit.pending.length === 0 || counted.has(unit)) continue;
+      counted.add(unit);
+      groups += unit.pending.length;
+      bytes += unit.pendingBytes;
+      if (counted.size > 1 && (groups > groupsMax || bytes > bytesMax)) return offset;
+    }
+    return whole;
+  }
+
+  /** The lowest offset below `highest` that is not finished, but never in the middle of a message: a restart there would find half of it. */
+  #bound(highest: bigint): bigint {
+    let bound = highest;
     for (const [offset, { finished }] of this.#units) if (!finished && offset < bound) bound = offset;
     for (let lowered = true; lowered; ) {
       lowered = false;

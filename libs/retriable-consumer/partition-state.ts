@@ -1,5 +1,6 @@
 /** What a consumer knows of one partition, from one rebalance to the next. */
 import type { Joiner } from '#chunking';
+import type { GroupMember } from '#kafka-delivery';
 import type { TopicRule } from './consumer-options.ts';
 import type { SourceRecord } from './message.ts';
 import { PartitionLedger } from './partition-ledger.ts';
@@ -25,7 +26,10 @@ export class PartitionState {
   batchesSeen = 0;
   /** Settlements of a partition come one after the other. */
   settling: Promise<void> = Promise.resolve();
-  committedByTransaction = false;
+  /** A record was refused: each message's records go in a transaction of their own until the culprit is found. */
+  narrow = false;
+  /** The committed offset has been asked for: no transaction of an earlier owner can change it any more. */
+  positioned = false;
 
   constructor(topic: string, partition: number, rule: TopicRule, position: bigint) {
     this.topic = topic;
@@ -60,6 +64,8 @@ export class PartitionState {
 
 /** Everything that one membership of the group knows; the next begins anew from the committed offsets. */
 export interface Generation {
+  /** As the coordinator knows us in this round. */
+  readonly member: GroupMember;
   readonly joiner: Joiner<SourceRecord>;
   readonly partitions: Map<string, PartitionState>;
 }

@@ -1,6 +1,6 @@
 /** What becomes of a message whose attempt failed. Pure. */
 import type { ConsumerSettings, TopicRule } from './consumer-options.ts';
-import type { ConsumedMessage, FailureRecord, SourceRecord } from './message.ts';
+import type { ConsumedMessage, PendingGroup, PendingRecord, ProducedRecord, SourceRecord } from './message.ts';
 import { deathHeaders, originHeaders, retryHeaders } from './retry-headers.ts';
 
 export interface FailedAttempt {
@@ -33,28 +33,26 @@ export function judgeFailure(
   return now.retryTopicExists ? { kind: 'retry', dueMs } : { kind: 'dead', reason: 'retry-topic-missing' };
 }
 
-export function retryRecord({ message, rule }: FailedAttempt, dueMs: number): FailureRecord {
+export function retryRecord({ message, rule }: FailedAttempt, dueMs: number): PendingRecord {
   const { key, value, headers, attempt, origin } = message;
   const topic = rule.retryTopic ?? rule.deadLetterTopic;
-  const fallbackTopic = rule.deadLetterTopic;
   const added = { ...originHeaders(origin), ...retryHeaders({ attempt: attempt + 1, dueMs }) };
-  return { kind: 'retry', topic, fallbackTopic, key, value, headers: { ...headers, ...added }, mayBeSplit: true };
+  return { kind: 'retry', topic, partition: null, key, value, headers: { ...headers, ...added }, mayBeSplit: true };
 }
 
-export function deadRecord(failed: FailedAttempt, reason: string, groupId: string, wallMs: number): FailureRecord {
+/** What the message would be tried again with; its dead letter where that cannot be written. */
+export function retryGroup(failed: FailedAttempt, dueMs: number, groupId: string, wallMs: number): PendingGroup {
+  const bury = (reason: string) => deadRecord(failed, reason, groupId, wallMs);
+  return { records: [retryRecord(failed, dueMs)], bury };
+}
+
+export function deadRecord(failed: FailedAttempt, reason: string, groupId: string, wallMs: number): PendingRecord {
   const { message, rule, error, offsets } = failed;
   const { key, value, headers, topic, partition, origin } = message;
   const note = { reason, error, attempts: message.attempt + 1, groupId, wallMs, topic, partition, offsets };
   const added = { ...originHeaders(origin), ...deathHeaders(note) };
-  return {
-    kind: 'dead',
-    topic: rule.deadLetterTopic,
-    fallbackTopic: null,
-    key,
-    value,
-    headers: { ...headers, ...added },
-    mayBeSplit: true,
-  };
+  const place = { kind: 'dead', topic: rule.deadLetterTopic, partition: null } as const;
+  return { ...place, key, value, headers: { ...headers, ...added }, mayBeSplit: true };
 }
 
 /** A record that never became a message: as it came, with the reason. */
@@ -63,18 +61,29 @@ export function deadSource(
   rule: TopicRule,
   reason: string,
   about: { readonly groupId: string; readonly wallMs: number },
-): FailureRecord {
+): PendingRecord {
   const { topic, partition, offset, key, value, headers } = record;
   const error = new Error(`the record makes no message: ${reason}`);
   const note = { ...about, reason, error, attempts: 0, topic, partition, offsets: [offset] };
   const added = { ...originHeaders({ topic, partition, offset }), ...deathHeaders(note) };
-  return {
-    kind: 'dead',
-    topic: rule.deadLetterTopic,
-    fallbackTopic: null,
-    key,
-    value,
-    headers: { ...headers, ...added },
-    mayBeSplit: false,
-  };
+  const place = { kind: 'dead', topic: rule.deadLetterTopic, partition: null } as const;
+  return { ...place, key, value, headers: { ...headers, ...added }, mayBeSplit: false };
+}
+
+/** What a handler that succeeded has produced; the dead letter of its message where that cannot be written. */
+export function outputGroup(
+  handled: Omit<FailedAttempt, 'error'>,
+  produced: readonly ProducedRecord[],
+  about: { readonly groupId: string; readonly wallMs: number; readonly splitOutputs: boolean },
+): PendingGroup {
+  const bytes = (value: Buffer | string | null | undefined) =>
+    value === null || value === undefined ? null : Buffer.from(value);
+  const records = produced.map((record): PendingRecord => {
+    const { topic, partition = null, headers = {} } = record;
+    const body = { key: bytes(record.key), value: bytes(record.value), headers };
+    return { kind: 'output', topic, partition, ...body, mayBeSplit: about.splitOutputs };
+  });
+  const bury = (reason: string, error: unknown) =>
+    deadRecord({ ...handled, error }, reason, about.groupId, about.wallMs);
+  return { records, bury };
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ConsumerOptions, settingsFrom } from './consumer-options.ts';
 import { HandlerPool } from './handler-pool.ts';
-import type { FailureRecord } from './message.ts';
+import type { PendingGroup } from './message.ts';
 import { PartitionLedger } from './partition-ledger.ts';
 import { deadRecord, type FailedAttempt, judgeFailure, retryRecord } from './plan-failure.ts';
 import { ownHeaders, readOrigin, readRetryState, retryHeaders } from './retry-headers.ts';
@@ -21,15 +21,10 @@ function failedAttempt(attempt: number, error: unknown = new Error('no'), option
   return { message, offsets: [5n], error, rule: topics[0] as FailedAttempt['rule'] };
 }
 
-const failure = (name: string): FailureRecord => ({
-  kind: 'retry',
-  topic: name,
-  fallbackTopic: null,
-  key: null,
-  value: null,
-  headers: {},
-  mayBeSplit: true,
-});
+const failure = (name: string): PendingGroup => {
+  const body = { key: null, value: Buffer.alloc(100), headers: {}, mayBeSplit: true };
+  return { records: [{ kind: 'retry', topic: name, partition: null, ...body }], bury: null };
+};
 
 test('settings that cannot work are refused with one line', () => {
   const bad: readonly Partial<ConsumerOptions>[] = [
@@ -118,15 +113,30 @@ test('ledger: a commit passes only what is finished, and takes along the failure
   const late = failure('late');
   ledger.finish([12n], [late]);
   ledger.finish([10n]);
-  assert.deepEqual(ledger.settlement(), { next: 11n, failures: [] });
+  assert.deepEqual(ledger.settlement(), { next: 11n, groups: [] });
   ledger.committedTo(11n);
   assert.equal(ledger.settlement(), null);
   ledger.finish([11n]);
-  assert.deepEqual(ledger.settlement(), { next: 13n, failures: [late] });
+  assert.deepEqual(ledger.settlement(), { next: 13n, groups: [late] });
   ledger.committedTo(13n);
   assert.deepEqual([ledger.size, ledger.isFinished(12n), ledger.isFinished(13n)], [0, true, false]);
   ledger.seen(15n);
-  assert.deepEqual(ledger.settlement(), { next: 15n, failures: [] });
+  assert.deepEqual(ledger.settlement(), { next: 15n, groups: [] });
+});
+
+test('ledger: a transaction takes no more than its limits, but at least one message', () => {
+  const ledger = new PartitionLedger(0n);
+  const groups = ['a', 'b', 'c'].map(failure);
+  groups.forEach((group, offset) => {
+    ledger.finish([BigInt(offset * 2)], [group]);
+    ledger.finish([BigInt(offset * 2 + 1)]);
+  });
+  assert.equal(ledger.pendingBytes, 300);
+  assert.deepEqual(ledger.settlement({ groupsMax: 2, bytesMax: 1_000 }), { next: 4n, groups: groups.slice(0, 2) });
+  assert.deepEqual(ledger.settlement({ groupsMax: 9, bytesMax: 1 }), { next: 2n, groups: groups.slice(0, 1) });
+  ledger.committedTo(4n);
+  assert.equal(ledger.pendingBytes, 100);
+  assert.deepEqual(ledger.settlement(), { next: 6n, groups: groups.slice(2) });
 });
 
 test('ledger: a message of several offsets is passed as a whole', () => {
@@ -138,10 +148,10 @@ test('ledger: a message of several offsets is passed as a whole', () => {
   ledger.finish([2n, 6n]);
   ledger.finish([3n]);
   // 5 is not finished: behind it lies 6, which belongs to 2, which is in the middle of 1 to 4.
-  assert.deepEqual(ledger.settlement(), { next: 1n, failures: [] });
+  assert.deepEqual(ledger.settlement(), { next: 1n, groups: [] });
   ledger.finish([5n]);
   ledger.finish([7n]);
-  assert.deepEqual(ledger.settlement(), { next: 8n, failures: [chunked] });
+  assert.deepEqual(ledger.settlement(), { next: 8n, groups: [chunked] });
 });
 
 test('the pool: no more at a time than it has places, in turn, and nobody is left waiting', async () => {

@@ -41,9 +41,12 @@ export function retryHeaders({ attempt, dueMs }: RetryState): MessageHeaders {
   };
 }
 
+/** Written by this consumer about a message: origin, reason of its death. */
+export const isOwnHeader = (name: string): boolean => name.startsWith(OWN);
+
 /** The headers that the sender gave the message. */
 export function ownHeaders(headers: MessageHeaders): MessageHeaders {
-  const ours = (name: string) => name === ATTEMPT_HEADER || name === DUE_HEADER || name.startsWith(OWN);
+  const ours = (name: string) => name === ATTEMPT_HEADER || name === DUE_HEADER || isOwnHeader(name);
   return Object.fromEntries(Object.entries(withoutChunkHeaders(headers)).filter(([name]) => !ours(name)));
 }
 

@@ -115,8 +115,8 @@ export function buryOutcome(
 ): void {
   const { settings } = world;
   const about = { groupId: settings.groupId, wallMs: settings.clock.wallMs() };
-  const failures = outcome.records.map((record) => deadSource(record, state.rule, outcome.reason, about));
-  state.ledger.finish(outcome.offsets, failures);
+  const records = outcome.records.map((record) => deadSource(record, state.rule, outcome.reason, about));
+  state.ledger.finish(outcome.offsets, [{ records, bury: null }]);
   settings.metrics?.deadLettered(state.topic, outcome.reason);
   const { topic, partition } = state;
   const facts = { topic, partition, reason: outcome.reason, records: outcome.records.length };
@@ -136,6 +136,11 @@ async function take(run: BatchRun, record: SourceRecord, attempt: number): Promi
     }
   }
 }
+
+/** Records that wait to be written, of one partition. */
+const PENDING_BYTES_MAX = 32 * 1024 * 1024;
+
+const isFull = ({ ledger }: PartitionState): boolean => ledger.pendingBytes > PENDING_BYTES_MAX;
 
 type Step = 'next' | 'stop';
 
@@ -172,6 +177,8 @@ export async function readBatch(run: BatchRun): Promise<void> {
       const parked = state.earliestParked();
       if (parked !== null && BigInt(message.offset) > parked.offset) return;
     }
+    // What waits to be written is written first. What is read again may be what all of it waits for.
+    if (isFull(state) && state.ledger.isNew(BigInt(message.offset))) return;
     if ((await step(run, toRecord(payload, message))) === 'stop') return;
   }
   // Behind the last message may be the marker of a transaction, which nobody sees.
@@ -183,7 +190,7 @@ export function arrangeReturn({ state, world }: Pick<BatchRun, 'state' | 'world'
   const parked = state.earliestParked();
   if (parked === null) return;
   const { ordering, windowMax } = world.settings;
-  const paused = ordering === 'partition' || state.ledger.size > windowMax;
+  const paused = ordering === 'partition' || state.ledger.size > windowMax || isFull(state);
   if (world.wakers.isPaused(state.topic, state.partition)) return;
   world.wakers.set(state.topic, state.partition, { dueMs: parked.dueMs, offset: parked.offset, paused });
 }

@@ -1,9 +1,9 @@
 /** One attempt at one message: the handler, and what its failure leads to. */
-import { asRelayError } from '#runtime';
+import { asRelayError, RelayError } from '#runtime';
 import type { ConsumerSettings } from './consumer-options.ts';
-import type { ConsumedMessage } from './message.ts';
+import type { ConsumedMessage, PendingGroup, PendingRecord, ProducedRecord } from './message.ts';
 import type { PartitionState } from './partition-state.ts';
-import { deadRecord, type FailedAttempt, judgeFailure, retryRecord } from './plan-failure.ts';
+import { deadRecord, type FailedAttempt, judgeFailure, outputGroup, retryGroup } from './plan-failure.ts';
 
 export interface MessageRun {
   readonly state: PartitionState;
@@ -19,18 +19,46 @@ export interface MessageWorld {
   readonly settings: ConsumerSettings;
   readonly missingRetryTopics: readonly string[];
   readonly onFinished: (state: PartitionState) => void;
+  /** Rejects when a record cannot be written. */
+  readonly checkOutputs: (records: readonly PendingRecord[]) => Promise<void>;
 }
 
-async function attempt({ settings }: MessageWorld, run: MessageRun): Promise<{ readonly error: unknown } | null> {
+type Outcome = { readonly pending: readonly PendingGroup[] } | { readonly error: unknown };
+
+/** What the handler produced, as one group; nothing when it produced nothing. */
+async function outputs(world: MessageWorld, run: MessageRun, produced: readonly ProducedRecord[]) {
+  if (produced.length === 0) return [];
+  const { groupId, splitOutputs, clock } = world.settings;
+  const { message, offsets, state } = run;
+  const group = outputGroup({ message, offsets, rule: state.rule }, produced, {
+    groupId,
+    splitOutputs,
+    wallMs: clock.wallMs(),
+  });
+  await world.checkOutputs(group.records);
+  return [group];
+}
+
+async function attempt(world: MessageWorld, run: MessageRun): Promise<Outcome> {
+  const { settings } = world;
   const { message, abandoned } = run;
   const startedMs = settings.clock.nowMs();
   const observe = (outcome: 'handled' | 'failed') =>
     settings.metrics?.handled(message.topic, outcome, (settings.clock.nowMs() - startedMs) / 1_000);
+  const produced: ProducedRecord[] = [];
+  let ended = false;
+  const produce = (record: ProducedRecord) => {
+    if (ended) throw new RelayError('INTERNAL', 'produce was called after the handler had ended: await it inside');
+    produced.push(record);
+  };
   try {
-    await settings.handler(message, { signal: abandoned });
+    await settings.handler(message, { signal: abandoned, produce });
+    ended = true;
+    const pending = await outputs(world, run, produced);
     observe('handled');
-    return null;
+    return { pending };
   } catch (error) {
+    ended = true;
     observe('failed');
     return { error };
   }
@@ -54,12 +82,13 @@ function failed(world: MessageWorld, run: MessageRun, error: unknown): void {
   }
   state.attempts.delete(offset);
   if (verdict.kind === 'retry') {
-    state.ledger.finish(offsets, [retryRecord(attempted, verdict.dueMs)]);
+    state.ledger.finish(offsets, [retryGroup(attempted, verdict.dueMs, settings.groupId, wallMs)]);
     settings.metrics?.retried(topic);
     settings.logger.warn(facts, 'attempt failed; again by the retry topic');
     return;
   }
-  state.ledger.finish(offsets, [deadRecord(attempted, verdict.reason, settings.groupId, wallMs)]);
+  const records = [deadRecord(attempted, verdict.reason, settings.groupId, wallMs)];
+  state.ledger.finish(offsets, [{ records, bury: null }]);
   settings.metrics?.deadLettered(topic, verdict.reason);
   settings.logger.error({ ...facts, reason: verdict.reason }, 'message goes to the dead letters');
 }
@@ -68,10 +97,10 @@ function failed(world: MessageWorld, run: MessageRun, error: unknown): void {
 export async function runMessage(world: MessageWorld, run: MessageRun): Promise<void> {
   const outcome = await attempt(world, run);
   if (run.abandoned.aborted) return;
-  if (outcome !== null) failed(world, run, outcome.error);
+  if ('error' in outcome) failed(world, run, outcome.error);
   else {
     run.state.attempts.delete(run.message.offset);
-    run.state.ledger.finish(run.offsets);
+    run.state.ledger.finish(run.offsets, outcome.pending);
   }
   world.onFinished(run.state);
 }

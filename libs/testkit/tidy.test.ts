@@ -34,6 +34,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'leader-election': 2,
   doorbell: 2,
   'retriable-consumer': 3,
+  'dead-letters': 4,
   jobs: 2,
 };
 /** Where servers may be started: everything else is production code, which never sees the testkit. */

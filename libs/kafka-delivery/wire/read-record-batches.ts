@@ -11,6 +11,8 @@ export interface FetchedRecord {
   readonly timestampMs: number;
   readonly key: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** As bytes: those of chunks and retries, or all of them where values were asked for; null when there are none such. */
+  readonly rawHeaders: Readonly<Record<string, Buffer | Buffer[]>> | null;
   readonly valueBytes: number | null;
   /** Null too when values were not asked for. */
   readonly value: Buffer | null;
@@ -27,6 +29,9 @@ export interface FetchedSet {
   readonly nextOffset: number;
 }
 
+/** Headers of retriable-kafka-client, whose values are numbers and ids in bytes. */
+const BINARY_PREFIX = 'retriable_kafka_';
+const EMPTY = Buffer.alloc(0);
 const BATCH_OVERHEAD = 12;
 const COMPRESSION_MASK = 7;
 const ATTRIBUTE_TRANSACTIONAL = 16;
@@ -100,15 +105,22 @@ function readRecord(reader: WireReader, batch: Batch, withValues: boolean): Fetc
   const valueLength = reader.varint();
   const value = valueLength < 0 ? null : reader.take(valueLength);
   const headers: Record<string, string> = {};
+  let rawHeaders: Record<string, Buffer | Buffer[]> | null = null;
   const count = reader.varint();
   for (let i = 0; i < count; i += 1) {
     const name = reader.take(reader.varint()).toString('utf8');
     const length = reader.varint();
-    headers[name] = length < 0 ? '' : reader.take(length).toString('utf8');
+    const bytes = length < 0 ? EMPTY : reader.take(length);
+    headers[name] = bytes.toString('utf8');
+    if (withValues || name.startsWith(BINARY_PREFIX)) {
+      rawHeaders ??= {};
+      const before = rawHeaders[name];
+      rawHeaders[name] = before === undefined ? bytes : [...(Array.isArray(before) ? before : [before]), bytes];
+    }
   }
   reader.offset = end;
   const valueBytes = value === null ? null : value.length;
-  return { offset, timestampMs, key, headers, valueBytes, value: withValues ? value : null };
+  return { offset, timestampMs, key, headers, rawHeaders, valueBytes, value: withValues ? value : null };
 }
 
 /** Abort markers are control records whose key is version int16, type int16, with type 0. */

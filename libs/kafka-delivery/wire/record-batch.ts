@@ -5,7 +5,6 @@
  */
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
-import type { DeliveryRecord } from '#outbox';
 import { crc32c } from './crc32c.ts';
 import { putInt64, type WireWriter } from './wire-writer.ts';
 
@@ -25,7 +24,14 @@ export interface BatchContext {
   readonly bytesMax: number;
 }
 
-export type RecordContent = Pick<DeliveryRecord, 'key' | 'value' | 'headers'>;
+/** Kafka's header values are bytes; text is written as UTF-8. A name that occurs several times has a list. */
+export type HeaderValue = string | Buffer;
+
+export interface RecordContent {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>;
+}
 
 const BATCH_HEADER_BYTES = 61;
 /** Batch length counts from the field after itself. */
@@ -76,34 +82,51 @@ function putText(bytes: Buffer, offset: number, text: string): number {
   return at;
 }
 
+/** Headers that are bytes, or several of one name. */
+function putHeaders(bytes: Buffer, offset: number, name: string, header: Buffer | readonly HeaderValue[]): number {
+  let at = offset;
+  for (const each of Buffer.isBuffer(header) ? [header] : header) {
+    at = putText(bytes, at, name);
+    at = typeof each === 'string' ? putText(bytes, at, each) : putBytes(bytes, at, each);
+  }
+  return at;
+}
+
 /** Writes one record at the writer's offset and returns the offset after it, without moving the writer. */
 function putRecord(writer: WireWriter, start: number, record: RecordContent, offsetDelta: number): number {
   const { key, value, headers } = record;
   const names = Object.keys(headers);
   let textLength = 0;
+  let count = names.length;
   for (let i = 0; i < names.length; i += 1) {
     const name = names[i] as string;
-    textLength += name.length + (headers[name] as string).length;
+    const header = headers[name] as HeaderValue | readonly HeaderValue[];
+    if (typeof header === 'string' || Buffer.isBuffer(header)) textLength += name.length + header.length;
+    else {
+      count += header.length - 1;
+      for (const each of header) textLength += name.length + each.length;
+    }
   }
   const payload = (key === null ? 0 : key.length) + (value === null ? 0 : value.length);
   // UTF-8 takes at most three bytes for a UTF-16 unit, varints at most five.
-  const lengthMax = payload + textLength * 3 + names.length * 10 + 32;
+  const lengthMax = payload + textLength * 3 + count * 10 + 32;
   writer.offset = start;
   writer.reserve(lengthMax);
   const { bytes } = writer;
   // The record's length comes first and is known last: leave the room it takes when all text is ASCII.
-  const guess = varintSize((payload + textLength + names.length * 2 + 8) * 2);
+  const guess = varintSize((payload + textLength + count * 2 + 8) * 2);
   const body = start + guess;
   bytes[body] = 0; // attributes
   bytes[body + 1] = 0; // timestamp delta
   let at = putVarint(bytes, body + 2, offsetDelta);
   at = putBytes(bytes, at, key);
   at = putBytes(bytes, at, value);
-  at = putVarint(bytes, at, names.length);
+  at = putVarint(bytes, at, count);
   for (let i = 0; i < names.length; i += 1) {
     const name = names[i] as string;
-    at = putText(bytes, at, name);
-    at = putText(bytes, at, headers[name] as string);
+    const header = headers[name] as HeaderValue | readonly HeaderValue[];
+    if (typeof header === 'string') at = putText(bytes, putText(bytes, at, name), header);
+    else at = putHeaders(bytes, at, name, header);
   }
   const length = at - body;
   const needed = varintSize(length * 2);

@@ -124,6 +124,54 @@ export const txnOffsetCommit = (
   },
 });
 
+/** A member of a consumer group, as the coordinator knows it: commits of anybody else, or of an older round, are refused. */
+export interface GroupMember {
+  readonly memberId: string;
+  readonly generationId: number;
+}
+
+/** TxnOffsetCommit v3 (KIP-447): refused with ILLEGAL_GENERATION or UNKNOWN_MEMBER_ID when the group has moved on. */
+export const txnOffsetCommitOfMember = (
+  who: ProducerIdentity,
+  group: string,
+  { memberId, generationId }: GroupMember,
+  topics: readonly {
+    readonly topic: string;
+    readonly offsets: readonly { readonly partition: number; readonly offset: number }[];
+  }[],
+): WireRequest<PartitionVerdict> => ({
+  api: 28,
+  name: 'TxnOffsetCommit',
+  version: 3,
+  flexible: true,
+  write: (writer) => {
+    writer.compactString(who.transactionalId).compactString(group).int64(who.producerId).int16(who.producerEpoch);
+    writer.int32(generationId).compactString(memberId).compactNull();
+    writer.compactArray(topics, ({ topic, offsets }) => {
+      writer.compactString(topic).compactArray(offsets, ({ partition, offset }) => {
+        writer.int32(partition).int64(offset).int32(-1).compactNull().noTags();
+      });
+      writer.noTags();
+    });
+    writer.noTags();
+  },
+  read: (reader) => {
+    reader.int32();
+    return firstFault(
+      reader.compactArray(() => {
+        const topic = reader.compactString() ?? '';
+        const partitions = reader.compactArray(() => {
+          const verdict = { partition: reader.int32(), code: reader.int16() };
+          reader.skipTags();
+          return verdict;
+        });
+        reader.skipTags();
+        return { topic, partitions };
+      }),
+    );
+  },
+});
+
 export const endTxn = (who: ProducerIdentity, commit: boolean): WireRequest<{ code: number }> => ({
   api: 26,
   name: 'EndTxn',

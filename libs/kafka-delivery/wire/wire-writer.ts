@@ -94,6 +94,11 @@ export class WireWriter {
     return this;
   }
 
+  /** The null of a compact string. */
+  compactNull(): this {
+    return this.unsignedVarint(0);
+  }
+
   compactArray<T>(items: readonly T[], write: (item: T) => void): this {
     this.unsignedVarint(items.length + 1);
     items.forEach(write);

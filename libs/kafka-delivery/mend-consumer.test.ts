@@ -1,0 +1,60 @@
+/** Which records of aborted transactions a kafkajs consumer is shown: none. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type FetchedMessage, hideAborted } from './mend-consumer.ts';
+
+const record = (offset: number, producerId: number, key = 'k'): FetchedMessage => ({
+  offset: String(offset),
+  key: Buffer.from(key),
+  isControlRecord: false,
+  batchContext: { producerId: String(producerId), inTransaction: true },
+});
+const marker = (offset: number, producerId: number, type: 'abort' | 'commit'): FetchedMessage => ({
+  ...record(offset, producerId),
+  key: Buffer.from([0, 0, 0, type === 'abort' ? 0 : 1]),
+  isControlRecord: true,
+});
+
+function shown(messages: FetchedMessage[], aborted: readonly (readonly [producer: number, first: number])[]) {
+  const abortedTransactions = aborted.map(([producerId, firstOffset]) => ({
+    producerId: String(producerId),
+    firstOffset: String(firstOffset),
+  }));
+  const data = { messages, abortedTransactions };
+  hideAborted(data);
+  assert.equal(data.abortedTransactions.length, 0);
+  return messages.filter(({ isControlRecord }) => !isControlRecord).map(({ offset }) => Number(offset));
+}
+
+test('listed in the order of their end', () => {
+  const messages = [
+    record(0, 1),
+    record(1, 2),
+    marker(2, 2, 'abort'),
+    record(3, 1),
+    marker(4, 1, 'abort'),
+    record(5, 1),
+  ];
+  assert.deepEqual(shown(messages, [[2, 1], [1, 0]]), [5]); // biome-ignore format: pairs
+});
+
+test('both begun before the first record that was fetched', () => {
+  const messages = [record(7, 1), record(8, 2), marker(9, 1, 'abort'), marker(10, 2, 'abort'), record(11, 2)];
+  assert.deepEqual(shown(messages, [[1, 3], [2, 4]]), [11]); // biome-ignore format: pairs
+});
+
+test('a key that looks like a marker ends nothing, and a commit is no abort', () => {
+  const messages = [
+    record(0, 1),
+    record(1, 1, '\0\0\0\0'),
+    record(2, 1),
+    marker(3, 2, 'commit'),
+    marker(4, 1, 'abort'),
+  ];
+  assert.deepEqual(shown(messages, [[1, 0]]), []);
+});
+
+test('what is in no transaction is shown', () => {
+  const plain = { offset: '1', key: null, isControlRecord: false };
+  assert.deepEqual(shown([record(0, 1), plain, marker(2, 1, 'abort')], [[1, 0]]), [1]);
+});

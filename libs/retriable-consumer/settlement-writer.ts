@@ -1,0 +1,171 @@
+/**
+ * Writes what messages leave behind (retries, dead letters, what handlers produced) and commits the offset that passes
+ * them, in one Kafka transaction, as a member of the group: a process that the group has moved on without is refused, and
+ * writes nothing. Nothing here holds a partition up for good: what cannot be written is written in another way.
+ */
+import { randomUUID } from 'node:crypto';
+import { createGroupTransactions, type GroupMember, type GroupTransactions, type RoutedRecord } from '#kafka-delivery';
+import { asRelayError, backoffMs, RelayError } from '#runtime';
+import type { ConsumerSettings } from './consumer-options.ts';
+import { isGroupLost, membershipLost } from './membership.ts';
+import type { PendingGroup, PendingRecord } from './message.ts';
+import type { Settlement } from './partition-ledger.ts';
+import { RECORD_BYTES_MIN, replacementOf, routedBytes, routeGroup, routeRecord } from './route-records.ts';
+
+export interface SettlementWrite extends Settlement {
+  readonly topic: string;
+  readonly partition: number;
+  readonly member: GroupMember;
+}
+
+type WriterSettings = Pick<
+  ConsumerSettings,
+  'brokers' | 'ssl' | 'sasl' | 'clientId' | 'groupId' | 'recordBytesMax' | 'transactionTimeoutMs'
+> &
+  Pick<ConsumerSettings, 'logger' | 'clock' | 'random'>;
+
+const BACKOFF = { baseMs: 200, maxMs: 10_000 };
+/** Brokers close the connection when a request is larger than 100 MiB (socket.request.max.bytes). */
+const WHOLE_BYTES_MAX = 16 * 1024 * 1024;
+const TOO_LARGE: readonly unknown[] = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
+
+export class SettlementWriter {
+  readonly #settings: WriterSettings;
+  readonly #transactions: GroupTransactions;
+  /** What a chunk for a topic may take, once it has refused the usual, and the smallest record that it has refused. */
+  readonly #limits = new Map<string, number>();
+  readonly #refusedBytes = new Map<string, number>();
+  /** What is written instead of a group that a broker has refused. */
+  readonly #replaced = new WeakMap<PendingGroup, PendingGroup>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #spread = 0;
+
+  constructor(settings: WriterSettings) {
+    this.#settings = settings;
+    const { brokers, ssl, sasl, clientId, groupId, transactionTimeoutMs, logger, clock, random } = settings;
+    this.#transactions = createGroupTransactions({
+      brokers,
+      clientId,
+      logger,
+      transactionTimeoutMs,
+      clock,
+      random,
+      ...(ssl === undefined ? {} : { ssl }),
+      ...(sasl === undefined ? {} : { sasl }),
+      transactionalId: `${groupId}.consumer.${randomUUID()}`,
+    });
+  }
+
+  /**
+   * Resolves with `written` when the transaction is committed; tries until then. `narrow`: a record among many was refused;
+   * give its group alone. Rejects as a lost membership when the group has moved on, with STOPPED when the signal is aborted
+   * between two tries; nothing is written then.
+   */
+  async write(write: SettlementWrite, signal: AbortSignal): Promise<'written' | 'narrow'> {
+    const turn = this.#turn.then(() => this.#writeUntilDone(write, signal));
+    this.#turn = turn.catch(() => undefined);
+    return await turn;
+  }
+
+  /** Rejects with the row fault of a record that its topic cannot take. A world fault passes: it is met again when writing. */
+  async check(records: readonly PendingRecord[]): Promise<void> {
+    for (const record of records) {
+      await routeRecord(record, this.#world, 0).catch((thrown) => {
+        const { code } = asRelayError(thrown);
+        if (code === 'KAFKA_RECORD_REFUSED' || code === 'KAFKA_TOPIC_MISSING') throw thrown;
+      });
+    }
+  }
+
+  /** The offset committed for the partition, -1 for none, when no transaction can change it any more. */
+  async stableOffset(topic: string, partition: number): Promise<number> {
+    return await this.#transactions.stableOffset(this.#settings.groupId, topic, partition);
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    await this.#transactions.close();
+  }
+
+  readonly #world = {
+    limitOf: (topic: string, mayBeSplit: boolean) => {
+      const { recordBytesMax } = this.#settings;
+      if (mayBeSplit) return this.#limits.get(topic) ?? recordBytesMax;
+      // Whole or not at all: what a topic takes only its broker knows.
+      return Math.min(WHOLE_BYTES_MAX, (this.#refusedBytes.get(topic) ?? Number.POSITIVE_INFINITY) - 1);
+    },
+    partitionsOf: (topic: string) => this.#transactions.partitionsOf(topic),
+  };
+
+  async #writeUntilDone(write: SettlementWrite, signal: AbortSignal): Promise<'written' | 'narrow'> {
+    const { clock, random, logger } = this.#settings;
+    const { topic, partition } = write;
+    let outcomeUnknown = false;
+    for (let attempt = 1; ; attempt += 1) {
+      if (signal.aborted && attempt > 1) throw new RelayError('STOPPED', 'stopped before the transaction was written');
+      let sent: readonly RoutedRecord[] = [];
+      try {
+        if (outcomeUnknown && (await this.#isCommitted(write))) return 'written';
+        outcomeUnknown = false;
+        sent = await this.#route(write.groups);
+        outcomeUnknown = true;
+        await this.#transact(write, sent);
+        return 'written';
+      } catch (thrown) {
+        const error = asRelayError(thrown);
+        if (isGroupLost(error)) throw membershipLost(error);
+        logger.warn({ err: error, topic, partition, attempt }, 'a transaction of the consumer failed, tried again');
+        if (error.code === 'KAFKA_RECORD_REFUSED' && this.#isUnwritable(write, sent, error)) {
+          if (write.groups.length > 1) return 'narrow';
+        }
+      }
+      await clock.sleep(backoffMs(attempt, BACKOFF, random), signal);
+    }
+  }
+
+  /** False when smaller records may help; true when it is one of the groups, which is replaced if it is the only one. */
+  #isUnwritable({ groups }: SettlementWrite, sent: readonly RoutedRecord[], error: RelayError): boolean {
+    const { topic, type, records } = error.details;
+    // Several together were too large, which the producer has made a note of.
+    if (TOO_LARGE.includes(type) && typeof records === 'number' && records > 1) return false;
+    if (typeof topic === 'string' && TOO_LARGE.includes(type)) {
+      const limit = this.#world.limitOf(topic, true);
+      const largest = Math.max(0, ...sent.filter((each) => each.topic === topic).map(routedBytes));
+      this.#refusedBytes.set(topic, Math.min(largest, this.#refusedBytes.get(topic) ?? largest));
+      if (limit > RECORD_BYTES_MIN) {
+        const lowered = Math.max(RECORD_BYTES_MIN, Math.floor(Math.min(limit, largest) / 2));
+        this.#limits.set(topic, lowered);
+        this.#settings.logger.warn({ topic, recordBytesMax: lowered }, 'the topic refuses records of this size');
+        return false;
+      }
+    }
+    const [group, ...others] = groups;
+    if (group === undefined || others.length > 0) return true;
+    this.#replaced.set(group, replacementOf(this.#replaced.get(group) ?? group, error));
+    return true;
+  }
+
+  async #route(groups: readonly PendingGroup[]): Promise<readonly RoutedRecord[]> {
+    const routed: RoutedRecord[] = [];
+    for (const group of groups) {
+      this.#spread = (this.#spread + 1) % Number.MAX_SAFE_INTEGER;
+      routed.push(...(await routeGroup(this.#replaced.get(group) ?? group, this.#world, this.#spread)));
+    }
+    return routed;
+  }
+
+  async #transact({ topic, partition, next, member }: SettlementWrite, sent: readonly RoutedRecord[]): Promise<void> {
+    const offsets = [{ partition, offset: Number(next) }];
+    await this.#transactions.transact(sent, {
+      group: this.#settings.groupId,
+      member,
+      topics: [{ topic, offsets }],
+    });
+  }
+
+  /** Opening the producer anew ends what is open, so that the offset then tells whether the transaction was committed. */
+  async #isCommitted({ topic, partition, next }: SettlementWrite): Promise<boolean> {
+    await this.#transactions.open();
+    return BigInt(await this.stableOffset(topic, partition)) >= next;
+  }
+}
