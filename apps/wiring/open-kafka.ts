@@ -20,6 +20,7 @@ export function kafkaOptions(config: Config, logger: Logger): KafkaOptions {
     idempotent: kafka.idempotence,
     compression: kafka.compression,
     partitioner: kafka.partitioner,
+    chunkOversized: config.sender.oversize === 'chunk',
   };
 }
 

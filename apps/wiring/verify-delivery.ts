@@ -10,7 +10,7 @@ import type { WatermarkState } from '#outbox';
 import { createWriterStore, listWaiting } from '#outbox-storage';
 import { RelayError, silentLogger } from '#runtime';
 import { createSourceReader, listSourcePositions } from '#source-polling';
-import { type CheckTotals, DeliveryCheck, type SourceCheck, summarise } from '#verification';
+import { type CheckTotals, ChunkedRows, DeliveryCheck, type SourceCheck, summarise } from '#verification';
 import { fixedTopics, namedTopics, routedPrefix } from './source-topics.ts';
 
 export interface VerifyDeliveryOptions {
@@ -148,13 +148,15 @@ async function readRecords(
   const topics = await findTopics(options, sources, notes);
   if (topics.length === 0) return;
   const partitions = new Map<string, ReadBatch>();
+  const chunks = new ChunkedRows();
   for await (const batch of readTopics(options.kafka, { topics, to: 'written', stallMsMax: STALL_MS_MAX })) {
     const { topic, partition } = batch;
     for (const record of batch.records) {
       const source = record.headers.source;
       if (source === undefined) continue;
-      const { key, headers, offset } = record;
-      checks.get(source)?.record({ topic, partition, offset, key, headers });
+      const { headers, offset, rawHeaders } = record;
+      const row = rawHeaders === null ? record : chunks.whole({ topic, partition, ...record });
+      if (row !== null) checks.get(source)?.record({ topic, partition, offset, key: row.key, headers });
     }
     partitions.set(`${topic} ${partition}`, { ...batch, records: [] });
     stopIfAborted(options);

@@ -29,3 +29,9 @@ export {
   type SplitOptions,
   splitMessage,
 } from './split-message.ts';
+export {
+  createSplittingSender,
+  type SendableMessage,
+  type SendRequest,
+  type SplittingOptions,
+} from './splitting-producer.ts';

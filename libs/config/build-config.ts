@@ -48,6 +48,7 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
       retryBackoff: { baseMs: values.KAFKA_RETRY_BACKOFF_BASE, maxMs: values.KAFKA_RETRY_BACKOFF_MAX },
       retriesMax: values.KAFKA_MAX_RETRIES,
       rowFaultPolicy: values.ROW_FAULT_POLICY,
+      oversize: values.OVERSIZE,
       deadLetterRetentionMs: values.DEAD_LETTER_RETENTION,
     },
     http: { host: values.HTTP_HOST, port: values.HTTP_PORT },

@@ -31,6 +31,7 @@ export type SaslConfig =
 /** Weaker Kafka settings than acks=all with idempotence are an honest at-least-once mode. */
 export type DeliveryMode = 'exactly-once' | 'at-least-once';
 export type SourceMode = 'append' | 'consume';
+export type Oversize = 'dead-letter' | 'chunk';
 export type RowFaultPolicy = 'dead-letter' | 'park-key' | 'halt';
 
 /** A column that need not be there, unless the settings name it. */
@@ -133,6 +134,7 @@ export interface SenderConfig {
   readonly retryBackoff: { readonly baseMs: number; readonly maxMs: number };
   readonly retriesMax: number;
   readonly rowFaultPolicy: RowFaultPolicy;
+  readonly oversize: Oversize;
   /** Null keeps dead letters for ever. */
   readonly deadLetterRetentionMs: number | null;
 }

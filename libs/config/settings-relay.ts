@@ -78,6 +78,11 @@ export const SENDER = {
     of: ['dead-letter', 'park-key', 'halt'],
     text: "What becomes of a refused message: set aside, set aside with its key's later rows waiting behind it, or halt the lane.",
   }),
+  OVERSIZE: choice({
+    default: 'dead-letter',
+    of: ['dead-letter', 'chunk'],
+    text: 'What becomes of a row larger than its topic takes: refused by Kafka, as `ROW_FAULT_POLICY` says, or sent in chunks, which the retriable consumer joins.',
+  }),
   DEAD_LETTER_RETENTION: seconds({
     default: null,
     defaultText: '(kept for ever)',

@@ -6,6 +6,7 @@ import type { DeliveryRecord, ProducerSession } from '#outbox';
 import { RelayError, withDeadline } from '#runtime';
 import { faultOfThrown, type Step } from './fault-table.ts';
 import { planDelivery, topicsOf } from './plan-delivery.ts';
+import { createRecordLimits } from './record-limits.ts';
 import { sendFlows } from './send-flows.ts';
 import { createSequences } from './sequences.ts';
 import { createTopicViews } from './topic-views.ts';
@@ -16,13 +17,17 @@ const DEADLINE_SHARE = 0.75;
 export async function openAtLeastOnceSession(context: SessionContext): Promise<ProducerSession> {
   const { settings, brokers, bounds } = context;
   const views = createTopicViews(brokers, settings);
+  const limits = createRecordLimits(brokers, settings, bounds);
   const sender = { settings, bounds, sequences: createSequences(), identity: null };
   let dead = false;
   let step: Step = 'metadata';
 
   async function run(records: readonly DeliveryRecord[]): Promise<void> {
     step = 'metadata';
-    const plan = planDelivery(records, await views.load(topicsOf(records)), settings.partitioner);
+    const sentTo = topicsOf(records);
+    const leaders = await views.load(sentTo);
+    await limits.load(sentTo);
+    const plan = planDelivery(records, leaders, settings.partitioner, limits);
     step = 'send';
     await settings.gate?.('before:send');
     await Promise.all(

@@ -51,6 +51,8 @@ export interface KafkaOptions {
   /** Bound of one record batch before compression; brokers refuse more than message.max.bytes (1,048,588 by default). */
   readonly partitionBatchBytesMax?: number;
   readonly requestBytesMax?: number;
+  /** Send what is larger than its topic takes in chunks, as the chunking library cuts them. Default false: Kafka refuses it. */
+  readonly chunkOversized?: boolean;
   /** How old partition counts and leaders may get before a transaction asks again. */
   readonly metadataMaxAgeMs?: number;
   readonly clock?: Clock;
@@ -74,6 +76,7 @@ export function settingsFrom(options: KafkaOptions): KafkaSettings {
     topics: [],
     partitionBatchBytesMax: 900_000,
     requestBytesMax: 1_000_000,
+    chunkOversized: false,
     metadataMaxAgeMs: 30_000,
     clock: systemClock,
     random: systemRandom,

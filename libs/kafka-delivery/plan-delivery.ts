@@ -2,6 +2,7 @@
 import { RelayError } from '#runtime';
 import { faultOfCode } from './fault-table.ts';
 import { type Partitioner, pickPartition } from './partitioner.ts';
+import { BOUNDLESS, chunksOf, fits, type RecordLimits } from './record-limits.ts';
 import type { PartitionFlow } from './wire/produce-request.ts';
 import type { RecordContent } from './wire/record-batch.ts';
 import type { TopicPartitions } from './wire/transaction-requests.ts';
@@ -37,10 +38,11 @@ function groupByPartition(
   records: readonly RoutedRecord[],
   leaders: ReadonlyMap<string, readonly number[]>,
   partitioner: Partitioner,
-): Map<string, RoutedRecord[][]> {
-  const groups = new Map<string, RoutedRecord[][]>();
+  limits: RecordLimits,
+): Map<string, RecordContent[][]> {
+  const groups = new Map<string, RecordContent[][]>();
   let lastTopic: string | null = null;
-  let group: RoutedRecord[][] = [];
+  let group: RecordContent[][] = [];
   let partitions = 1;
   for (const record of records) {
     if (record.topic !== lastTopic) {
@@ -52,8 +54,10 @@ function groupByPartition(
     const partition = record.partition ?? pickPartition(partitioner, record.key, record.spread, partitions);
     if (partition >= partitions) throw noSuchPartition(record.topic, partition);
     const list = group[partition];
-    if (list) list.push(record);
-    else group[partition] = [record];
+    const whole = fits(record, limits);
+    if (list && whole) list.push(record);
+    else if (whole) group[partition] = [record];
+    else group[partition] = [...(list ?? []), ...chunksOf(record, limits)];
   }
   return groups;
 }
@@ -63,10 +67,11 @@ export function planDelivery(
   records: readonly RoutedRecord[],
   leaders: ReadonlyMap<string, readonly number[]>,
   partitioner: Partitioner,
+  limits: RecordLimits = BOUNDLESS,
 ): DeliveryPlan {
   const topics: TopicPartitions[] = [];
   const flowsByLeader = new Map<number, PartitionFlow[]>();
-  for (const [topic, group] of groupByPartition(records, leaders, partitioner)) {
+  for (const [topic, group] of groupByPartition(records, leaders, partitioner, limits)) {
     const partitions: number[] = [];
     group.forEach((list, partition) => {
       const leader = leaders.get(topic)?.[partition] ?? -1;

@@ -37,6 +37,7 @@ export function checkProduced(
     if (answer.code === CODE.none) continue;
     const tooLarge = answer.code === CODE.messageTooLarge || answer.code === CODE.recordListTooLarge;
     if (tooLarge && batch.records > 1) bounds.tooLarge(topic, batch.bytes);
+    else if (tooLarge) bounds.recordTooLarge(topic, batch.bytes);
     throw faultOfCode(answer.code, { step: 'send', topic, partition, records: batch.records });
   }
   if (missing) {

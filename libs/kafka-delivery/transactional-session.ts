@@ -9,6 +9,7 @@ import { initProducer } from './init-producer.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import { markerGroups, markerOffsets } from './markers-of-lanes.ts';
 import { planDelivery, type RoutedRecord, topicsOf } from './plan-delivery.ts';
+import { createRecordLimits } from './record-limits.ts';
 import { createSequences, type Sequences } from './sequences.ts';
 import { createTopicViews } from './topic-views.ts';
 import { endTransaction, fillTransaction, type OffsetSet, type TransactionParts } from './transaction.ts';
@@ -82,6 +83,7 @@ export async function openProducer(
 function startSession(parts: TransactionParts, topics: Set<string>): OpenProducer {
   const { settings, brokers, gate } = parts;
   const views = createTopicViews(brokers, settings);
+  const limits = createRecordLimits(brokers, settings, parts.bounds);
   const deadlineMs = settings.transactionTimeoutMs * DEADLINE_SHARE;
   const progress: Progress = { step: 'metadata', open: false };
   let state: 'ready' | 'busy' | 'dead' | 'closed' = 'ready';
@@ -89,7 +91,9 @@ function startSession(parts: TransactionParts, topics: Set<string>): OpenProduce
   async function run(records: readonly RoutedRecord[], offsets: readonly OffsetSet[]): Promise<void> {
     progress.step = 'metadata';
     const sentTo = topicsOf(records);
-    const plan = planDelivery(records, await views.load(sentTo), settings.partitioner);
+    const leaders = await views.load(sentTo);
+    await limits.load(sentTo);
+    const plan = planDelivery(records, leaders, settings.partitioner, limits);
     for (const topic of sentTo) topics.add(topic);
     progress.step = 'send';
     progress.open = true;

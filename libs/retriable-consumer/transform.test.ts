@@ -65,7 +65,14 @@ test('killed and paused: each output exactly once', { timeout: 4 * DEADLINE_MS }
   const seed = testSeed();
   const random = seededRandom(seed);
   const { target, ...rule } = await makeTopics();
-  await produce(rule.topic, numbers);
+  const waves = CRASHES.length + KILLS + 1;
+  /** Members join first: there is always something to be done by each of them. */
+  const produceWave = (wave: number) =>
+    produce(
+      rule.topic,
+      numbers.filter((number) => number % waves === wave),
+    );
+  const joined = (app: App) => app.waitForLog(({ msg }) => msg === 'joined', DEADLINE_MS);
   const settings = {
     brokers: testEnvironment().kafkaBrokers,
     groupId: uniqueName('krs-transform'),
@@ -87,18 +94,22 @@ test('killed and paused: each output exactly once', { timeout: 4 * DEADLINE_MS }
   };
   const living: App[] = [spawn('steady')];
   try {
-    for (const place of CRASHES) {
-      const app = spawn(place, `${place}:${1 + Math.floor(random() * 3)}`);
+    for (const [wave, place] of CRASHES.entries()) {
+      const app = spawn(place, `${place}:${1 + Math.floor(random() * 2)}`);
+      await joined(app);
+      await produceWave(wave);
       assert.equal((await app.exit).signal, 'SIGKILL', `${place}: ${app.output()}`);
-      // The next member comes into a group that still waits for the dead one.
-      await produce(rule.topic, []);
     }
     for (let kill = 0; kill < KILLS; kill += 1) {
       const app = spawn(`killed ${kill}`);
+      await joined(app);
+      await produceWave(CRASHES.length + kill);
       await Promise.race([app.waitForLog(() => app.log.length > 5, DEADLINE_MS), systemClock.sleep(9_000)]);
       await app.kill();
     }
     const [steady] = living;
+    await produceWave(waves - 1);
+    await systemClock.sleep(Math.floor(random() * 300));
     steady?.pause();
     living.push(spawn('second'));
     await systemClock.sleep(PAUSE_MS);

@@ -5,6 +5,7 @@
  * Memory: about one bit a row where ids are dense (two bytes where they are not) and about 32 bytes a key; whole rows are
  * kept only as examples, at most EXAMPLES_MAX a kind.
  */
+export { ChunkedRows } from './chunked-rows.ts';
 export {
   type CheckedRecord,
   DeliveryCheck,
