@@ -113,6 +113,7 @@ test('the required settings alone give the defaults of writer, sender and proces
     retryBackoff: { baseMs: 1000, maxMs: 60_000 },
     retriesMax: 100,
     rowFaultPolicy: 'dead-letter',
+    oversize: 'dead-letter',
     deadLetterRetentionMs: null,
   });
   assert.deepEqual(config.redis, { url: null, prefix: 'kafka_row_sender' });
