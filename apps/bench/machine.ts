@@ -46,7 +46,9 @@ function commit(): string {
 }
 
 /** Lines of `name: value`. */
-export async function describeMachine(stack: Stack): Promise<readonly string[]> {
+export async function describeMachine(
+  stack: Pick<Stack, 'database' | 'redisUrl' | 'kafka' | 'mariadb'>,
+): Promise<readonly string[]> {
   const [cpu] = cpus();
   const libraries = LIBRARIES.map((name) => `${name} ${readJson(`node_modules/${name}/package.json`).version}`);
   const kafka = stack.kafka === null ? 'of unknown version' : KAFKA_VERSION;

@@ -1,5 +1,6 @@
 /** What a fault of the drill is: how to do it, how to undo it, and what is expected of the relay meanwhile. */
 import type { Scene } from './scene.ts';
+import type { StageName } from './stages/stage.ts';
 
 /** What a fault takes hold of; two at once never share one. */
 export type Target = 'writers' | 'senders' | 'redis' | 'kafka' | 'database' | 'source';
@@ -21,6 +22,8 @@ export interface Fault {
   /** A sentence for the report: what the relay makes of it, beside delivering every row once and in order. */
   readonly expected: string;
   readonly targets: readonly Target[];
+  /** Where it can be done; `plain` unless given. */
+  readonly stage?: StageName;
   /** How often it comes in a bag of all faults; 1 unless given. */
   readonly weight?: number;
   /** A process that starts while it lasts may end with 3, since a server it needs is away. */

@@ -9,62 +9,99 @@ import type { Tally } from './tally.ts';
 export interface TopicReader {
   /** The reader has ended by a fault of its own; null while it runs. */
   readonly fault: Error | null;
+  /** Looks for partitions anew; records read already are not counted twice. */
+  reopen(): Promise<void>;
+  /** Of a topic that was deleted and made again: what is in it is all new. */
+  forget(): Promise<void>;
   stop(): Promise<void>;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 const REOPEN_PAUSE_MS = 500;
 
-const connection = (env: Readonly<Record<string, string>>) =>
-  connectKafka(kafkaOptions(loadConfig({ env }).config, silentLogger));
+const connection = (env: Environment) => connectKafka(kafkaOptions(loadConfig({ env }).config, silentLogger));
 
 /** Follows the topic from its beginning until stopped. */
-export function followTopic(env: Readonly<Record<string, string>>, topic: string, tally: Tally): TopicReader {
-  const stopping = new AbortController();
-  const state = { fault: null as Error | null };
-  const run = async () => {
-    const follow = stopping.signal;
-    let opened = false;
-    while (!follow.aborted) {
+export function followTopic(env: Environment, topic: string, tally: Tally): TopicReader {
+  return new Follower(env, topic, tally);
+}
+
+class Follower implements TopicReader {
+  fault: Error | null = null;
+  readonly #env: Environment;
+  readonly #topic: string;
+  readonly #tally: Tally;
+  /** By partition: what comes before it was read. */
+  readonly #next = new Map<number, number>();
+  #stopping = new AbortController();
+  #done: Promise<void>;
+
+  constructor(env: Environment, topic: string, tally: Tally) {
+    this.#env = env;
+    this.#topic = topic;
+    this.#tally = tally;
+    this.#done = this.#run(this.#stopping.signal);
+  }
+
+  async reopen(): Promise<void> {
+    await this.stop();
+    this.#stopping = new AbortController();
+    this.#done = this.#run(this.#stopping.signal);
+  }
+
+  async forget(): Promise<void> {
+    await this.stop();
+    this.#next.clear();
+    await this.reopen();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#done;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.fault === null) {
       try {
-        for await (const { records } of readTopics(connection(env), { topics: [topic], withValues: true, follow })) {
-          opened = true;
-          for (const { value } of records) {
-            const { key, sequence } = readSampleRow(value);
-            tally.record(key, sequence);
-          }
-        }
+        await this.#follow(signal);
       } catch (thrown) {
-        // Before its first record it may begin again; later that would count every row twice.
-        if (opened || asRelayError(thrown).verdict !== 'retry') throw thrown;
-        await systemClock.sleep(REOPEN_PAUSE_MS, follow);
+        if (asRelayError(thrown).verdict !== 'retry') this.fault = thrown instanceof Error ? thrown : new Error('?');
+        else await systemClock.sleep(REOPEN_PAUSE_MS, signal);
       }
     }
-  };
-  const done = run().catch((thrown: unknown) => {
-    state.fault = thrown instanceof Error ? thrown : new Error(String(thrown));
-  });
-  return {
-    get fault() {
-      return state.fault;
-    },
-    stop: async () => {
-      stopping.abort();
-      await done;
-    },
-  };
+  }
+
+  async #follow(follow: AbortSignal): Promise<void> {
+    const options = { topics: [this.#topic], withValues: true, follow };
+    for await (const { records, partition, position } of readTopics(connection(this.#env), options)) {
+      const next = this.#next.get(partition) ?? 0;
+      for (const { value, offset } of records) {
+        if (offset < next) continue;
+        const { key, sequence } = readSampleRow(value);
+        this.#tally.record(key, sequence, partition);
+      }
+      this.#next.set(partition, Math.max(next, position));
+    }
+  }
+}
+
+/** How many records the topic holds now, those of transactions under way included once they are committed. */
+export async function countRecords(env: Environment, topic: string): Promise<number> {
+  let count = 0;
+  for await (const { records } of readTopics(connection(env), { topics: [topic], to: 'written' })) {
+    count += records.length;
+  }
+  return count;
 }
 
 /** Reads the whole topic once more, from its beginning to its end, and compares it with the ledger. */
-export async function readAgain(
-  env: Readonly<Record<string, string>>,
-  topic: string,
-  ledger: Ledger,
-): Promise<LedgerResult> {
+export async function readAgain(env: Environment, topic: string, ledger: Ledger): Promise<LedgerResult> {
   const check = new LedgerCheck();
-  for await (const { records } of readTopics(connection(env), { topics: [topic], withValues: true })) {
+  for await (const { records, partition } of readTopics(connection(env), { topics: [topic], withValues: true })) {
     for (const { value } of records) {
       const { key, sequence } = readSampleRow(value);
-      check.record(key, sequence);
+      check.record(key, sequence, partition);
     }
   }
   return check.result(ledger);

@@ -10,10 +10,13 @@ export interface DrillOptions {
   readonly rate: number;
   readonly list: boolean;
   readonly write: boolean;
+  /** A file of figures to go on with; null: none. */
+  readonly addTo: string | null;
   readonly keepLogs: boolean;
   readonly failuresMax: number;
   /** Most faults of a round; a round begins with a fresh deployment. */
   readonly roundFaults: number;
+  readonly roundsMax: number;
 }
 
 const MINUTES_MAX = 7 * 24 * 60;
@@ -44,9 +47,11 @@ export function parseOptions(words: readonly string[]): DrillOptions {
     .option('--rate <rows>', 'committed rows a second', integer(10, 100_000), 400)
     .option('--list', 'list the faults and end', false)
     .option('--write', 'write the report to docs/faults.md', false)
+    .option('--add-to <file>', 'go on with the figures in this file, and keep them there', String, null)
     .option('--keep-logs', 'keep the logs of clean rounds too', false)
     .option('--failures-max <number>', 'give up after so many failed rounds', integer(1, 1_000), 5)
-    .option('--round-faults <number>', 'faults before everything is checked and begun afresh', integer(1, 10_000), 30)
+    .option('--round-faults <number>', 'faults before everything is checked and begun afresh', integer(1, 10_000), 15)
+    .option('--rounds-max <number>', 'end after so many rounds', integer(1, 1_000_000), 1_000_000)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage))
     .parse([...words], { from: 'user' })
     .opts<DrillOptions>();

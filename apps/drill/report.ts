@@ -1,11 +1,12 @@
 /** The drill's figures as text. */
 import { median, type Statistics } from './statistics.ts';
 
-const seconds = (ms: number | null): string => (ms === null ? '-' : (ms / 1_000).toFixed(1));
+export const seconds = (ms: number | null): string => (ms === null ? '-' : (ms / 1_000).toFixed(1));
 
 /** A line for each fault and one for all. */
-export function summary(statistics: Statistics, failures: number): string {
-  const lines = [...statistics.byFault]
+export function summary(statistics: Statistics): string {
+  const { byFault, overlaps, cleanRounds, rounds, rows, peak, failures } = statistics.figures;
+  const lines = Object.entries(byFault)
     .toSorted(([a], [b]) => a.localeCompare(b))
     .map(
       ([name, figures]) =>
@@ -14,13 +15,13 @@ export function summary(statistics: Statistics, failures: number): string {
         `${figures.failures > 0 ? `, ${figures.failures} FAILED` : ''}`,
     );
   const { injected, kills, lost, doubled, reordered } = statistics.totals;
-  const { rssMb, descriptors, ageMs } = statistics.peak;
+  const { rssMb, descriptors, ageMs } = peak;
   return [
     '',
     ...lines,
-    `\n${injected} faults, ${kills} kills, ${statistics.overlaps} times two at once; ${statistics.cleanRounds} of ` +
-      `${statistics.rounds} rounds clean, ${statistics.rows} rows in them`,
-    `lost ${lost}, doubled ${doubled}, out of order ${reordered}, rounds failed ${failures}`,
+    `\n${injected} faults, ${kills} kills, ${overlaps} times two at once; ${cleanRounds} of ${rounds} rounds clean, ` +
+      `${rows} rows in them`,
+    `lost ${lost}, doubled ${doubled}, out of order ${reordered}, rounds failed ${failures.length}`,
     `largest process ${Math.round(rssMb)} MB, most descriptors ${descriptors}, oldest process ${Math.round(ageMs / 1_000)} s`,
   ].join('\n');
 }

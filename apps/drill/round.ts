@@ -10,17 +10,16 @@ import type { Fault, Injection } from './fault.ts';
 import type { FaultBag } from './fault-bag.ts';
 import { assertCalm, assertEnd, assertSound, awaitDelivery, Finding, measure, type Outage } from './judge.ts';
 import { openScene, type Scene } from './scene.ts';
-import type { DrillServers } from './servers.ts';
+import type { Stage } from './stages/stage.ts';
 import type { Statistics } from './statistics.ts';
 
 export interface RoundOptions {
-  readonly servers: DrillServers;
   readonly number: number;
   readonly seed: number;
   readonly chance: Chance;
-  readonly bag: FaultBag;
+  readonly bag: Pick<FaultBag, 'next'>;
+  readonly stage: Stage;
   readonly rowsPerSecond: number;
-  readonly faultsMax: number;
   /** Monotonic; no fault is begun after it. */
   readonly untilMs: number;
   readonly logs: string;
@@ -46,19 +45,21 @@ const REST_MS_MAX = 1_500;
 
 /** Null when all was well. Never rejects for what the relay did. */
 export async function runRound(options: RoundOptions): Promise<RoundFailure | null> {
-  const { servers, number, seed, chance, rowsPerSecond, say, statistics } = options;
+  const { stage, number, seed, chance, rowsPerSecond, say, statistics } = options;
   const logs = join(options.logs, `round-${number}`);
   mkdirSync(logs, { recursive: true });
-  statistics.rounds += 1;
-  const scene = await openScene({ servers, name: 'drill', seed: seed + number, chance, rowsPerSecond, logs, say });
+  statistics.figures.rounds += 1;
+  const { servers } = stage;
+  const own = { servers, name: 'drill', seed: seed + number, chance, rowsPerSecond, logs, say };
+  const scene = await openScene({ ...stage.scene, ...own });
   const state = { during: 'the beginning of the round' };
   try {
     await begin(scene);
     await injectAll(options, scene, state);
     state.during = 'the check of everything at the end of the round';
     const { rows } = await assertEnd(scene);
-    statistics.rows += rows;
-    statistics.cleanRounds += 1;
+    statistics.figures.rows += rows;
+    statistics.figures.cleanRounds += 1;
     say(`round ${number} clean: ${rows} rows committed, each read once and in order, twice`);
     return null;
   } catch (thrown) {
@@ -78,7 +79,8 @@ async function begin(scene: Scene): Promise<void> {
 }
 
 async function injectAll(options: RoundOptions, scene: Scene, state: { during: string }): Promise<void> {
-  const { bag, chance, faultsMax, untilMs, signal, statistics, say } = options;
+  const { bag, chance, untilMs, signal, statistics, say } = options;
+  const { faultsMax } = options.stage;
   const outages: Outage[] = [];
   for (let count = 0; count < faultsMax && systemClock.nowMs() < untilMs && !signal.aborted; count += 1) {
     const faults = bag.next(chance.happens(OVERLAP_SHARE));
@@ -109,7 +111,7 @@ async function injectAll(options: RoundOptions, scene: Scene, state: { during: s
           figures.lost += scene.tally.mark().missing;
         }
       }
-      if (faults.length > 1) statistics.overlaps += 1;
+      if (faults.length > 1) statistics.figures.overlaps += 1;
     }
     await systemClock.sleep(chance.integer(0, REST_MS_MAX));
   }

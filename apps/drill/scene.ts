@@ -37,6 +37,8 @@ export interface SceneOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** More environment for all of them, whole names. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Environment of one slot's processes, whole names. */
+  readonly slotEnv?: (name: string) => Readonly<Record<string, string>>;
   /** Several brokers cannot be behind one proxy: then the processes talk to them directly. */
   readonly kafkaDirect?: boolean;
   readonly say: (text: string) => void;
@@ -75,6 +77,8 @@ export interface Scene {
   readonly load: Load;
   readonly tally: Tally;
   readonly reader: TopicReader;
+  /** Part of what was delivered is in the topic no more: only what was read at the time can be judged. */
+  readonly historyGone: boolean;
   readonly logs: string;
   readonly relayUser: string;
   readonly say: (text: string) => void;
@@ -82,6 +86,9 @@ export interface Scene {
   senders(): readonly Slot[];
   /** The slot whose process leads, by the watermark row; null when it is none that runs. */
   leader(): Promise<Slot | null>;
+  /** The topic was deleted, and made again: reads it from its beginning. */
+  readAfresh(): Promise<void>;
+  outboxRows(): Promise<number>;
   /** A statement of the drill's own; waits for a server that is on its way back. */
   ask<T>(sql: string, values?: readonly unknown[]): Promise<T[]>;
   /** Ends everything and removes the deployment. */
@@ -89,7 +96,7 @@ export interface Scene {
 }
 
 export async function openScene(options: SceneOptions): Promise<Scene> {
-  const { servers, chance, logs } = options;
+  const { servers, logs } = options;
   mkdirSync(logs, { recursive: true });
   const deployment = await createDeployment({
     name: options.name,
@@ -121,38 +128,56 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     await deployment.drop();
     throw error;
   }
+}
 
-  function assemble({ say }: SceneOptions, deployment: Deployment, relayUser: string, slots: readonly Slot[]): Scene {
-    const load = startLoad({
-      target: { ...deployment.database, table: TABLE, watermarkColumn: SAMPLE_WATERMARK, columns: SAMPLE_COLUMNS },
-      supplies: sampleSupplies({ connections: CONNECTIONS, noteBytes: NOTE_BYTES }),
-      seed: options.seed,
-      mix: MIX,
-      rowsPerSecond: options.rowsPerSecond,
-    });
-    const tally = new Tally(load.ledger);
-    const reader = followTopic(deployment.env, deployment.topic, tally);
-    const ask = <T>(sql: string, values: readonly unknown[] = []) => askPatiently<T>(deployment, sql, values);
-    for (const slot of slots) slot.start();
-    const ofKind = (kind: Kind) => slots.filter((slot) => slot.kind === kind);
-    return {
-      ...{ servers, deployment, chance, slots, load, tally, reader, logs, relayUser, say },
-      writers: () => ofKind('writer'),
-      senders: () => ofKind('sender'),
-      ask,
-      leader: async () => {
-        const [row] = await ask<{ leader: string | null }>('SELECT leader FROM kafka_row_sender_watermark');
-        return ofKind('writer').find((slot) => slot.running && slot.instance === row?.leader) ?? null;
-      },
-      close: async () => {
-        await Promise.all(slots.map((slot) => slot.close()));
-        await load.stop().catch(() => undefined);
-        await reader.stop();
-        await deployment.query(`DROP USER IF EXISTS '${relayUser}'@'%'`).catch(() => undefined);
-        await deployment.drop();
-      },
-    };
-  }
+/** Begins: processes, load and reader run from now on. */
+function assemble(
+  { servers, chance, logs, say, seed, rowsPerSecond }: SceneOptions,
+  deployment: Deployment,
+  relayUser: string,
+  slots: readonly Slot[],
+): Scene {
+  const load = startLoad({
+    target: { ...deployment.database, table: TABLE, watermarkColumn: SAMPLE_WATERMARK, columns: SAMPLE_COLUMNS },
+    supplies: sampleSupplies({ connections: CONNECTIONS, noteBytes: NOTE_BYTES }),
+    seed,
+    mix: MIX,
+    rowsPerSecond,
+  });
+  const tally = new Tally(load.ledger);
+  const reader = followTopic(deployment.env, deployment.topic, tally);
+  const state = { historyGone: false };
+  const ask = <T>(sql: string, values: readonly unknown[] = []) => askPatiently<T>(deployment, sql, values);
+  for (const slot of slots) slot.start();
+  const ofKind = (kind: Kind) => slots.filter((slot) => slot.kind === kind);
+  return {
+    ...{ servers, deployment, chance, slots, load, tally, reader, logs, relayUser, say },
+    get historyGone() {
+      return state.historyGone;
+    },
+    readAfresh: async () => {
+      state.historyGone = true;
+      await reader.forget();
+    },
+    writers: () => ofKind('writer'),
+    senders: () => ofKind('sender'),
+    ask,
+    outboxRows: async () => {
+      const [row] = await ask<{ rows: number }>('SELECT COUNT(*) AS `rows` FROM kafka_row_sender_outbox');
+      return Number(row?.rows);
+    },
+    leader: async () => {
+      const [row] = await ask<{ leader: string | null }>('SELECT leader FROM kafka_row_sender_watermark');
+      return ofKind('writer').find((slot) => slot.running && slot.instance === row?.leader) ?? null;
+    },
+    close: async () => {
+      await Promise.all(slots.map((slot) => slot.close()));
+      await load.stop().catch(() => undefined);
+      await reader.stop();
+      await deployment.query(`DROP USER IF EXISTS '${relayUser}'@'%'`).catch(() => undefined);
+      await deployment.drop();
+    },
+  };
 }
 
 async function createSlot(
@@ -182,7 +207,7 @@ async function createSlot(
   const keepsName = options.chance.happens(0.5);
   return new Slot({
     ...{ kind, name, proxies, logs: options.logs },
-    env: { ...deployment.env, ...Object.fromEntries(prefixed), ...options.env },
+    env: { ...deployment.env, ...Object.fromEntries(prefixed), ...options.env, ...options.slotEnv?.(name) },
     instanceId: (generation) => (keepsName ? name : `${name}.${generation}`),
   });
 }

@@ -1,10 +1,16 @@
 /** The drill's own servers. It breaks them, so it never takes those of the environment. */
 import { type KafkaServer, type MariadbServer, type RedisServer, startKafka, startMariadb, startRedis } from '#testkit';
+import type { Clocks } from './stages/clocks.ts';
+import type { SmallDisk } from './stages/small-disk.ts';
 
 export interface DrillServers {
   readonly mariadb: MariadbServer;
   readonly redis: RedisServer;
   readonly kafka: KafkaServer;
+  /** Where each server keeps its data, on the stage of full disks. */
+  readonly disks?: Readonly<Record<'database' | 'kafka' | 'redis', SmallDisk>>;
+  /** On the stage of clocks. */
+  readonly clocks?: Clocks;
   stop(): Promise<void>;
 }
 
@@ -12,12 +18,28 @@ export interface DrillServers {
 export const SECRETS = { database: 'Xq7-database-secret', redis: 'Xq7-redis-secret' } as const;
 export const REDIS_USER = 'relay';
 
+/** The default user stays open for the drill itself. */
+export const redisUserArguments = (): string[] => [
+  '--user',
+  REDIS_USER,
+  'on',
+  `>${SECRETS.redis}`,
+  '~*',
+  '&*',
+  '+@all',
+];
+
+/** Nobody is kept out until a rule says so. */
+export const WITH_ACLS = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'allow.everyone.if.no.acl.found': true,
+} as const;
+
 export async function startServers(): Promise<DrillServers> {
   const started = await Promise.allSettled([
     startMariadb(),
-    // The default user stays open for the drill itself.
-    startRedis({ args: ['--user', REDIS_USER, 'on', `>${SECRETS.redis}`, '~*', '&*', '+@all'] }),
-    startKafka(),
+    startRedis({ args: redisUserArguments() }),
+    startKafka({ properties: WITH_ACLS }),
   ]);
   const stop = async () => {
     await Promise.all(started.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.stop() : undefined)));

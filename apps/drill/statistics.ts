@@ -1,4 +1,5 @@
-/** What the drill counts, by fault: the figures of the report. */
+/** What the drill counts, by fault: the figures of the report. Kept in a file between runs, if wished. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 export interface FaultFigures {
   injected: number;
@@ -19,47 +20,85 @@ export interface Peak {
   ageMs: number;
 }
 
+/** A run of the drill that the figures come from. */
+export interface RunRecord {
+  readonly command: string;
+  readonly seed: number;
+  readonly minutes: number;
+}
+
+export interface FailureRecord {
+  readonly during: string;
+  /** Its first line. */
+  readonly why: string;
+  readonly rerun: string;
+}
+
+export interface Figures {
+  readonly byFault: Record<string, FaultFigures>;
+  readonly peak: Peak;
+  rounds: number;
+  cleanRounds: number;
+  /** Committed rows of all rounds that ended clean, each read from the beginning once more. */
+  rows: number;
+  /** Times two faults were in force at once. */
+  overlaps: number;
+  readonly runs: RunRecord[];
+  readonly failures: FailureRecord[];
+}
+
 const fresh = (): FaultFigures => ({
   ...{ injected: 0, kills: 0, delivered: 0, lost: 0, doubled: 0, reordered: 0, failures: 0 },
   recoveriesMs: [],
 });
 
-export class Statistics {
-  readonly byFault = new Map<string, FaultFigures>();
-  readonly peak: Peak = { rssMb: 0, descriptors: 0, ageMs: 0 };
-  rounds = 0;
-  cleanRounds = 0;
-  /** Committed rows of all rounds that ended clean, each read from the beginning once more. */
-  rows = 0;
-  /** Times two faults were in force at once. */
-  overlaps = 0;
+const nothing = (): Figures => ({
+  ...{ byFault: {}, peak: { rssMb: 0, descriptors: 0, ageMs: 0 } },
+  ...{ rounds: 0, cleanRounds: 0, rows: 0, overlaps: 0, runs: [], failures: [] },
+});
 
-  of(name: string): FaultFigures {
-    const known = this.byFault.get(name);
-    if (known !== undefined) return known;
-    const figures = fresh();
-    this.byFault.set(name, figures);
-    return figures;
+export class Statistics {
+  readonly figures: Figures;
+  readonly #file: string | null;
+
+  /** Goes on with what the file holds, if it is there. */
+  constructor(file: string | null = null) {
+    this.#file = file;
+    this.figures = file !== null && existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Figures) : nothing();
   }
 
-  used(usages: readonly { rssMb: number; descriptors: number; ageMs: number }[]): void {
+  save(): void {
+    if (this.#file !== null) writeFileSync(this.#file, `${JSON.stringify(this.figures, null, 1)}\n`);
+  }
+
+  of(name: string): FaultFigures {
+    this.figures.byFault[name] ??= fresh();
+    return this.figures.byFault[name];
+  }
+
+  used(usages: readonly Peak[]): void {
+    const { peak } = this.figures;
     for (const { rssMb, descriptors, ageMs } of usages) {
-      this.peak.rssMb = Math.max(this.peak.rssMb, rssMb);
-      this.peak.descriptors = Math.max(this.peak.descriptors, descriptors);
-      this.peak.ageMs = Math.max(this.peak.ageMs, ageMs);
+      peak.rssMb = Math.max(peak.rssMb, rssMb);
+      peak.descriptors = Math.max(peak.descriptors, descriptors);
+      peak.ageMs = Math.max(peak.ageMs, ageMs);
     }
   }
 
   get totals(): FaultFigures {
-    const total = fresh();
-    for (const figures of this.byFault.values()) {
-      for (const name of ['injected', 'kills', 'delivered', 'lost', 'doubled', 'reordered', 'failures'] as const) {
-        total[name] += figures[name];
-      }
-      total.recoveriesMs.push(...figures.recoveriesMs);
-    }
-    return total;
+    return totalsOf(this.figures);
   }
+}
+
+export function totalsOf({ byFault }: Figures): FaultFigures {
+  const total = fresh();
+  for (const figures of Object.values(byFault)) {
+    for (const name of ['injected', 'kills', 'delivered', 'lost', 'doubled', 'reordered', 'failures'] as const) {
+      total[name] += figures[name];
+    }
+    total.recoveriesMs.push(...figures.recoveriesMs);
+  }
+  return total;
 }
 
 export function median(values: readonly number[]): number | null {

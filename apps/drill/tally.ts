@@ -9,6 +9,8 @@ export interface TallyFigures {
   readonly arrived: number;
   readonly doubled: number;
   readonly reordered: number;
+  /** In another partition than its key's, though nobody had added any. */
+  readonly misplaced: number;
 }
 
 /** The rows that were committed and not yet read at one moment. */
@@ -28,7 +30,8 @@ interface OpenMark {
 
 interface KeySeen {
   readonly sequences: Set<number>;
-  last: number;
+  /** By partition. */
+  readonly last: Map<number, number>;
 }
 
 const EXAMPLES_MAX = 5;
@@ -47,16 +50,19 @@ export class Tally {
   #arrived = 0;
   #doubled = 0;
   #reordered = 0;
+  #misplaced = 0;
+  #keysMayMove = false;
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
   }
 
   get figures(): TallyFigures {
-    return { arrived: this.#arrived, doubled: this.#doubled, reordered: this.#reordered };
+    const [arrived, doubled, reordered, misplaced] = [this.#arrived, this.#doubled, this.#reordered, this.#misplaced];
+    return { arrived, doubled, reordered, misplaced };
   }
 
-  /** Of rows doubled or out of order. */
+  /** Of rows doubled, out of order or misplaced. */
   get examples(): readonly string[] {
     return this.#examples;
   }
@@ -67,10 +73,16 @@ export class Tally {
     return [...this.#early];
   }
 
-  record(key: string, sequence: number): void {
+  /** Partitions are being added: from now on a key may have rows in several, with an order in each. */
+  allowKeysToMove(): void {
+    this.#keysMayMove = true;
+  }
+
+  /** In the order of their arrival in `partition`. */
+  record(key: string, sequence: number, partition: number): void {
     let seen = this.#seen.get(key);
     if (seen === undefined) {
-      seen = { sequences: new Set(), last: Number.NEGATIVE_INFINITY };
+      seen = { sequences: new Set(), last: new Map() };
       this.#seen.set(key, seen);
     }
     const name = nameOf(key, sequence);
@@ -80,10 +92,15 @@ export class Tally {
       return;
     }
     seen.sequences.add(sequence);
-    if (sequence < seen.last) {
+    const last = seen.last.get(partition);
+    if (last === undefined && seen.last.size > 0 && !this.#keysMayMove) {
+      this.#misplaced += 1;
+      this.#example(`${name} in partition ${partition}`);
+    }
+    if (last !== undefined && sequence < last) {
       this.#reordered += 1;
-      this.#example(`${name} after ${seen.last}`);
-    } else seen.last = sequence;
+      this.#example(`${name} after ${last}`);
+    } else seen.last.set(partition, sequence);
     this.#arrived += 1;
     if (this.#pending.delete(name)) this.#strike(name);
     else this.#early.add(name);

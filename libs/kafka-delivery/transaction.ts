@@ -97,6 +97,7 @@ async function writeMarkers(parts: TransactionParts, sets: readonly OffsetSet[])
       throwIfRefused(await ask(parts, { kind: 'group', key: group, step, request }), step);
     }
   }
+  crashPoint('kafka-after-markers');
   await parts.gate('after:markers');
 }
 

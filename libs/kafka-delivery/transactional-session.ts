@@ -70,6 +70,7 @@ export async function openProducer(
     await gate('before:open');
     const identity = await initProducer(brokers, transactionalId, settings);
     await endLeftovers({ ...context, groups }, identity);
+    crashPoint('kafka-after-open');
     await gate('after:open');
     settings.logger.debug({ ...identity }, 'opened a transactional producer');
     const sequences = context.sequences ?? createSequences();

@@ -1,7 +1,7 @@
 /** Deletes what is in Kafka for certain (I6), and moves `delivered_id` with it. */
 import { type Session, transactionOn } from '#database';
 import { laneEnd, laneFloor } from '#outbox';
-import { RelayError } from '#runtime';
+import { crashPoint, RelayError } from '#runtime';
 import { retryDeadlock, type Storage } from './storage.ts';
 
 /**
@@ -76,6 +76,7 @@ async function deleteRange(
       : `DELETE FROM ${tables.outbox} WHERE id > ? AND id < ?`;
     if (range.highest > range.after + 1) await session.run(below, [range.after, range.highest]);
     await session.run(`DELETE FROM ${tables.outbox} WHERE id = ?`, [range.highest]);
+    crashPoint('sender-in-delete');
   }
   await session.run(
     `UPDATE ${tables.lane} SET delivered_id = GREATEST(COALESCE(delivered_id, ?), ?), updated_at = NOW(6) WHERE lane = ?`,

@@ -3,7 +3,7 @@
  * lock is lost, the term is fenced, a fault comes or the process stops; then start over. Faults of the world are waited out
  * with backoff; a fatal one halts this source and leaves the others running (I8).
  */
-import { asRelayError, type BackoffLimits, backoffMs, type Clock, type Random } from '#runtime';
+import { asRelayError, type BackoffLimits, backoffMs, type Clock, crashPoint, type Random } from '#runtime';
 import type { WriterEvent } from './events.ts';
 import type {
   BatchLimits,
@@ -139,6 +139,7 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSi
   const reader = await options.openReader();
   if ((await store.loadWatermark(source)) === null) await register(options, reader);
   const state = await store.beginTerm(source, options.writerId);
+  crashPoint('writer-after-term');
   const lanes = await store.lanesOf(source);
   const markers = (await options.readMarkers?.(lanes)) ?? null;
   refuseOlderDatabase({ state, knownNextSequence: known.nextSequence, markers });

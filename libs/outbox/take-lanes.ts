@@ -77,6 +77,7 @@ async function holdsByMarker(
     committedId: laneFloor(lane),
   }));
   const verdicts = await verifyMarkers(options, expected, options.markerSettleMs);
+  crashPoint('sender-after-markers');
   await writeFirstMarkers(options, session, claims, verdicts);
   const holds: LaneHold[] = [];
   for (const claim of claims) {

@@ -1,6 +1,6 @@
 /** Finds a server's program, and installs it from Debian's packages when it is missing and we may. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -31,6 +31,11 @@ function find(binary: string): string | null {
   return null;
 }
 
+/** Debian's package for each library we load into servers and processes. */
+const LIBRARIES = { 'libfaketimeMT.so.1': 'libfaketime' } as const;
+
+export type PreloadLibrary = keyof typeof LIBRARIES;
+
 let installing: Promise<void> = Promise.resolve();
 
 /** Paths of the programs. Throws one line saying what to install when one is missing and cannot be installed here. */
@@ -42,13 +47,25 @@ export async function ensureBinaries<B extends ServerBinary>(binaries: readonly 
   return Object.fromEntries(binaries.map((binary) => [binary, find(binary)])) as Record<B, string>;
 }
 
+/** Path of the library. Throws as ensureBinaries does. */
+export async function ensureLibrary(library: PreloadLibrary): Promise<string> {
+  const look = () => globSync(`/usr/lib/*/faketime/${library}`)[0];
+  if (look() === undefined) await installPackages([LIBRARIES[library]], library);
+  const found = look();
+  if (found === undefined) throw new Error(`${library} not found, though its package is installed`);
+  return found;
+}
+
 async function installMissing(binaries: readonly ServerBinary[]): Promise<void> {
   const missing = binaries.filter((binary) => find(binary) === null);
   if (missing.length === 0) return;
-  const packages = [...new Set(missing.map((binary) => PACKAGES[binary]))];
+  await installPackages([...new Set(missing.map((binary) => PACKAGES[binary]))], missing.join(' and '));
+}
+
+async function installPackages(packages: readonly string[], missing: string): Promise<void> {
   const advice = `install ${packages.join(' and ')} (apt-get install ${packages.join(' ')}), or give a server's address by KRS_TEST_*`;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    throw new Error(`${missing.join(' and ')} not found: ${advice}`);
+    throw new Error(`${missing} not found: ${advice}`);
   }
   process.stderr.write(`installing ${packages.join(', ')} by apt-get\n`);
   // RUNLEVEL=1 keeps the packages from starting services of their own.

@@ -20,7 +20,7 @@ export type { StoreHarness, StoreSide, StoreWorld } from './contracts/store-cont
 export { createTestDatabase, type TestDatabase } from './create-test-database.ts';
 export { createTestTopic, type TestTopic, type TestTopicOptions } from './create-test-topic.ts';
 export { createDeployment, type Deployment, type DeploymentOptions, type DeploymentServers } from './deployment.ts';
-export { ensureBinaries } from './ensure-binary.ts';
+export { ensureBinaries, ensureLibrary } from './ensure-binary.ts';
 export { createFakeDoorbells, type FakeDoorbells, type FakeDoorbellsOptions } from './fakes/doorbell.ts';
 export {
   createFakeElections,

@@ -19,6 +19,8 @@ export interface ServerPlan {
   readonly readyDeadlineMs: number;
   /** The server stays when this process ends. */
   readonly detached?: boolean;
+  /** More environment for it. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What a drill may do to a server. */
@@ -65,10 +67,16 @@ export class ServerProcess {
 
   /** Starts without waiting, for servers that only get ready together. */
   async launch(): Promise<void> {
-    const { binary, args, dir, logFile, detached } = this.#plan;
+    const { binary, args, dir, logFile, detached, env } = this.#plan;
     const log = openSync(logFile, 'a');
     try {
-      const child = spawn(binary, args, { cwd: dir, detached: true, stdio: ['ignore', log, log] });
+      const stdio = ['ignore', log, log] as const;
+      const child = spawn(binary, args, {
+        cwd: dir,
+        detached: true,
+        stdio: [...stdio],
+        env: { ...process.env, ...env },
+      });
       await once(child, 'spawn');
       child.unref();
       this.#child = child;

@@ -26,6 +26,8 @@ export interface MariadbOptions {
   readonly bufferPoolMb?: number;
   /** More arguments for mariadbd. */
   readonly args?: readonly string[];
+  /** More environment for the server's process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const HOST = '127.0.0.1';
@@ -50,6 +52,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     probe: () => ping({ host: HOST, port, user: USER, password: USER }, socketPath),
     readyDeadlineMs: READY_DEADLINE_MS,
     detached: options.detached ?? false,
+    env: options.env ?? {},
   });
   const dispose = async () => {
     await server.kill();

@@ -16,17 +16,22 @@ const REACHED_DEADLINE_MS = 60_000;
 const BATCHES_MAX = 20;
 
 export const CRASH_PLACES: readonly CrashPlace[] = [
+  { kind: 'writer', point: 'writer-after-term', what: 'term begun, nothing read yet', rare: true },
   { kind: 'writer', point: 'writer-before-append', what: 'rows read, nothing written' },
   { kind: 'writer', point: 'writer-after-cas', what: 'watermark moved, rows not inserted' },
   { kind: 'writer', point: 'writer-before-commit', what: 'rows inserted, not committed' },
   { kind: 'writer', point: 'writer-after-append', what: 'committed, doorbell not rung' },
   { kind: 'sender', point: 'sender-after-claim', what: 'lane claimed, former holder not fenced', rare: true },
   { kind: 'sender', point: 'sender-after-fence', what: 'former holders fenced, marker not read', rare: true },
+  { kind: 'sender', point: 'kafka-after-open', what: 'own former session fenced, leases not renewed', rare: true },
+  { kind: 'sender', point: 'sender-after-markers', what: 'markers read, nothing sent', rare: true },
   { kind: 'sender', point: 'sender-before-transact', what: 'rows read, Kafka transaction not begun' },
   { kind: 'sender', point: 'kafka-after-send', what: 'records sent, markers not added' },
+  { kind: 'sender', point: 'kafka-after-markers', what: 'markers added, records perhaps not' },
   { kind: 'sender', point: 'kafka-before-commit', what: 'records and markers sent, not committed' },
   { kind: 'sender', point: 'kafka-after-commit', what: 'committed, nothing else known' },
   { kind: 'sender', point: 'sender-after-transact', what: 'delivered, rows not deleted' },
+  { kind: 'sender', point: 'sender-in-delete', what: 'rows deleted, delivered id not moved, nothing committed' },
 ];
 
 async function crash(scene: Scene, place: CrashPlace): Promise<Injection> {

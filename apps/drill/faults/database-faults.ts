@@ -1,7 +1,7 @@
 /** The database refuses, hangs up, locks and changes its mind while it runs. */
 import mysql from 'mysql2/promise';
 import { systemClock } from '#runtime';
-import type { Fault } from '../fault.ts';
+import type { Fault, Injection } from '../fault.ts';
 import type { Scene } from '../scene.ts';
 import { SECRETS } from '../servers.ts';
 
@@ -68,6 +68,22 @@ async function deadlocks(scene: Scene): Promise<number> {
 const setPassword = (scene: Scene, password: string) =>
   scene.ask(`ALTER USER '${scene.relayUser}'@'%' IDENTIFIED BY '${password}'`);
 
+const REVOKED = 'SELECT, INSERT, DELETE';
+
+/** The right to the outbox is taken away and given back. */
+async function revoke(scene: Scene): Promise<Injection> {
+  const holdMs = scene.chance.integer(2_000, 6_000);
+  const place = `\`${scene.deployment.database.name}\`.kafka_row_sender_outbox`;
+  await scene.ask(`REVOKE ${REVOKED} ON ${place} FROM '${scene.relayUser}'@'%'`);
+  return {
+    detail: `for ${(holdMs / 1_000).toFixed(1)} s`,
+    holdMs,
+    heal: async () => {
+      await scene.ask(`GRANT ${REVOKED} ON ${place} TO '${scene.relayUser}'@'%'`);
+    },
+  };
+}
+
 export const DATABASE_FAULTS: readonly Fault[] = [
   {
     name: 'database-read-only',
@@ -121,6 +137,14 @@ export const DATABASE_FAULTS: readonly Fault[] = [
     expected: 'Transactions that lose are tried again.',
     targets: ['database'],
     inject: async (scene) => ({ detail: `the other session lost ${await deadlocks(scene)} times` }),
+  },
+  {
+    name: 'database-grants-revoked',
+    what: "The user's rights to the outbox are taken away for some seconds.",
+    expected: 'Running processes try again until they are let in; none ends.',
+    targets: ['database'],
+    startMayFail: true,
+    inject: revoke,
   },
   {
     name: 'database-password-changed',

@@ -1,7 +1,12 @@
 /** All faults that are injected one after another under load. */
 import type { Fault } from '../fault.ts';
+import { BROKER_FAULTS } from './broker-faults.ts';
+import { CLOCK_FAULTS } from './clock-faults.ts';
 import { CRASH_FAULTS } from './crash-faults.ts';
 import { DATABASE_FAULTS } from './database-faults.ts';
+import { DISK_FAULTS } from './disk-faults.ts';
+import { KAFKA_FAULTS } from './kafka-faults.ts';
+import { MARKER_FAULTS } from './marker-faults.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
 import { SERVER_FAULTS } from './server-faults.ts';
@@ -14,4 +19,13 @@ export const FAULTS: readonly Fault[] = [
   ...NETWORK_FAULTS,
   ...DATABASE_FAULTS,
   ...SOURCE_FAULTS,
+  ...KAFKA_FAULTS,
+  ...MARKER_FAULTS,
+  ...BROKER_FAULTS,
+  ...DISK_FAULTS,
+  ...CLOCK_FAULTS,
 ];
+
+/** Every fault when no names are given. */
+export const namedFaults = (names: readonly string[]): readonly Fault[] =>
+  names.length === 0 ? FAULTS : FAULTS.filter(({ name }) => names.includes(name));

@@ -6,6 +6,8 @@ import type { Slot } from '../slot.ts';
 
 const EXIT_SLACK_MS = 3_000;
 const STORM_KILLS = 8;
+const BARRAGE_KILLS = 100;
+const BARRAGE_PAUSE_MS = 250;
 
 async function leaderOf(scene: Scene): Promise<Slot> {
   return (await scene.leader()) ?? scene.chance.pick(scene.writers());
@@ -40,16 +42,16 @@ async function terminate(slots: readonly Slot[]): Promise<Injection> {
 }
 
 /** Kills at random moments, without waiting for anything to recover. */
-async function storm(scene: Scene): Promise<Injection> {
+async function killInARow(scene: Scene, count: number, pauseMsMax: number): Promise<Injection> {
   const { chance } = scene;
   let kills = 0;
-  while (kills < STORM_KILLS) {
+  while (kills < count) {
     const running = scene.slots.filter((slot) => slot.ready);
     if (running.length > 0) {
       await chance.pick(running).kill();
       kills += 1;
     }
-    await systemClock.sleep(chance.integer(50, 900));
+    await systemClock.sleep(chance.integer(10, pauseMsMax));
   }
   return { detail: `${kills} kills`, kills };
 }
@@ -127,7 +129,14 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     expected: 'Takers die while they take over; the next one fences them all.',
     targets: ['writers', 'senders'],
     weight: 6,
-    inject: storm,
+    inject: (scene) => killInARow(scene, STORM_KILLS, 900),
+  },
+  {
+    name: 'kill-barrage',
+    what: `${BARRAGE_KILLS} SIGKILLs of random processes as fast as they come back.`,
+    expected: 'As after one, and the rows that came meanwhile follow.',
+    targets: ['writers', 'senders'],
+    inject: (scene) => killInARow(scene, BARRAGE_KILLS, BARRAGE_PAUSE_MS),
   },
   {
     name: 'pause-writer-leader',

@@ -4,6 +4,7 @@ import { systemClock } from '#runtime';
 import type { ServerControl } from '#testkit';
 import type { Fault, Injection, Target } from '../fault.ts';
 import type { Scene } from '../scene.ts';
+import { REDIS_USER, SECRETS } from '../servers.ts';
 
 interface ServerPlan {
   readonly target: Target & ('kafka' | 'database' | 'redis');
@@ -94,6 +95,18 @@ async function onRedis<T>(scene: Scene, act: (redis: Redis) => Promise<T>): Prom
   }
 }
 
+/** All at once, as a rotated secret that one side has not heard of. */
+async function changePassword(scene: Scene): Promise<Injection> {
+  const holdMs = scene.chance.integer(3_000, 8_000);
+  const set = (password: string) =>
+    onRedis(scene, async (redis) => {
+      await redis.call('ACL', 'SETUSER', REDIS_USER, 'resetpass', `>${password}`);
+      await redis.call('CLIENT', 'KILL', 'USER', REDIS_USER);
+    });
+  await set('Xq7-another-redis-secret');
+  return { detail: `for ${(holdMs / 1_000).toFixed(1)} s`, holdMs, heal: () => set(SECRETS.redis) };
+}
+
 const lockKey = (scene: Scene): string => `${scene.deployment.name}:leader:drill_rows`;
 
 async function requireKey(redis: Redis, key: string): Promise<void> {
@@ -115,6 +128,14 @@ const REDIS_KEY_FAULTS: readonly Fault[] = [
       await onRedis(scene, (redis) => redis.flushall());
       return { detail: 'emptied' };
     },
+  },
+  {
+    name: 'redis-password-changed',
+    what: "The user's password is changed for some seconds and all its connections are closed.",
+    expected: 'Rows keep flowing; no process ends.',
+    targets: ['redis'],
+    startMayFail: true,
+    inject: changePassword,
   },
   {
     name: 'redis-lock-deleted',

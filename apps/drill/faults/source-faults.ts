@@ -13,6 +13,9 @@ const DEAD_DEADLINE_MS = 120_000;
 /** A column that is being read is gone: the writer says so and leaves the decision to whoever starts it again. */
 const EXIT_SCHEMA = 2;
 const LOCK_WAIT_SECONDS = 30;
+/** Long enough for a writer to begin with the new name. */
+const RENAMED_MS = 6_000;
+const VERY_LATE_MS = 60_000;
 
 let numbered = 0;
 /** A key of the fault's own, so that its rows have an order of their own. */
@@ -88,6 +91,15 @@ async function alter(scene: Scene, change: string): Promise<void> {
   });
 }
 
+/** A column that the next leader reads. */
+async function addColumn(scene: Scene): Promise<{ readonly column: string; readonly kills: number }> {
+  const column = `extra_${scene.chance.integer(1, 1_000_000)}`;
+  await alter(scene, `ADD COLUMN \`${column}\` INT NULL`);
+  const leader = await scene.leader();
+  await leader?.kill();
+  return { column, kills: leader === null ? 0 : 1 };
+}
+
 export const SOURCE_FAULTS: readonly Fault[] = [
   {
     name: 'late-commit',
@@ -99,6 +111,16 @@ export const SOURCE_FAULTS: readonly Fault[] = [
       const holdMs = scene.chance.integer(5_000, 20_000);
       await commitLate(scene, holdMs);
       return { detail: `${(holdMs / 1_000).toFixed(1)} s late` };
+    },
+  },
+  {
+    name: 'late-commit-60-s',
+    what: 'A transaction takes an id and commits a minute later; a row of the same key follows.',
+    expected: 'Its gap stays open as long; rows behind it do not wait, it arrives before the row that followed.',
+    targets: ['source', 'database'],
+    inject: async (scene) => {
+      await commitLate(scene, VERY_LATE_MS);
+      return { detail: `${VERY_LATE_MS / 1_000} s late` };
     },
   },
   {
@@ -129,18 +151,26 @@ export const SOURCE_FAULTS: readonly Fault[] = [
     targets: ['source', 'database', 'writers'],
     mayEndWith: EXIT_SCHEMA,
     inject: async (scene) => {
-      const column = `extra_${scene.chance.integer(1, 1_000_000)}`;
-      await alter(scene, `ADD COLUMN \`${column}\` INT NULL`);
-      // A leader elected now reads the new column as well.
-      const leader = await scene.leader();
-      await leader?.kill();
+      const { column, kills } = await addColumn(scene);
       const holdMs = scene.chance.integer(3_000, 8_000);
-      return {
-        detail: column,
-        kills: leader === null ? 0 : 1,
-        holdMs,
-        heal: () => alter(scene, `DROP COLUMN \`${column}\``),
+      return { detail: column, kills, holdMs, heal: () => alter(scene, `DROP COLUMN \`${column}\``) };
+    },
+  },
+  {
+    name: 'column-renamed',
+    what: 'ALTER TABLE renames a column of the source that is being read.',
+    expected: 'The writer that reads it ends with 2; started again, it goes on with the new name.',
+    targets: ['source', 'database', 'writers'],
+    mayEndWith: EXIT_SCHEMA,
+    inject: async (scene) => {
+      const { column, kills } = await addColumn(scene);
+      const holdMs = scene.chance.integer(3_000, 8_000);
+      const heal = async () => {
+        await alter(scene, `RENAME COLUMN \`${column}\` TO \`${column}_new\``);
+        await systemClock.sleep(RENAMED_MS);
+        await alter(scene, `DROP COLUMN \`${column}_new\``);
       };
+      return { detail: column, kills, holdMs, heal };
     },
   },
 ];

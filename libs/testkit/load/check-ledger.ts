@@ -19,17 +19,17 @@ export interface LedgerResult {
   readonly examples: readonly string[];
 }
 
-/** Feed it every record of a key's partition in offset order, then ask for the result. */
+/** Feed it every record of a key's partitions in offset order, then ask for the result. Order is that within a partition. */
 export class LedgerCheck {
-  readonly #seen = new Map<string, { readonly sequences: Set<number>; last: number }>();
+  readonly #seen = new Map<string, { readonly sequences: Set<number>; readonly last: Map<number, number> }>();
   readonly #examples: string[] = [];
   #duplicated = 0;
   #outOfOrder = 0;
 
-  record(key: string, sequence: number): void {
+  record(key: string, sequence: number, partition = 0): void {
     let seen = this.#seen.get(key);
     if (seen === undefined) {
-      seen = { sequences: new Set(), last: Number.NEGATIVE_INFINITY };
+      seen = { sequences: new Set(), last: new Map() };
       this.#seen.set(key, seen);
     }
     if (seen.sequences.has(sequence)) {
@@ -38,10 +38,11 @@ export class LedgerCheck {
       return;
     }
     seen.sequences.add(sequence);
-    if (sequence < seen.last) {
+    const last = seen.last.get(partition) ?? Number.NEGATIVE_INFINITY;
+    if (sequence < last) {
       this.#outOfOrder += 1;
-      this.#example(`${key}: ${sequence} after ${seen.last}`);
-    } else seen.last = sequence;
+      this.#example(`${key}: ${sequence} after ${last}`);
+    } else seen.last.set(partition, sequence);
   }
 
   result(ledger: Ledger): LedgerResult {

@@ -1,0 +1,113 @@
+/** Three brokers: leaders that move in mid-batch, and brokers that go one after another. */
+import { systemClock } from '#runtime';
+import type { ServerControl } from '#testkit';
+import type { Fault, Injection } from '../fault.ts';
+import { asAdmin } from '../kafka-admin.ts';
+import type { Scene } from '../scene.ts';
+
+const someBroker = (scene: Scene): ServerControl => scene.chance.pick(scene.servers.kafka.nodes);
+
+/** Each partition's replicas in a new order: the first of them leads when leaders are elected anew. */
+async function moveReplicas(scene: Scene): Promise<void> {
+  const { topic } = scene.deployment;
+  await asAdmin(scene.servers, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const partitionAssignment = (topics[0]?.partitions ?? []).map(({ partitionId, replicas, leader }) => {
+      // The leader leaves, comes back behind the others, and another leads meanwhile.
+      const others = scene.chance.shuffle(replicas.filter((replica) => replica !== leader));
+      return { partition: partitionId, replicas: scene.chance.happens(0.5) ? others : [...others, leader] };
+    });
+    await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] });
+  });
+}
+
+async function restoreReplicas(scene: Scene): Promise<void> {
+  const { topic } = scene.deployment;
+  const brokers = scene.servers.kafka.nodes.map((_, index) => index + 1);
+  await asAdmin(scene.servers, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const partitionAssignment = (topics[0]?.partitions ?? []).map(({ partitionId, leader }) => ({
+      partition: partitionId,
+      replicas: [...new Set([leader, ...scene.chance.shuffle(brokers)])],
+    }));
+    await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] });
+  });
+}
+
+async function shuffleLeaders(scene: Scene): Promise<Injection> {
+  const times = scene.chance.integer(3, 6);
+  for (let time = 0; time < times; time += 1) {
+    await moveReplicas(scene);
+    await systemClock.sleep(scene.chance.integer(300, 1_500));
+    await restoreReplicas(scene);
+    await systemClock.sleep(scene.chance.integer(300, 1_500));
+  }
+  return { detail: `${times} times` };
+}
+
+async function rollOver(scene: Scene): Promise<Injection> {
+  for (const broker of scene.chance.shuffle(scene.servers.kafka.nodes)) {
+    await broker.restart();
+    await systemClock.sleep(scene.chance.integer(500, 3_000));
+  }
+  return { detail: 'all three' };
+}
+
+const common = { targets: ['kafka'], stage: 'brokers' } as const;
+
+export const BROKER_FAULTS: readonly Fault[] = [
+  {
+    ...common,
+    name: 'leaders-moved',
+    what: "Every partition's leader leaves its replicas and comes back behind the others, several times, in mid-batch.",
+    expected: 'What a former leader refused is not taken for delivered: the transaction ends, the marker tells.',
+    weight: 3,
+    inject: shuffleLeaders,
+  },
+  {
+    ...common,
+    name: 'broker-kill',
+    what: 'SIGKILL of one broker of three, started again some seconds later.',
+    expected: 'Leaders and coordinators move; delivery goes on meanwhile.',
+    weight: 2,
+    inject: async (scene) => {
+      const broker = someBroker(scene);
+      await broker.kill();
+      const holdMs = scene.chance.integer(1_000, 8_000);
+      return { detail: `away for ${holdMs} ms and its start`, holdMs, heal: () => broker.restart() };
+    },
+  },
+  {
+    ...common,
+    name: 'broker-pause',
+    what: 'SIGSTOP of one broker of three for 8 to 20 s, longer than its session, then SIGCONT.',
+    expected: 'The others take its place; what it answers late is fenced.',
+    inject: async (scene) => {
+      const broker = someBroker(scene);
+      broker.pause();
+      const holdMs = scene.chance.integer(8_000, 20_000);
+      return { detail: `for ${(holdMs / 1_000).toFixed(1)} s`, holdMs, heal: async () => broker.resume() };
+    },
+  },
+  {
+    ...common,
+    name: 'brokers-rolled',
+    what: 'Orderly stop and start of each of three brokers, one after another.',
+    expected: 'Delivery goes on meanwhile.',
+    inject: rollOver,
+  },
+  {
+    ...common,
+    name: 'two-brokers-kill',
+    what: 'SIGKILL of two brokers of three, so that nothing has enough replicas, started again some seconds later.',
+    expected: 'Rows wait; nothing counts as delivered that only one broker has.',
+    startMayFail: true,
+    inject: async (scene) => {
+      const brokers = scene.chance.shuffle(scene.servers.kafka.nodes).slice(0, 2);
+      await Promise.all(brokers.map((broker) => broker.kill()));
+      const holdMs = scene.chance.integer(2_000, 6_000);
+      const heal = async () => void (await Promise.all(brokers.map((broker) => broker.restart())));
+      return { detail: `away for ${holdMs} ms and their start`, holdMs, heal };
+    },
+  },
+];

@@ -1,0 +1,84 @@
+/** Wall clocks that jump: of a process, of MariaDB (whose clock all leases go by), of Redis (whose clock the lock goes by). */
+import { systemClock } from '#runtime';
+import type { Fault, Injection } from '../fault.ts';
+import type { Scene } from '../scene.ts';
+import { CLOCK_READ_MS } from '../stages/clocks.ts';
+
+const HOUR_S = 3_600;
+const HOLD_MS = [4_000, 10_000] as const;
+const STROBES = 8;
+
+function clocksOf({ servers }: Scene): NonNullable<typeof servers.clocks> {
+  if (servers.clocks === undefined) throw new Error('the clocks of this stage cannot be set');
+  return servers.clocks;
+}
+
+/** Wrong by so much for some seconds; a process is killed right after both jumps, so that somebody has to take over. */
+async function jump(scene: Scene, names: readonly string[], seconds: number, kill = false): Promise<Injection> {
+  const clocks = clocksOf(scene);
+  const set = async (to: number) => {
+    for (const name of names) clocks.set(name, to);
+    await systemClock.sleep(CLOCK_READ_MS);
+    if (kill) await scene.chance.pick([...scene.slots]).kill();
+  };
+  await set(seconds);
+  const holdMs = scene.chance.integer(...HOLD_MS);
+  const detail = `${names.join(' ')} by ${seconds} s for ${(holdMs / 1_000).toFixed(1)} s`;
+  return { detail, kills: kill ? 2 : 0, holdMs, heal: () => set(0) };
+}
+
+async function strobe(scene: Scene): Promise<Injection> {
+  const clocks = clocksOf(scene);
+  const names = [...scene.slots.map(({ name }) => name), 'database', 'redis'];
+  for (let time = 0; time < STROBES; time += 1) {
+    for (const name of names) clocks.set(name, scene.chance.integer(-HOUR_S, HOUR_S));
+    await systemClock.sleep(CLOCK_READ_MS);
+  }
+  for (const name of names) clocks.set(name, 0);
+  await systemClock.sleep(CLOCK_READ_MS);
+  return { detail: `${STROBES} times` };
+}
+
+const directions = [
+  { way: 'forward', seconds: HOUR_S },
+  { way: 'back', seconds: -HOUR_S },
+] as const;
+
+const jumps = directions.flatMap(({ way, seconds }): Fault[] => [
+  {
+    name: `clock-${way}-process`,
+    what: `The wall clock of a writer or sender jumps an hour ${way}, and some seconds later to where it was.`,
+    expected: 'Nothing: its own deadlines go by the monotonic clock, leases by the database.',
+    targets: ['writers', 'senders'],
+    stage: 'clock',
+    inject: (scene) => jump(scene, [scene.chance.pick(scene.slots).name], seconds),
+  },
+  {
+    name: `clock-${way}-database`,
+    what: `The clock of MariaDB jumps an hour ${way}, and some seconds later to where it was; a process is killed after each.`,
+    expected: 'Leases end too early or are taken for ended: whoever loses a lane is fenced.',
+    targets: ['database', 'writers', 'senders'],
+    stage: 'clock',
+    inject: (scene) => jump(scene, ['database'], seconds, true),
+  },
+  {
+    name: `clock-${way}-redis`,
+    what: `The clock of Redis jumps an hour ${way}, and some seconds later to where it was; a process is killed after each.`,
+    expected: 'The lock is lost too early or kept too long; the epoch lets one writer commit.',
+    targets: ['redis', 'writers', 'senders'],
+    stage: 'clock',
+    inject: (scene) => jump(scene, ['redis'], seconds, true),
+  },
+]);
+
+export const CLOCK_FAULTS: readonly Fault[] = [
+  ...jumps,
+  {
+    name: 'clock-strobe',
+    what: 'All clocks jump to and fro within an hour, each by itself, once a second.',
+    expected: 'Lanes and terms change hands more than they need; each row arrives once.',
+    targets: ['database', 'redis', 'writers', 'senders'],
+    stage: 'clock',
+    inject: strobe,
+  },
+];

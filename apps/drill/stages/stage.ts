@@ -1,0 +1,18 @@
+/** Where faults are injected: which servers, in which state, and what the processes are told about them. */
+import type { SceneOptions } from '../scene.ts';
+import type { DrillServers } from '../servers.ts';
+
+/**
+ * `plain`: one server of each kind, behind proxies. `brokers`: three brokers. `full-disk`: servers on small disks of their own.
+ * `clock`: processes, MariaDB and Redis each with a clock that can be set. `alone`: as `plain`, one fault to a deployment,
+ * because it leaves something behind. `short-memory`: a broker that forgets the offsets of a group after a minute.
+ */
+export type StageName = 'plain' | 'brokers' | 'full-disk' | 'clock' | 'alone' | 'short-memory';
+
+export interface Stage {
+  readonly servers: DrillServers;
+  readonly scene?: Partial<Pick<SceneOptions, 'settings' | 'env' | 'slotEnv' | 'kafkaDirect'>>;
+  /** Most faults of a round here. */
+  readonly faultsMax: number;
+  close(): Promise<void>;
+}
