@@ -63,7 +63,8 @@ const TABLE: ReadonlyMap<number, readonly [string, ErrorCode]> = new Map([
   [29, ['TOPIC_AUTHORIZATION_FAILED', REFUSED]],
   [30, ['GROUP_AUTHORIZATION_FAILED', REFUSED]],
   [31, ['CLUSTER_AUTHORIZATION_FAILED', REFUSED]],
-  [32, ['INVALID_TIMESTAMP', RECORD]],
+  // Record times are our own clock's: no row is at fault when it is wrong, and another sender's may be right.
+  [32, ['INVALID_TIMESTAMP', UNREACHABLE]],
   [33, ['UNSUPPORTED_SASL_MECHANISM', REFUSED]],
   [34, ['ILLEGAL_SASL_STATE', REFUSED]],
   [35, ['UNSUPPORTED_VERSION', UNSUPPORTED]],

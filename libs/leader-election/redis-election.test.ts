@@ -66,6 +66,16 @@ test('a killed and restarted Redis: the leader goes on, is first back, and says 
   await Promise.all([first.close(), second.close()]);
 });
 
+test('a lock that would outlive its leader by an hour, since the clock of Redis went back, lapses within a TTL', async () => {
+  const standby = candidate();
+  await admin.set(key('set-back'), 'a leader that died', 'PX', 3_600_000);
+  const startedMs = systemClock.nowMs();
+  const term = await until('to lead', () => standby.tryAcquire('set-back'), 3 * TTL_MS);
+  assert.ok(systemClock.nowMs() - startedMs > TTL_MS / 2, 'not before the leader, if it lives, could have renewed it');
+  await term.release();
+  await standby.close();
+});
+
 test('without Redis nobody is elected, nothing throws, and an attempt is short', async () => {
   await server.kill();
   const alone = candidate();

@@ -2,7 +2,7 @@
  * The lock in Redis, by redlock. Three of its ways are not ours, and are worked around here:
  * - its validity uses the wall clock, so a clock jump ends or stretches it: the term keeps its own monotonic deadline and
  *   the wall clock check is switched off (`expiration`);
- * - a failed `acquire` sends a release after it, so a held lock would cost two round trips: a plain GET goes first;
+ * - a failed `acquire` sends a release after it, so a held lock would cost two round trips: a plain PTTL goes first;
  * - its `extend` refuses a vanished key: ours takes it again, atomically and with the same value, so that an answer lost
  *   on the way can never make us meet our own lock as a stranger's.
  * `using` is not used: it never aborts while Redis hangs.
@@ -32,6 +32,10 @@ const EXTEND_OR_RETAKE = `
  * went on without it, so that a restart of Redis does not move leadership.
  */
 const RECONNECT_GRACE_MS = 2 * RECONNECT_MAX_MS;
+/** What PTTL says of a key that is not there. */
+const NO_SUCH_KEY = -2;
+/** Processes of one deployment may differ in their TTL, while a new one is rolled out, but not by so much. */
+const TTLS_MAX = 40;
 /** The first attempt waits this long for the connection, so that a process started beside a running Redis leads at once. */
 const FIRST_CONNECT_WAIT_MS = 1000;
 
@@ -50,6 +54,17 @@ async function saysLocked(error: unknown): Promise<boolean> {
     for (const vote of votesAgainst.values()) if (vote instanceof ResourceLockedError) return true;
   }
   return false;
+}
+
+/**
+ * Redis keeps the time of expiry by its wall clock: a clock set back by an hour makes the lock of a leader that died just now
+ * outlive it by an hour. A lock that would live much longer than anybody sets one is cut to one TTL from now; its holder,
+ * if there is one, renews it well before.
+ */
+async function isHeld(redis: Redis, key: string, ttlMs: number): Promise<boolean> {
+  const leftMs = await redis.pttl(key);
+  if (leftMs > ttlMs * TTLS_MAX) await redis.pexpire(key, ttlMs);
+  return leftMs !== NO_SUCH_KEY;
 }
 
 function heldLock(redlock: Redlock, won: Lock, ttlMs: number): HeldLock {
@@ -91,7 +106,7 @@ export function createRedisLocks(options: RedisLocksOptions): LockService {
       await firstConnect;
       if (connections > 1 && clock.nowMs() - connectedAtMs < RECONNECT_GRACE_MS) return null;
       try {
-        if ((await redis.get(key)) !== null) return null;
+        if (await isHeld(redis, key, ttlMs)) return null;
         return heldLock(redlock, await redlock.acquire([key], ttlMs), ttlMs);
       } catch {
         // Somebody was faster, or Redis is away, which the connection reports once an outage.

@@ -29,7 +29,12 @@ export const DISK_FAULTS: readonly Fault[] = [
     targets: ['database'],
     stage: 'full-disk',
     startMayFail: true,
-    inject: async (scene) => fill(scene, 'database', async () => undefined),
+    inject: async (scene) =>
+      fill(scene, 'database', async () => {
+        const { mariadb } = scene.servers;
+        // InnoDB ends itself when it cannot write what it must.
+        await scene.deployment.query('SELECT 1').catch(() => mariadb.restart());
+      }),
   },
   {
     name: 'disk-full-kafka',

@@ -60,8 +60,11 @@ type Outcome = 'committed' | 'rolled-back' | 'unknown';
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_DEADLINE_MS = 120_000;
 const RECONNECT_PAUSE_MS = 100;
+const FULL_PAUSE_MS = 200;
 /** Lock wait timeout and deadlock: the application rolls back and tries again. */
 const LOCK_ERRNOS = new Set([1205, 1213]);
+/** No room for the row: nothing of the statement was done, and the application tries again. */
+const FULL_ERRNOS = new Set([3, 20, 1021, 1026, 1030, 1114]);
 /** The server is going down, or has ended the session. */
 const OUTAGE_ERRNOS = new Set([1053, 1077, 1927, 2006, 2013]);
 const quote = (name: string): string => `\`${name.replaceAll('`', '``')}\``;
@@ -172,11 +175,13 @@ export class LoadConnection {
         this.#options.progress.reconnects += 1;
         return committing ? 'unknown' : 'rolled-back';
       }
-      if (!LOCK_ERRNOS.has(errnoOf(error))) throw error;
-      this.#options.progress.lockErrors += 1;
-      // A lock wait timeout undoes its statement only.
-      await this.#connection?.query('ROLLBACK');
-      return 'rolled-back';
+      const full = FULL_ERRNOS.has(errnoOf(error));
+      if (!full && !LOCK_ERRNOS.has(errnoOf(error))) throw error;
+      if (full) await this.#clock.sleep(FULL_PAUSE_MS);
+      else this.#options.progress.lockErrors += 1;
+      // Both undo their statement only. Where there is no room for that either, the end of the session undoes it.
+      await this.#connection?.query('ROLLBACK').catch(() => this.#forget());
+      return full && committing ? 'unknown' : 'rolled-back';
     }
   }
 
