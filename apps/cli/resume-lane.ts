@@ -7,7 +7,7 @@ import type { Pool } from '#database';
 import { type ClosableKafkaPort, createKafkaPort } from '#kafka-delivery';
 import { type LaneRow, laneEnd, laneFloor, sequenceOf } from '#outbox';
 import { checkSchema, createSenderStore, pauseLane, resumeLane } from '#outbox-storage';
-import { RelayError, silentLogger } from '#runtime';
+import { asRelayError, RelayError, silentLogger, systemClock } from '#runtime';
 import { type MarkerFacts, whatDisagrees } from '../wiring/judge-marker.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
 import type { Cli } from './cli.ts';
@@ -23,6 +23,9 @@ export const RESUME_COSTS = `Which to believe when a halted lane's marker in Kaf
   --from marker     takes the marker for the delivered id. For a database whose delivered id is known to be wrong. Rows up
                     to the marker count as delivered and are deleted; rows between a marker that lies behind and the
                     delivered id are gone from the outbox and are not sent again. Run verify afterwards.`;
+
+const FENCE_ATTEMPTS_MAX = 20;
+const FENCE_PAUSE_MS = 250;
 
 interface Facts extends MarkerFacts {
   readonly lane: LaneRow;
@@ -79,7 +82,7 @@ async function settleMarker(
   const port = createKafkaPort(kafkaOptions(config, silentLogger));
   try {
     // Whoever held the lane may still be sending: only after this does the marker stand still.
-    if (lane.holder !== null) await port.fence(lane.holder);
+    if (lane.holder !== null) await fenceHolder(port, lane.holder);
     const marker = (await port.readMarkers('lane', [lane.lane])).get(lane.lane) ?? -1;
     const nextSequence = await createSenderStore({ pool, tables: config.tables }).nextSequenceOf(lane.lane);
     const facts = { lane, marker, nextSequence };
@@ -88,6 +91,18 @@ async function settleMarker(
     else await resumeIfSound(config, pool, facts);
   } finally {
     await port.close();
+  }
+}
+
+/** The holder is alive, has just been fenced and begins anew, and may get in between: then once more. */
+async function fenceHolder(port: ClosableKafkaPort, holder: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await port.fence(holder);
+    } catch (thrown) {
+      if (asRelayError(thrown).code !== 'KAFKA_FENCED' || attempt >= FENCE_ATTEMPTS_MAX) throw thrown;
+    }
+    await systemClock.sleep(FENCE_PAUSE_MS);
   }
 }
 

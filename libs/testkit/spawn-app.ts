@@ -39,6 +39,8 @@ export interface App {
 export interface SpawnAppOptions {
   readonly args?: readonly string[];
   readonly cwd?: string;
+  /** For node itself, before the program. */
+  readonly nodeFlags?: readonly string[];
   /** Everything printed is added to this file too. */
   readonly logFile?: string;
 }
@@ -62,7 +64,8 @@ function ownEnvironment(env: Readonly<Record<string, string>>): NodeJS.ProcessEn
 
 /** `entry` is relative to the repository, such as `apps/writer/main.ts`. */
 export function spawnApp(entry: string, env: Readonly<Record<string, string>>, options: SpawnAppOptions = {}): App {
-  const child = spawn(process.execPath, [...NODE_FLAGS, `${REPOSITORY}${entry}`, ...(options.args ?? [])], {
+  const flags = [...NODE_FLAGS, ...(options.nodeFlags ?? [])];
+  const child = spawn(process.execPath, [...flags, `${REPOSITORY}${entry}`, ...(options.args ?? [])], {
     cwd: options.cwd ?? REPOSITORY,
     env: ownEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
