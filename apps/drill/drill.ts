@@ -55,7 +55,7 @@ export async function drill(plan: DrillPlan): Promise<number> {
   const programme = new Programme(plan.faults, chance);
   const say = (text: string) =>
     plan.say(`${((systemClock.nowMs() - startedMs) / 1_000).toFixed(1).padStart(7)} s  ${text}`);
-  statistics.figures.runs.push({ command: commandOf(plan), seed, minutes: plan.minutes });
+  if (plan.roundsMax > 0) statistics.figures.runs.push({ command: commandOf(plan), seed, minutes: plan.minutes });
   let failed = 0;
   for (let number = 1; number <= plan.roundsMax; number += 1) {
     if (systemClock.nowMs() >= untilMs || signal.aborted || failed >= plan.failuresMax) break;

@@ -40,6 +40,7 @@ async function main(): Promise<ExitCode> {
   });
   if (servers === null) return EXIT.unreachable;
   const statistics = new Statistics(options.addTo);
+  for (const file of options.with) statistics.add(file);
   try {
     const failed = await drill({ ...options, faults, servers, logs, statistics, signal, say });
     say(summary(statistics));

@@ -12,6 +12,8 @@ export interface DrillOptions {
   readonly write: boolean;
   /** A file of figures to go on with; null: none. */
   readonly addTo: string | null;
+  /** Files of other runs' figures, counted in. */
+  readonly with: readonly string[];
   readonly keepLogs: boolean;
   readonly failuresMax: number;
   /** Most faults of a round; a round begins with a fresh deployment. */
@@ -48,10 +50,11 @@ export function parseOptions(words: readonly string[]): DrillOptions {
     .option('--list', 'list the faults and end', false)
     .option('--write', 'write the report to docs/faults.md', false)
     .option('--add-to <file>', 'go on with the figures in this file, and keep them there', String, null)
+    .option('--with <file>', "count the figures of another run's file in (may be repeated)", collect, [])
     .option('--keep-logs', 'keep the logs of clean rounds too', false)
     .option('--failures-max <number>', 'give up after so many failed rounds', integer(1, 1_000), 5)
     .option('--round-faults <number>', 'faults before everything is checked and begun afresh', integer(1, 10_000), 15)
-    .option('--rounds-max <number>', 'end after so many rounds', integer(1, 1_000_000), 1_000_000)
+    .option('--rounds-max <number>', 'end after so many rounds', integer(0, 1_000_000), 1_000_000)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage))
     .parse([...words], { from: 'user' })
     .opts<DrillOptions>();

@@ -24,6 +24,9 @@ test('figures are kept in a file from run to run, and the report shows them, fai
     figures.recoveriesMs.push(recoveryMs);
     statistics.save();
   }
+  const sum = new Statistics(file);
+  sum.add(file);
+  assert.equal(sum.of('kill-sender').kills, 4_200);
   const { figures } = new Statistics(file);
   figures.failures.push({ during: 'kafka-kill', why: '2 rows doubled', rerun: 'npm run drill -- --seed 7' });
   const text = renderReport(figures, ['Machine: a small one']);

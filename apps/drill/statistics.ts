@@ -47,6 +47,8 @@ export interface Figures {
   readonly failures: FailureRecord[];
 }
 
+const COUNTS = ['injected', 'kills', 'delivered', 'lost', 'doubled', 'reordered', 'failures'] as const;
+
 const fresh = (): FaultFigures => ({
   ...{ injected: 0, kills: 0, delivered: 0, lost: 0, doubled: 0, reordered: 0, failures: 0 },
   recoveriesMs: [],
@@ -65,6 +67,20 @@ export class Statistics {
   constructor(file: string | null = null) {
     this.#file = file;
     this.figures = file !== null && existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Figures) : nothing();
+  }
+
+  /** Counts in what another run has kept. */
+  add(file: string): void {
+    const other = JSON.parse(readFileSync(file, 'utf8')) as Figures;
+    for (const [name, { recoveriesMs, ...counts }] of Object.entries(other.byFault)) {
+      const figures = this.of(name);
+      for (const count of COUNTS) figures[count] += counts[count];
+      figures.recoveriesMs.push(...recoveriesMs);
+    }
+    this.used([other.peak]);
+    for (const count of ['rounds', 'cleanRounds', 'rows', 'overlaps'] as const) this.figures[count] += other[count];
+    this.figures.runs.push(...other.runs);
+    this.figures.failures.push(...other.failures);
   }
 
   save(): void {
@@ -93,7 +109,7 @@ export class Statistics {
 export function totalsOf({ byFault }: Figures): FaultFigures {
   const total = fresh();
   for (const figures of Object.values(byFault)) {
-    for (const name of ['injected', 'kills', 'delivered', 'lost', 'doubled', 'reordered', 'failures'] as const) {
+    for (const name of COUNTS) {
       total[name] += figures[name];
     }
     total.recoveriesMs.push(...figures.recoveriesMs);
