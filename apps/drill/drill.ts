@@ -10,6 +10,7 @@ import { Programme } from './programme.ts';
 import { type RoundFailure, runRound } from './round.ts';
 import type { DrillServers } from './servers.ts';
 import { openStage } from './stages/open-stage.ts';
+import type { Stage, StageName } from './stages/stage.ts';
 import type { Statistics } from './statistics.ts';
 
 export type DrillPlan = Pick<
@@ -46,9 +47,28 @@ function report(plan: DrillPlan, { during, why, logs }: RoundFailure): void {
   plan.say(`rerun: ${rerun}\n`);
 }
 
+async function onStage(
+  { servers, roundFaults, logs }: DrillPlan,
+  name: StageName,
+  run: (stage: Stage) => Promise<RoundFailure | null>,
+): Promise<RoundFailure | null> {
+  let stage: Stage;
+  try {
+    stage = await openStage(name, servers, roundFaults);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { during: `opening the stage ${name}`, why, logs };
+  }
+  try {
+    return await run(stage);
+  } finally {
+    await stage.close();
+  }
+}
+
 /** How many rounds have failed. */
 export async function drill(plan: DrillPlan): Promise<number> {
-  const { seed, statistics, signal, logs, servers } = plan;
+  const { seed, statistics, signal, logs } = plan;
   const startedMs = systemClock.nowMs();
   const untilMs = startedMs + plan.minutes * 60_000;
   const chance = createChance(seededRandom(seed));
@@ -61,19 +81,16 @@ export async function drill(plan: DrillPlan): Promise<number> {
     if (systemClock.nowMs() >= untilMs || signal.aborted || failed >= plan.failuresMax) break;
     const { stage: name, bag } = programme.next();
     if (name !== 'plain') say(`round ${number} on the stage ${name}`);
-    const stage = await openStage(name, servers, plan.roundFaults);
-    try {
-      const failure = await runRound({
+    const run = (stage: Stage) =>
+      runRound({
         ...{ stage, number, chance, bag, untilMs, logs, statistics, signal, seed, say },
         rowsPerSecond: plan.rate,
       });
-      if (failure !== null) {
-        failed += 1;
-        report(plan, failure);
-      } else if (!plan.keepLogs) rmSync(join(logs, `round-${number}`), { recursive: true, force: true });
-    } finally {
-      await stage.close();
-    }
+    const failure = await onStage(plan, name, run);
+    if (failure !== null) {
+      failed += 1;
+      report(plan, failure);
+    } else if (!plan.keepLogs) rmSync(join(logs, `round-${number}`), { recursive: true, force: true });
     statistics.save();
   }
   return failed;

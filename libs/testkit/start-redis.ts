@@ -20,8 +20,6 @@ export interface RedisOptions {
   readonly detached?: boolean;
   /** More arguments, such as `['--appendonly', 'yes']`. */
   readonly args?: readonly string[];
-  /** More environment for the server's process. */
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 const HOST = '127.0.0.1';
@@ -41,7 +39,6 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     probe: () => ping(port),
     readyDeadlineMs: READY_DEADLINE_MS,
     detached: options.detached ?? false,
-    env: options.env ?? {},
   });
   const dispose = async () => {
     await server.kill();

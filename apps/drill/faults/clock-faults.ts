@@ -1,4 +1,4 @@
-/** Wall clocks that jump: of a process, of MariaDB (whose clock all leases go by), of Redis (whose clock the lock goes by). */
+/** Wall clocks that jump: of a process, of MariaDB, whose clock all leases go by. That of Redis is among the faults of Redis. */
 import { systemClock } from '#runtime';
 import type { Fault, Injection } from '../fault.ts';
 import type { Scene } from '../scene.ts';
@@ -30,7 +30,7 @@ async function jump(scene: Scene, names: readonly string[], seconds: number, kil
 
 async function strobe(scene: Scene): Promise<Injection> {
   const clocks = clocksOf(scene);
-  const names = [...scene.slots.map(({ name }) => name), 'database', 'redis'];
+  const names = [...scene.slots.map(({ name }) => name), 'database'];
   for (let time = 0; time < STROBES; time += 1) {
     for (const name of names) clocks.set(name, scene.chance.integer(-JUMP_S, JUMP_S));
     await systemClock.sleep(CLOCK_READ_MS);
@@ -63,14 +63,6 @@ const jumps = directions.flatMap(({ way, seconds }): Fault[] => [
     stage: 'clock',
     inject: (scene) => jump(scene, ['database'], seconds, true),
   },
-  {
-    name: `clock-${way}-redis`,
-    what: `The clock of Redis jumps two hours ${way}, and some seconds later to where it was; a process is killed after each.`,
-    expected: 'The lock is lost too early or kept too long; the epoch lets one writer commit.',
-    targets: ['redis', 'writers', 'senders'],
-    stage: 'clock',
-    inject: (scene) => jump(scene, ['redis'], seconds, true),
-  },
 ]);
 
 export const CLOCK_FAULTS: readonly Fault[] = [
@@ -79,7 +71,7 @@ export const CLOCK_FAULTS: readonly Fault[] = [
     name: 'clock-strobe',
     what: 'All clocks jump to and fro within two hours, each by itself, once a second.',
     expected: 'Lanes and terms change hands more than they need; each row arrives once.',
-    targets: ['database', 'redis', 'writers', 'senders'],
+    targets: ['database', 'writers', 'senders'],
     stage: 'clock',
     inject: strobe,
   },

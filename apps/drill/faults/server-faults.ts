@@ -95,6 +95,8 @@ async function onRedis<T>(scene: Scene, act: (redis: Redis) => Promise<T>): Prom
   }
 }
 
+const TWO_HOURS_MS = 2 * 3_600_000;
+
 /** All at once, as a rotated secret that one side has not heard of. */
 async function changePassword(scene: Scene): Promise<Injection> {
   const holdMs = scene.chance.integer(3_000, 8_000);
@@ -153,6 +155,21 @@ const REDIS_KEY_FAULTS: readonly Fault[] = [
         }
       });
       return { detail: `${times} times` };
+    },
+  },
+  {
+    name: 'redis-clock-back',
+    what: "The leading writer is killed and its lock's expiry moved two hours away, as by a clock of Redis that is set back.",
+    expected: 'Nobody asked for a lock so long: it is cut short, and somebody leads.',
+    targets: ['redis', 'writers'],
+    inject: async (scene) => {
+      const leader = (await scene.leader()) ?? scene.chance.pick(scene.writers());
+      await onRedis(scene, async (redis) => {
+        await requireKey(redis, lockKey(scene));
+        await leader.kill();
+        await redis.pexpire(lockKey(scene), TWO_HOURS_MS);
+      });
+      return { detail: leader.name, kills: 1 };
     },
   },
   {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Clocks {
-  /** The clock of a slot, of `database` or `redis` goes wrong by so many seconds from now on. */
+  /** The clock of a slot or of `database` goes wrong by so many seconds from now on. */
   set(name: string, seconds: number): void;
 }
 

@@ -4,7 +4,7 @@ import type { DrillServers } from '../servers.ts';
 
 /**
  * `plain`: one server of each kind, behind proxies. `brokers`: three brokers. `full-disk`: servers on small disks of their own.
- * `clock`: processes, MariaDB and Redis each with a clock that can be set. `alone`: as `plain`, one fault to a deployment,
+ * `clock`: processes and MariaDB each with a clock that can be set. `alone`: as `plain`, one fault to a deployment,
  * because it leaves something behind. `short-memory`: a broker that forgets the offsets of a group after a minute.
  */
 export type StageName = 'plain' | 'brokers' | 'full-disk' | 'clock' | 'alone' | 'short-memory';
