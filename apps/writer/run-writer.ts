@@ -1,26 +1,13 @@
 /** A writer process: one `runSource` for each configured source, elected on its own; a halted source leaves the others running. */
-import { gapGraceMs, type SourceConfig } from '#config';
-import type { Pool } from '#database';
-import { type Doorbell, type LeaderElection, runSource, type WriterEvent, type WriterStore } from '#outbox';
+import type { SourceConfig } from '#config';
+import { runSource, type WriterEvent, type WriterStore } from '#outbox';
 import { createSenderStore, createWriterStore } from '#outbox-storage';
-import { asRelayError, type RelayError, systemClock, systemRandom } from '#runtime';
-import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
+import { asRelayError, type RelayError, systemClock } from '#runtime';
 import { logWriterEvents } from '../wiring/log-events.ts';
 import type { Service } from '../wiring/service.ts';
 import { keepArchives } from './keep-archives.ts';
-import { lookAtMarkers } from './look-at-markers.ts';
 import { SourceShares } from './share-sources.ts';
-
-/** A standby asks for the lock this often: it follows a killed leader within the lock's TTL and this. */
-const ELECTION_INTERVAL_MS = 500;
-const GAPS_MAX = 10_000;
-
-export interface WriterParts {
-  readonly pool: Pool;
-  readonly doorbell: Doorbell;
-  readonly election: LeaderElection;
-  readonly onEvent: (event: WriterEvent) => void;
-}
+import { sourceOptions, type WriterParts } from './source-options.ts';
 
 /** Runs until the signal aborts, or until the last source has halted: then it rejects with that fault. */
 export async function runWriter(service: Service, parts: WriterParts): Promise<void> {
@@ -70,39 +57,6 @@ async function relaySource(
   source: SourceConfig,
   onEvent: (event: WriterEvent) => void,
 ): Promise<void> {
-  const { config, logger, signal, instanceId } = service;
-  let proof: GapModeProof | null = null;
-  await runSource(
-    {
-      source: source.name,
-      writerId: instanceId,
-      lanes: source.lanes,
-      startFrom: source.startFrom,
-      store,
-      openReader: async () => {
-        if (proof === null) {
-          proof = await proveGapMode({ pool: parts.pool, wanted: source.gapMode });
-          logger.info({ source: source.name, gapMode: proof.mode, reason: proof.reason }, 'gap mode');
-        }
-        return createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, logger });
-      },
-      ...(config.deliveryMode === 'exactly-once'
-        ? { readMarkers: (lanes: readonly number[]) => lookAtMarkers(service, source.name, lanes) }
-        : {}),
-      election: parts.election,
-      doorbell: parts.doorbell,
-      clock: systemClock,
-      random: systemRandom,
-      limits: { rowsMax: config.writer.batchRowsMax, bytesMax: config.writer.batchBytesMax },
-      pollIntervalMs: config.writer.pollIntervalMs,
-      gapGraceMs: (reader) => source.gapGraceMs ?? Math.max(gapGraceMs(source, reader.gapMode), reader.graceMsMin ?? 0),
-      gapsMax: GAPS_MAX,
-      backoff: config.sender.retryBackoff,
-      electionIntervalMs: ELECTION_INTERVAL_MS,
-      mayLead: () => true,
-      shouldHandOver: () => shares.shouldHandOver(),
-      onEvent,
-    },
-    signal,
-  );
+  const usual = sourceOptions(service, { ...parts, onEvent }, store, source);
+  await runSource({ ...usual, shouldHandOver: () => shares.shouldHandOver() }, service.signal);
 }

@@ -8,9 +8,13 @@ export { type KnexTransaction, knexTransaction } from './adapters/knex.ts';
 export { type KyselyRawQuery, type KyselyTransaction, kyselyTransaction } from './adapters/kysely.ts';
 export { type PrismaTransaction, prismaTransaction } from './adapters/prisma.ts';
 export { type TypeormManager, typeormTransaction } from './adapters/typeorm.ts';
-export type { EventFormatter, FormattedEvent, SyncEventFormatter } from './event-formatter.ts';
+export { avroFormatter } from './formatters/avro.ts';
+export { type CloudEventsOptions, cloudEventsFormatter } from './formatters/cloud-events.ts';
+export type { EventFormatter, FormattedEvent, SyncEventFormatter } from './formatters/event-formatter.ts';
+export { jsonFormatter } from './formatters/json.ts';
+export { jsonSchemaFormatter } from './formatters/json-schema.ts';
+export { rawFormatter } from './formatters/raw.ts';
 export type { EncodedEvent } from './insert-statement.ts';
-export { jsonFormatter } from './json-formatter.ts';
 export { type MysqlConnection, mysqlTransaction } from './mysql-executor.ts';
 export {
   completeEvent,
@@ -29,4 +33,19 @@ export {
   type OutboxTransaction,
 } from './outbox-repository.ts';
 export { OUTBOX_TABLE, outboxTableSql } from './outbox-table.ts';
+export type { RegistryFormatterOptions } from './registry/registry-options.ts';
+export {
+  type RegisteredSchema,
+  type SchemaKind,
+  SchemaRegistry,
+  type SchemaRegistryOptions,
+} from './registry/schema-registry.ts';
 export type { SqlDialect, SqlExecutor, SqlParameter, SyncSqlExecutor } from './sql-executor.ts';
+export {
+  recordBytes,
+  sizeCheck,
+  type TopicCheckOptions,
+  type TopicLimits,
+  type TopicLookup,
+  topicCheck,
+} from './topic-check.ts';

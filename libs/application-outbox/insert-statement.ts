@@ -1,5 +1,5 @@
 /** The INSERT of events into the outbox table: pure, the same for every library that runs it. */
-import type { FormattedEvent } from './event-formatter.ts';
+import type { FormattedEvent } from './formatters/event-formatter.ts';
 import type { OutboxEvent } from './outbox-event.ts';
 import type { SqlDialect, SqlParameter } from './sql-executor.ts';
 import { traceToText } from './trace-column.ts';

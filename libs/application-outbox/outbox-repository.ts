@@ -1,9 +1,9 @@
 /** Puts events into the outbox table, in the transaction of the change that they tell of. */
 import { quoteIdentifier } from '#database';
 import { RelayError } from '#runtime';
-import type { EventFormatter } from './event-formatter.ts';
+import type { EventFormatter } from './formatters/event-formatter.ts';
+import { jsonFormatter } from './formatters/json.ts';
 import { type EncodedEvent, insertStatement } from './insert-statement.ts';
-import { jsonFormatter } from './json-formatter.ts';
 import { type MysqlConnection, mysqlTransaction } from './mysql-executor.ts';
 import {
   completeEvent,

@@ -7,6 +7,7 @@ test('a message survives the way', () => {
   const rings = [
     { kind: 'rows', lanes: [0, 1023] },
     { kind: 'leader-gone', source: 'orders' },
+    { kind: 'source-rows', source: 'orders' },
     { kind: 'lanes-changed' },
     { kind: 'retry-due', lanes: [] },
   ] as const;

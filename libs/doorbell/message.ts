@@ -3,10 +3,10 @@ import type { DoorbellRing } from '#outbox';
 import { LANES_MAX } from '#outbox';
 
 const VERSION = 1;
-/** Far above the largest message we send: all lanes in two lists, and all sources. */
+/** Far above the largest message we send: all lanes in three lists, and all sources twice. */
 const MESSAGE_LENGTH_MAX = 512 * 1024;
 const SOURCE_LENGTH_MAX = 255;
-const RINGS_MAX = 2048;
+const RINGS_MAX = 4096;
 
 export interface DoorbellMessage {
   /** Who rang, so that a process does not hear its own rings twice. */
@@ -56,7 +56,7 @@ function decodeRing(value: unknown): DoorbellRing | null {
   if (!isRecord(value)) return null;
   const { kind, lanes, source } = value;
   if (kind === 'lanes-changed') return { kind };
-  if (kind === 'leader-gone') return isSource(source) ? { kind, source } : null;
+  if (kind === 'leader-gone' || kind === 'source-rows') return isSource(source) ? { kind, source } : null;
   if (kind === 'rows' || kind === 'retry-due' || kind === 'markers-due') return isLanes(lanes) ? { kind, lanes } : null;
   return null;
 }

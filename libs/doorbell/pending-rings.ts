@@ -10,11 +10,16 @@ export interface PendingRings {
   take(): readonly DoorbellRing[];
 }
 
+function add(sources: Set<string>, source: string): void {
+  if (sources.size < SOURCES_MAX) sources.add(source);
+}
+
 export function createPendingRings(): PendingRings {
   const rows = new Set<number>();
   const due = new Set<number>();
   const markers = new Set<number>();
   const leaderless = new Set<string>();
+  const written = new Set<string>();
   let lanesChanged = false;
 
   return {
@@ -23,10 +28,11 @@ export function createPendingRings(): PendingRings {
       else if (ring.kind === 'retry-due') for (const lane of ring.lanes) due.add(lane);
       else if (ring.kind === 'markers-due') for (const lane of ring.lanes) markers.add(lane);
       else if (ring.kind === 'lanes-changed') lanesChanged = true;
-      else if (leaderless.size < SOURCES_MAX) leaderless.add(ring.source);
+      else add(ring.kind === 'leader-gone' ? leaderless : written, ring.source);
     },
     take: () => {
       const rings: DoorbellRing[] = [...leaderless].map((source) => ({ kind: 'leader-gone', source }));
+      for (const source of written) rings.push({ kind: 'source-rows', source });
       if (lanesChanged) rings.push({ kind: 'lanes-changed' });
       if (rows.size > 0) rings.push({ kind: 'rows', lanes: [...rows] });
       if (due.size > 0) rings.push({ kind: 'retry-due', lanes: [...due] });
@@ -35,6 +41,7 @@ export function createPendingRings(): PendingRings {
       markers.clear();
       due.clear();
       leaderless.clear();
+      written.clear();
       lanesChanged = false;
       return rings;
     },

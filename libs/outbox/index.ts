@@ -12,6 +12,8 @@ export { murmur2 } from './murmur2.ts';
 export type * from './ports.ts';
 export {
   firstPosition,
+  type Known,
+  openTerm,
   type RunSourceOptions,
   runSource,
   type StartFrom,

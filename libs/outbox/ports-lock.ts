@@ -19,6 +19,8 @@ export interface LeaderElection {
 export type DoorbellRing =
   | { readonly kind: 'rows'; readonly lanes: readonly number[] }
   | { readonly kind: 'leader-gone'; readonly source: string }
+  /** An application has committed rows of a source: its leader need not wait for the next poll. */
+  | { readonly kind: 'source-rows'; readonly source: string }
   | { readonly kind: 'lanes-changed' }
   | { readonly kind: 'retry-due'; readonly lanes: readonly number[] }
   | { readonly kind: 'markers-due'; readonly lanes: readonly number[] };

@@ -56,8 +56,14 @@ const PACE_GROWTH = 1.5;
 const LATEST_LOOKBACK = 10_000;
 
 /** What this process learned in its terms so far. */
-interface Known {
+export interface Known {
   nextSequence: number;
+}
+
+interface Life {
+  readonly signal: AbortSignal;
+  readonly wake: Wake;
+  readonly known: Known;
 }
 
 type TermEnd = 'stopped' | 'lock-lost' | 'fenced' | 'handed-over';
@@ -66,7 +72,7 @@ type TermEnd = 'stopped' | 'lock-lost' | 'fenced' | 'handed-over';
 export async function runSource(options: RunSourceOptions, signal: AbortSignal): Promise<void> {
   const wake = new Wake();
   const hush = options.doorbell.listen((ring) => {
-    if (ring.kind === 'leader-gone' && ring.source === options.source) wake.ring();
+    if ((ring.kind === 'leader-gone' || ring.kind === 'source-rows') && ring.source === options.source) wake.ring();
   });
   const stop = () => wake.ring();
   signal.addEventListener('abort', stop);
@@ -85,7 +91,7 @@ export async function runSource(options: RunSourceOptions, signal: AbortSignal):
       }
       standing = false;
       options.onEvent({ kind: 'elected', source: options.source });
-      const delayMs = await leadOnce(options, lock, signal, known, faults);
+      const delayMs = await leadOnce(options, lock, { signal, wake, known }, faults);
       faults = delayMs === null ? 0 : faults + 1;
       if (delayMs !== null) await options.clock.sleep(delayMs, signal);
     }
@@ -99,12 +105,11 @@ export async function runSource(options: RunSourceOptions, signal: AbortSignal):
 async function leadOnce(
   options: RunSourceOptions,
   lock: LeaderTerm,
-  signal: AbortSignal,
-  known: Known,
+  life: Life,
   faults: number,
 ): Promise<number | null> {
   try {
-    const why = await term(options, lock, signal, known);
+    const why = await term(options, lock, life);
     options.onEvent({ kind: 'term-ended', source: options.source, why });
     return why === 'handed-over' ? options.electionIntervalMs * 4 : null;
   } catch (thrown) {
@@ -134,7 +139,35 @@ async function leadOnce(
   }
 }
 
-async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSignal, known: Known): Promise<TermEnd> {
+async function term(options: RunSourceOptions, lock: LeaderTerm, life: Life): Promise<TermEnd> {
+  const { signal, wake, known } = life;
+  const current = await openTerm(options, known);
+  const lost = () => wake.ring();
+  lock.signal.addEventListener('abort', lost);
+  try {
+    let paceMs = PACE_MIN_MS;
+    while (!signal.aborted) {
+      if (lock.signal.aborted) return 'lock-lost';
+      if (options.shouldHandOver()) return 'handed-over';
+      wake.clear();
+      const outcome = await current.step();
+      if (outcome.kind === 'fenced') return 'fenced';
+      if (outcome.kind === 'moved' && outcome.lanes.length > 0)
+        options.doorbell.ring({ kind: 'rows', lanes: outcome.lanes });
+      if (outcome.kind === 'moved' && outcome.full) continue;
+      paceMs = outcome.kind === 'moved' ? PACE_MIN_MS : Math.min(options.pollIntervalMs, paceMs * PACE_GROWTH);
+      // Either may have come while the wake-up was being cleared.
+      if (signal.aborted || lock.signal.aborted) continue;
+      await wake.wait(options.clock, Math.min(paceMs, current.evidenceDueInMs ?? paceMs));
+    }
+    return 'stopped';
+  } finally {
+    lock.signal.removeEventListener('abort', lost);
+  }
+}
+
+/** Begins a term under a lock that the caller holds: from here on every earlier term is fenced. Registers a new source. */
+export async function openTerm(options: RunSourceOptions, known: Known): Promise<WriterTerm> {
   const { store, clock, source } = options;
   const reader = await options.openReader();
   if ((await store.loadWatermark(source)) === null) await register(options, reader);
@@ -154,7 +187,7 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSi
   if (lanes.length !== options.lanes) {
     options.onEvent({ kind: 'lanes-differ', source, lanes: lanes.length, setting: options.lanes });
   }
-  const current = new WriterTerm(
+  return new WriterTerm(
     {
       store,
       reader,
@@ -171,20 +204,6 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, signal: AbortSi
     state,
     lanes,
   );
-  const ended = AbortSignal.any([signal, lock.signal]);
-  let paceMs = PACE_MIN_MS;
-  while (!signal.aborted) {
-    if (lock.signal.aborted) return 'lock-lost';
-    if (options.shouldHandOver()) return 'handed-over';
-    const outcome = await current.step();
-    if (outcome.kind === 'fenced') return 'fenced';
-    if (outcome.kind === 'moved' && outcome.lanes.length > 0)
-      options.doorbell.ring({ kind: 'rows', lanes: outcome.lanes });
-    if (outcome.kind === 'moved' && outcome.full) continue;
-    paceMs = outcome.kind === 'moved' ? PACE_MIN_MS : Math.min(options.pollIntervalMs, paceMs * PACE_GROWTH);
-    await clock.sleep(Math.min(paceMs, current.evidenceDueInMs ?? paceMs), ended);
-  }
-  return 'stopped';
 }
 
 async function register(options: RunSourceOptions, reader: SourceReader): Promise<void> {

@@ -91,7 +91,7 @@ export class Sender {
   }
 
   #hear(ring: DoorbellRing): void {
-    if (ring.kind === 'leader-gone') return;
+    if (ring.kind === 'leader-gone' || ring.kind === 'source-rows') return;
     if (ring.kind === 'lanes-changed') this.#lanes.membership.hurry();
     else if (!ring.lanes.some((lane) => this.#lanes.holds.has(lane))) return;
     if (ring.kind === 'retry-due') this.#aside.forget(ring.lanes);

@@ -33,6 +33,8 @@ const FACTS = {
   KAFKA_UNSUPPORTED: { verdict: 'fatal', exit: EXIT.usage },
   REDIS_UNREACHABLE: { verdict: 'retry', exit: EXIT.unreachable },
   REDIS_REFUSED: { verdict: 'retry', exit: EXIT.unreachable },
+  REGISTRY_UNREACHABLE: { verdict: 'retry', exit: EXIT.unreachable },
+  REGISTRY_REFUSED: { verdict: 'retry', exit: EXIT.unreachable },
   DEADLINE_EXCEEDED: { verdict: 'retry', exit: EXIT.unreachable },
   STOPPED: { verdict: 'retry', exit: EXIT.done },
   INVARIANT_BROKEN: { verdict: 'fatal', exit: EXIT.halted },

@@ -26,7 +26,7 @@ interface End {
 function merge(rings: readonly DoorbellRing[]): DoorbellRing[] {
   const merged = new Map<string, DoorbellRing>();
   for (const ring of rings) {
-    const name = ring.kind === 'leader-gone' ? `${ring.kind} ${ring.source}` : ring.kind;
+    const name = 'source' in ring ? `${ring.kind} ${ring.source}` : ring.kind;
     const before = merged.get(name);
     const both = before && 'lanes' in before && 'lanes' in ring;
     merged.set(name, both ? { kind: ring.kind, lanes: [...new Set([...before.lanes, ...ring.lanes])] } : ring);

@@ -1,6 +1,7 @@
 /** Plain JSON: the payload and nothing else, as Debezium's outbox event router sends it. */
+
+import { type OutboxEvent, refuseEvent } from '../outbox-event.ts';
 import type { FormattedEvent, SyncEventFormatter } from './event-formatter.ts';
-import { type OutboxEvent, refuseEvent } from './outbox-event.ts';
 
 /** Refuses what JSON has no word for (undefined, functions, cycles, bigint) instead of leaving it out of the record. */
 export function jsonBytes(payload: unknown): Uint8Array {

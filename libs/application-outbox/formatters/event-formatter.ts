@@ -1,5 +1,5 @@
 /** A formatter makes the bytes of an event: the record's value, and headers that say what they are. */
-import type { OutboxEvent } from './outbox-event.ts';
+import type { OutboxEvent } from '../outbox-event.ts';
 
 export interface FormattedEvent {
   /** Null: a tombstone. */

@@ -1,0 +1,60 @@
+/** The settings of a source as the core's writer takes them. */
+import { gapGraceMs, type SourceConfig } from '#config';
+import type { Pool } from '#database';
+import type { Doorbell, LeaderElection, RunSourceOptions, WriterEvent, WriterStore } from '#outbox';
+import { systemClock, systemRandom } from '#runtime';
+import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
+import type { Service } from '../wiring/service.ts';
+import { lookAtMarkers } from './look-at-markers.ts';
+
+/** A standby asks for the lock this often: it follows a killed leader within the lock's TTL and this. */
+const ELECTION_INTERVAL_MS = 500;
+const GAPS_MAX = 10_000;
+
+export interface WriterParts {
+  readonly pool: Pool;
+  readonly doorbell: Doorbell;
+  readonly election: LeaderElection;
+  readonly onEvent: (event: WriterEvent) => void;
+}
+
+/** For a lone writer, which hands nothing over. */
+export function sourceOptions(
+  service: Service,
+  parts: WriterParts,
+  store: WriterStore,
+  source: SourceConfig,
+): RunSourceOptions {
+  const { config, logger, instanceId } = service;
+  let proof: GapModeProof | null = null;
+  return {
+    source: source.name,
+    writerId: instanceId,
+    lanes: source.lanes,
+    startFrom: source.startFrom,
+    store,
+    openReader: async () => {
+      if (proof === null) {
+        proof = await proveGapMode({ pool: parts.pool, wanted: source.gapMode });
+        logger.info({ source: source.name, gapMode: proof.mode, reason: proof.reason }, 'gap mode');
+      }
+      return createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, logger });
+    },
+    ...(config.deliveryMode === 'exactly-once'
+      ? { readMarkers: (lanes: readonly number[]) => lookAtMarkers(service, source.name, lanes) }
+      : {}),
+    election: parts.election,
+    doorbell: parts.doorbell,
+    clock: systemClock,
+    random: systemRandom,
+    limits: { rowsMax: config.writer.batchRowsMax, bytesMax: config.writer.batchBytesMax },
+    pollIntervalMs: config.writer.pollIntervalMs,
+    gapGraceMs: (reader) => source.gapGraceMs ?? Math.max(gapGraceMs(source, reader.gapMode), reader.graceMsMin ?? 0),
+    gapsMax: GAPS_MAX,
+    backoff: config.sender.retryBackoff,
+    electionIntervalMs: ELECTION_INTERVAL_MS,
+    mayLead: () => true,
+    shouldHandOver: () => false,
+    onEvent: parts.onEvent,
+  };
+}
