@@ -1,6 +1,5 @@
 /** `init-sql`: the statements that `init` executes, printed; needs no server and no settings. */
 import { type Command, Option } from 'commander';
-import { outboxTableSql } from '#application-outbox';
 import type { SettingName } from '#config';
 import type { EngineKind } from '#database';
 import { initSql } from '#outbox-storage';
@@ -33,7 +32,7 @@ export function addInitSql(program: Command, cli: Cli): void {
     command.option(flagOf(setting), `name for the ${what} table (default: as in the settings)`);
   }
   command.option('--event-table <name>', 'the statement for an outbox table of the application, mode consume, too');
-  command.action((options: TableOptions & { readonly engine: EngineKind; readonly eventTable?: string }) => {
+  command.action(async (options: TableOptions & { readonly engine: EngineKind; readonly eventTable?: string }) => {
     const overrides = TABLE_OPTIONS.flatMap(([option, setting]) => {
       const name = options[option];
       return name === undefined ? [] : [[setting, name] as const];
@@ -42,6 +41,8 @@ export function addInitSql(program: Command, cli: Cli): void {
     cli.print(initSql(config.tables, options.engine).trimEnd());
     if (hasCanary(options.engine)) cli.print(`\n${canaryTableSql()};`);
     const { eventTable: table } = options;
-    if (table !== undefined) for (const sql of outboxTableSql({ table })) cli.print(`\n${sql};`);
+    if (table === undefined) return;
+    const { outboxTableSql } = await import('#application-outbox');
+    for (const sql of outboxTableSql({ table })) cli.print(`\n${sql};`);
   });
 }

@@ -1,6 +1,5 @@
 /** `init`: makes the tables and the marker topic, or brings them up to date; run again it says that they are there. */
 import { type Command, Option } from 'commander';
-import { outboxTableSql } from '#application-outbox';
 import type { Config } from '#config';
 import type { Pool } from '#database';
 import { createTopicAdmin, type TopicAdmin } from '#kafka-delivery';
@@ -76,6 +75,8 @@ async function makeTables(cli: Cli, config: Config, pool: Pool): Promise<void> {
 
 /** An application's table is made here only when it is asked for: usually its own migrations do. */
 async function makeEventTables(cli: Cli, config: Config, pool: Pool): Promise<void> {
+  // Its formatters are much to load, and no other command needs them.
+  const { outboxTableSql } = await import('#application-outbox');
   for (const { table, event } of config.sources) {
     if (event === null) continue;
     const statements = [{ name: table, sql: outboxTableSql({ table })[0] as string }];

@@ -3,7 +3,16 @@
  * transaction answer the lock probe as locked. For the simulation every call passes a gate before it looks and after, where
  * a test can hold it, crash it, or let other things happen in between.
  */
-import type { BatchLimits, GapMode, PositionRange, ProbeOutcome, SourceBatch, SourceReader, SourceRow } from '#outbox';
+import type {
+  BatchLimits,
+  GapMode,
+  PositionRange,
+  ProbeOutcome,
+  RowRemoval,
+  SourceBatch,
+  SourceReader,
+  SourceRow,
+} from '#outbox';
 import { RelayError } from '#runtime';
 
 export interface FakeSourceRow {
@@ -91,6 +100,12 @@ export class FakeSourceTable {
     return Array.from({ length: count }, (_, index) => first + BigInt(index));
   }
 
+  /** Mode `consume`: false when one of them is not there. */
+  remove(ids: readonly bigint[]): boolean {
+    this.touch();
+    return ids.map((id) => this.rows.delete(id)).every(Boolean);
+  }
+
   /** Ids of committed rows, ascending: what a test compares deliveries with. */
   committedIds(): readonly bigint[] {
     return this.idsIn(null).filter((id) => this.rows.get(id)?.committed);
@@ -109,6 +124,8 @@ export interface FakeSourceReaderOptions {
   readonly name: string;
   readonly topic: string;
   readonly gapMode?: GapMode;
+  /** Mode `consume`: rows leave the table as they are moved. */
+  readonly consumes?: boolean;
   readonly gate?: SourceGate;
 }
 
@@ -116,6 +133,7 @@ const openGate: SourceGate = async () => undefined;
 
 export class FakeSourceReader implements SourceReader {
   readonly gapMode: GapMode;
+  readonly removal?: RowRemoval;
   readonly #options: FakeSourceReaderOptions;
   readonly #gate: SourceGate;
 
@@ -123,6 +141,11 @@ export class FakeSourceReader implements SourceReader {
     this.#options = options;
     this.gapMode = options.gapMode ?? 'locks';
     this.#gate = options.gate ?? openGate;
+    if (options.consumes !== true) return;
+    this.removal = {
+      lowestPosition: () => this.#call('lowestPosition', () => this.#committed()[0] ?? null),
+      remove: async (_transaction, positions) => options.table.remove(positions),
+    };
   }
 
   readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch> {

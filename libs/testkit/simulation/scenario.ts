@@ -79,6 +79,8 @@ export interface ScenarioSource {
   readonly gapMode: 'locks' | 'time';
   readonly gapGraceMs: number;
   readonly startFrom: 'earliest' | 'latest';
+  /** Mode `consume`; absent: rows stay. */
+  readonly consumes?: boolean;
 }
 
 export interface Scenario {

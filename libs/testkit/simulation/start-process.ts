@@ -168,15 +168,30 @@ function watchWriter(world: ProcessWorld, process: SimProcess): (event: WriterEv
   };
 }
 
+/** Taking rows out is part of the store's call, and interrupted with it; the look for the lowest is a call of its own. */
+function withInterruptibleRemoval(reader: SourceReader, process: SimProcess): SourceReader {
+  const { removal } = reader;
+  if (removal === undefined) return reader;
+  const lowestPosition = () => process.call(() => removal.lowestPosition());
+  const wrapped = { lowestPosition, remove: removal.remove };
+  return new Proxy(reader, {
+    get: (target, name) => {
+      const found = name === 'removal' ? wrapped : (Reflect.get(target, name, target) as unknown);
+      return typeof found === 'function' ? found.bind(target) : found;
+    },
+  });
+}
+
 function readerOf(world: ProcessWorld, process: SimProcess, source: ScenarioSource, site: MutationSite): SourceReader {
   const reader = new FakeSourceReader({
     table: world.sources.get(source.name) as FakeSourceTable,
     name: source.name,
     topic: TOPICS[0],
     gapMode: source.gapMode,
+    consumes: source.consumes ?? false,
     gate: (name) => process.gate('source', name),
   });
-  const plain: SourceReader = interruptible(reader, process);
+  const plain: SourceReader = interruptible(withInterruptibleRemoval(reader, process), process);
   return world.mutation?.reader?.(plain, site) ?? plain;
 }
 
