@@ -1,5 +1,8 @@
 /** The generated documents: which file (or which block of a file) holds what. Pure: text in, text out. */
 import { envExample, settingsTable } from '#config';
+import { metricsTable } from '#observability';
+import { eventsTable } from './explain-events.ts';
+import { checksTable } from './list-checks.ts';
 
 /** A block of a Markdown file between `<!-- name:start -->` and `<!-- name:end -->`. */
 export interface Block {
@@ -16,6 +19,16 @@ export interface GeneratedFile {
 
 const README_BLOCKS: readonly Block[] = [{ name: 'settings', content: settingsTable }];
 
+const OPERATIONS_BLOCKS: readonly Block[] = [
+  { name: 'events', content: eventsTable },
+  { name: 'metrics', content: metricsTable },
+  { name: 'checks', content: checksTable },
+];
+
+/** A file of nothing but its blocks, for one that is missing. */
+const marksOf = (blocks: readonly Block[]): string =>
+  blocks.map(({ name }) => `<!-- ${name}:start -->\n<!-- ${name}:end -->\n`).join('\n');
+
 const README_START = `# kafka-row-sender
 
 Delivers rows of a MySQL-protocol database to Kafka exactly once, in order per key.
@@ -31,6 +44,10 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   {
     path: 'README.md',
     render: (current) => README_BLOCKS.reduce(replaceBlock, current ?? README_START),
+  },
+  {
+    path: 'docs/operations.md',
+    render: (current) => OPERATIONS_BLOCKS.reduce(replaceBlock, current ?? marksOf(OPERATIONS_BLOCKS)),
   },
 ];
 

@@ -1,9 +1,10 @@
 /** A broker of our own: SASL, what is refused without rights, and the broker's restart under an open session. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import kafkajs from 'kafkajs';
 import type { KafkaPort } from '#outbox';
 import { RelayError, silentLogger, systemClock } from '#runtime';
-import { failOnLeaks, freePort, type KafkaServer, startKafka, until } from '#testkit';
+import { failOnLeaks, freePort, type KafkaServer, startKafka, testKafka, until } from '#testkit';
 import {
   connectKafka,
   createKafkaPortOn,
@@ -20,6 +21,7 @@ import {
 const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
 const OAUTH = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required';
 const TOPIC = 'events';
+const GRANTED_TOPIC = 'granted';
 const RECOVERY_DEADLINE_MS = 60_000;
 
 let kafka: KafkaServer;
@@ -136,6 +138,73 @@ test('what a user without rights may not see is said to be unknown or refused', 
   assert.equal(topics.get(TOPIC)?.fault?.code, 'KAFKA_REFUSED');
   assert.equal(await codeOf(inspectMarkerGroup(connection, 'lane')), 'KAFKA_REFUSED');
   assert.equal(await codeOf(rehearseTransaction(connection, 'own-guest')), 'KAFKA_REFUSED');
+});
+
+/** The rights that docs/operations.md lists as needed, for the user `guest`. */
+async function grantDocumentedRights(): Promise<void> {
+  const { AclResourceTypes: resource, AclOperationTypes: operation, ResourcePatternTypes: pattern } = kafkajs;
+  const rights = [
+    [resource.TRANSACTIONAL_ID, 'own.', pattern.PREFIXED, [operation.WRITE, operation.DESCRIBE]],
+    [resource.GROUP, 'own.outbox', pattern.PREFIXED, [operation.READ]],
+    [resource.TOPIC, 'own.markers', pattern.LITERAL, [operation.READ, operation.DESCRIBE]],
+    [resource.TOPIC, GRANTED_TOPIC, pattern.LITERAL, [operation.WRITE, operation.DESCRIBE]],
+  ] as const;
+  const client = testKafka(kafka.bootstrap, {
+    sasl: { mechanism: 'plain', username: 'admin', password: 'one' },
+  }).admin();
+  await client.connect();
+  try {
+    await client.createAcls({
+      acl: rights.flatMap(([resourceType, resourceName, resourcePatternType, operations]) =>
+        operations.map((each) => ({
+          resourceType,
+          resourceName,
+          resourcePatternType,
+          principal: 'User:guest',
+          host: '*',
+          operation: each,
+          permissionType: kafkajs.AclPermissionTypes.ALLOW,
+        })),
+      ),
+    });
+  } finally {
+    await client.disconnect();
+  }
+}
+
+test('the rights that the documents list are enough to deliver, to fence, to retry and to read markers', async () => {
+  const topics = createTopicAdmin(connect(admin));
+  await topics.ensureTopic(GRANTED_TOPIC, 1);
+  await topics.close();
+  await grantDocumentedRights();
+  const granted = { ...record(1), topic: GRANTED_TOPIC };
+  const connection = connect({ mechanism: 'plain', username: 'guest', password: 'two' });
+  const port = createKafkaPortOn(connection);
+  const deliver = async () => {
+    const session = await port.open('own.guest-1');
+    try {
+      await session.transact([granted], [{ kind: 'lane', lane: 2, value: 7 }]);
+      await session.transact([granted], [{ kind: 'retry', lane: 2, value: 8 }]);
+    } finally {
+      await session.close();
+    }
+    return true;
+  };
+  // Brokers learn of rights a moment after they were given.
+  const isAllowed = () =>
+    deliver().catch((error: RelayError) => {
+      assert.equal(error.code, 'KAFKA_REFUSED');
+      return false;
+    });
+  await until('the rights to be known', isAllowed, RECOVERY_DEADLINE_MS);
+  await port.fence('own.guest-2');
+  assert.equal((await port.readMarkers('lane', [2])).get(2), 7);
+  assert.equal((await port.readMarkers('retry', [2])).get(2), 8);
+  assert.equal((await port.settledMarkers('lane', [2]))?.get(2), 7);
+  await port.close();
+  assert.ok(await rehearseTransaction(connection, 'own.doctor'));
+  const [facts] = (await inspectCluster(connection, ['own.markers'])).topics.values();
+  assert.deepEqual([facts?.fault, facts?.mayRead, facts?.config], [null, true, null]);
 });
 
 /** What a sender does: open, read the marker, send what it does not cover; until that went through. */

@@ -4,6 +4,7 @@
  */
 export { createMetrics, type Metrics, type SenderMetrics, type WriterMetrics } from './create-metrics.ts';
 export { createProgressHealth, type ProgressHealth, type ProgressHealthOptions } from './create-progress-health.ts';
+export { metricsTable } from './document-metrics.ts';
 export {
   type HealthAnswer,
   type HttpServerOptions,

@@ -14,6 +14,7 @@ export const deliveryMode = settingsCheck(
         'at least once: rows may arrive twice after any fault, since no markers are written',
         `set ${ENV_PREFIX}KAFKA_ACKS=all and ${ENV_PREFIX}KAFKA_ENABLE_IDEMPOTENCE=true`,
       ),
+      ...others,
     ];
   },
 );

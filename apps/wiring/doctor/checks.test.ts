@@ -35,7 +35,7 @@ test('everything that is not fine says what mends it', () => {
 });
 
 test('settings: at-least-once is risky', () => {
-  assert.equal(verdicts('settings.delivery', { env: { KAFKA_ROW_SENDER_KAFKA_ACKS: '1' } }), 'risky');
+  assert.match(verdicts('settings.delivery', { env: { KAFKA_ROW_SENDER_KAFKA_ACKS: '1' } }), /^risky/);
 });
 
 test('database: server settings', () => {

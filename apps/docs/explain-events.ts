@@ -1,0 +1,92 @@
+/** What each event means to an operator and what to do: total by type, so that a new event does not compile without an answer. */
+import type { SenderEvent, WriterEvent } from '#outbox';
+import { SENDER_LINES, WRITER_LINES } from '../wiring/log-events.ts';
+
+const NOTHING = 'Nothing.';
+
+const WRITER: Readonly<Record<WriterEvent['kind'], readonly [string, string]>> = {
+  'standing-by': [
+    'Another writer leads the source; this one takes over when its lock lapses or is given back.',
+    NOTHING,
+  ],
+  elected: ['This writer has the lock of the source.', NOTHING],
+  'term-begun': ['It raised the epoch: every earlier writer is fenced. `position` is the watermark.', NOTHING],
+  'lanes-differ': [
+    'The setting LANES is for a new source only, and this one has another number of lanes.',
+    'Set LANES to `lanes`, or add lanes with `lane grow`.',
+  ],
+  'term-ended': [
+    '`stopped`: SIGTERM. `lock-lost`: Redis gave the lock to another. `fenced`: another writer raised the epoch, or `lane grow` did. `handed-over`: a writer with fewer sources takes it. `fault`: the next line says which.',
+    'Look into `fenced` or `lock-lost` that come again and again: two deployments, or a Redis that forgets.',
+  ],
+  moved: ['A batch is in the outbox.', NOTHING],
+  'gap-opened': [
+    'Ids are missing below one that was seen: an open transaction, a rollback, or ids never used.',
+    NOTHING,
+  ],
+  'gap-closed': [
+    'Nothing came and nothing can come any more. At level info there is one line `gaps` for each source and 10 s: how many were opened and closed, the last one opened, and how long the longest was open.',
+    'Nothing. A `longestMs` of minutes is a transaction that was open for as long.',
+  ],
+  'gaps-at-bound': [
+    'So many gaps are open that new rows are not read until some close.',
+    'End the transactions that hold them (`database.oldest-transaction`). In mode `time` a shorter SOURCE_GAP_GRACE closes them sooner.',
+  ],
+  'commit-unknown': ['The answer to a COMMIT was lost; the watermark row told what happened.', NOTHING],
+  'writer-retry': [
+    'The database is away or refuses. It is tried again after `delayMs`, for as long as it takes.',
+    'See `code`: DB_REFUSED is a password or a grant, DB_READ_ONLY the wrong server, DB_FULL a disk.',
+  ],
+  'source-halted': [
+    'The source cannot go on by itself; the others do. A process whose last source halts ends with 2 or 4.',
+    'See `reason`: DB_SCHEMA names the table or column; DB_ROW_REFUSED a row larger than max_allowed_packet; INVARIANT_BROKEN a database that went back ([restored databases](#restored-databases-and-fail-overs)). Mend it and restart the writer.',
+  ],
+};
+
+const SENDER: Readonly<Record<SenderEvent['kind'], readonly [string, string]>> = {
+  'session-opened': ['The producer is initialised: whatever ran under its id before is fenced.', NOTHING],
+  'session-lost': [
+    'A fault made the outcome of a transaction unknown; the producer is thrown away, and the markers tell what arrived.',
+    'Nothing, when it is rare. KAFKA_FENCED again and again: two processes with one INSTANCE_ID (`relay.instance-ids`).',
+  ],
+  'lane-taken': ['The lane is delivered from here, from `marker` on; `from` held it before.', NOTHING],
+  'lane-released': ['Given back cleanly: to share lanes evenly, or because the process stops.', NOTHING],
+  'lane-lost': [
+    'Somebody took the lane over, because the lease ran out or an operator paused it.',
+    'Nothing, unless it comes often: the process or the database is too slow for LANE_LEASE.',
+  ],
+  'commit-lost': [
+    'Kafka had acknowledged a commit and does not have it: its rows are delivered again.',
+    'Look at the brokers: stopped under load (KAFKA-20734), unclean election, or a lost disk. Run `verify`.',
+  ],
+  'lane-halted': [
+    'Marker and database do not agree, a refused row has spent its attempts under policy `halt`, or too many keys wait. Nobody delivers the lane.',
+    '[Halted lanes](#halted-lanes).',
+  ],
+  members: ["Senders alive, and this one's share of the lanes.", NOTHING],
+  delivered: ['A transaction is committed. At level info there is one line with the sums of the last 10 s.', NOTHING],
+  deleted: ['Delivered rows left the outbox.', NOTHING],
+  'sender-retry': [
+    'Kafka or the database is away or refuses; with `topic`, only that topic is. Rows wait, no attempt is used up.',
+    'See `code`: KAFKA_TOPIC_MISSING wants the topic (or `init` for the marker topic), KAFKA_REFUSED an ACL or a password.',
+  ],
+  'row-aside': [
+    'The broker refused this row for good. It is aside, its key waits behind it, everything else goes on.',
+    'See `code` and `reason`; raise max.message.bytes or mend what produced the row. It is tried again by itself.',
+  ],
+  'row-retry-failed': ['Refused again; the next attempt is in `delayMs`.', 'The same.'],
+  'row-dead': ['The last attempt failed and ROW_FAULT_POLICY applied.', '[Dead letters](#dead-letters).'],
+  'row-recovered': ['A row that was aside is in Kafka.', NOTHING],
+};
+
+type Lines = Readonly<Record<string, readonly [string, string]>>;
+
+const rowsOf = (lines: Lines, help: Lines): readonly string[] =>
+  Object.entries(help).map(([kind, [meaning, todo]]) => `| \`${kind}\` | ${lines[kind]?.[0]} | ${meaning} | ${todo} |`);
+
+/** Markdown: event, level, meaning, what to do. */
+export function eventsTable(): string {
+  const head = ['| `event` | Level | What happened | What to do |', '|---|---|---|---|'];
+  const writer = ['**Writer**', '', ...head, ...rowsOf(WRITER_LINES, WRITER)];
+  return [...writer, '', '**Sender**', '', ...head, ...rowsOf(SENDER_LINES, SENDER)].join('\n');
+}
