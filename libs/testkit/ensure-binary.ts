@@ -14,6 +14,7 @@ const PACKAGES = {
   'redis-server': 'redis-server',
   java: 'openjdk-17-jre-headless',
   mvn: 'maven',
+  openssl: 'openssl',
 } as const;
 
 export type ServerBinary = keyof typeof PACKAGES;
