@@ -7,7 +7,7 @@ import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import { createTopicAdmin, type KafkaConnection, type ReadBatch, readTopics } from '#kafka-delivery';
 import type { WatermarkState } from '#outbox';
-import { createWriterStore, listWaiting } from '#outbox-storage';
+import { createWriterStore, listWaiting, loadStart, type SourceStart } from '#outbox-storage';
 import { RelayError, silentLogger } from '#runtime';
 import { createSourceReader, listSourcePositions } from '#source-polling';
 import { type CheckTotals, ChunkedRows, DeliveryCheck, type SourceCheck, summarise } from '#verification';
@@ -75,29 +75,40 @@ export function pickSources(sources: readonly SourceConfig[], only?: readonly st
 
 async function openSubject(options: VerifyDeliveryOptions, source: SourceConfig, notes: string[]): Promise<Subject> {
   const { pool, config } = options;
-  const { name, startFrom } = source;
+  const { name } = source;
   const watermark = await createWriterStore({ pool, tables: config.tables }).loadWatermark(name);
   if (watermark === null) notes.push(`source ${name} was never led by a writer: all of its rows are pending`);
+  const start = await loadStart({ pool, tables: config.tables }, name);
   const rowsStay = source.mode === 'append';
-  if (!rowsStay)
+  if (rowsStay) notes.push(...noteOnStart(source, start));
+  else
     notes.push(
       `source ${name}: rows leave the table as they are moved, so missing ones cannot be seen, nor records in a topic that only such a row named`,
     );
-  if (startFrom === 'latest') {
-    notes.push(`source ${name} began at the latest row: rows before the first one delivered are not compared`);
-  }
   const highest = rowsStay ? await highestPosition(pool, source) : null;
-  return { source, highest, check: new DeliveryCheck({ ...scopeOf(source, watermark), rowsStay }) };
+  return { source, highest, check: new DeliveryCheck({ ...scopeOf(source, watermark, start), rowsStay }) };
 }
 
-function scopeOf(source: SourceConfig, watermark: WatermarkState | null) {
+function noteOnStart({ name, startFrom }: SourceConfig, start: SourceStart | null): readonly string[] {
+  if (start !== null && start.after > 0n) {
+    const count = start.gaps.length;
+    const open = count === 0 ? '' : `, but for ${count} gap${count === 1 ? '' : 's'} open then`;
+    return [`source ${name} began after ${start.after}: rows up to there are not compared${open}`];
+  }
+  if (start !== null || startFrom !== 'latest') return [];
+  return [`source ${name} began at the latest row: rows before the first one delivered are not compared`];
+}
+
+/** Without a start written down (by an older version), the setting of now and what was delivered have to do. */
+function scopeOf(source: SourceConfig, watermark: WatermarkState | null, start: SourceStart | null) {
   const { name, startFrom } = source;
   return {
     source: name,
     upTo: watermark?.position ?? LOWEST_POSITION,
     gaps: watermark?.gaps ?? [],
-    after: typeof startFrom === 'bigint' ? startFrom - 1n : null,
-    startsAtFirstSeen: startFrom === 'latest',
+    after: start?.after ?? (typeof startFrom === 'bigint' ? startFrom - 1n : null),
+    startGaps: start?.gaps ?? [],
+    startsAtFirstSeen: start === null && startFrom === 'latest',
   };
 }
 

@@ -1,7 +1,7 @@
 /** Makes the tables or brings them up to date, prints the statements, and checks at start that they are what we expect. */
 import type { EngineKind, Pool } from '#database';
 import { RelayError } from '#runtime';
-import { SCHEMA_VERSION, schemaStatements, versionIn } from './schema.ts';
+import { SCHEMA_VERSION, schemaStatements, UPGRADES, versionIn } from './schema.ts';
 import { type OutboxTables, quoteTables } from './tables.ts';
 
 export interface MigrateResult {
@@ -24,10 +24,25 @@ export async function migrate(pool: Pool, tables: OutboxTables): Promise<Migrate
   const from = await schemaVersion(pool, tables);
   if (from === SCHEMA_VERSION) return { outcome: 'already there', from, to: from };
   refuseNewer(from);
+  if (from > 0) {
+    for (let version = from; version < SCHEMA_VERSION; version += 1) await upgrade(pool, tables, version);
+    return { outcome: 'upgraded', from, to: SCHEMA_VERSION };
+  }
   await pool.use(async (session) => {
     for (const statement of schemaStatements(quoteTables(tables), session.engine.kind)) await session.run(statement);
   });
-  return { outcome: from === 0 ? 'created' : 'upgraded', from, to: SCHEMA_VERSION };
+  return { outcome: 'created', from, to: SCHEMA_VERSION };
+}
+
+/** One step, unless another `init` was faster. */
+async function upgrade(pool: Pool, tables: OutboxTables, version: number): Promise<void> {
+  const statement = UPGRADES.get(version)?.(quoteTables(tables));
+  if (statement === undefined) throw new RelayError('INTERNAL', `there is no way up from schema ${version}`);
+  try {
+    await pool.run(statement);
+  } catch (error) {
+    if ((await schemaVersion(pool, tables)) <= version) throw error;
+  }
 }
 
 /** For every process at start. Throws DB_SCHEMA when `init` has not been run or is due again, DB_UNSUPPORTED for a newer schema. */

@@ -30,9 +30,11 @@ async function registerOn(
 ): Promise<readonly number[]> {
   const taken = await session.query(`SELECT 1 FROM ${tables.watermark} WHERE source = ?`, [request.source]);
   if (taken.length > 0) return readLanesOf(session, tables, request.source);
+  const position = request.position.toString();
+  const gaps = gapsToText(request.gaps);
   await session.run(
-    `INSERT INTO ${tables.watermark} (source, position, gaps, next_sequence, epoch, leader, updated_at) VALUES (?, ?, ?, 1, 0, NULL, NOW(6))`,
-    [request.source, request.position.toString(), gapsToText(request.gaps)],
+    `INSERT INTO ${tables.watermark} (source, position, gaps, next_sequence, epoch, leader, updated_at, start_position, start_gaps) VALUES (?, ?, ?, 1, 0, NULL, NOW(6), ?, ?)`,
+    [request.source, position, gaps, position, gaps],
   );
   return addLanes(session, tables, request.source, request.lanes);
 }

@@ -5,7 +5,7 @@
 import type { EngineKind } from '#database';
 import type { OutboxTables } from './tables.ts';
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 const COMMENT_PREFIX = 'kafka-row-sender schema ';
 
 /** The version a table comment names, or null when it is none of ours. */
@@ -25,6 +25,12 @@ const MESSAGE_COLUMNS = `
   payload LONGBLOB NULL,
   headers MEDIUMTEXT ${TEXT} NULL,
   size INT UNSIGNED NOT NULL,`;
+
+/** Where the source began, for `verify`: rows above the position, and in the gaps that were open then. NULL: not known. */
+const startColumns = (): readonly string[] => [
+  '  start_position DECIMAL(20,0) NULL',
+  `  start_gaps LONGTEXT ${TEXT} NULL`,
+];
 
 /** `tables` quoted. Each statement can be run again without harm. */
 export function schemaStatements(tables: OutboxTables, kind: EngineKind): readonly string[] {
@@ -80,7 +86,22 @@ export function schemaStatements(tables: OutboxTables, kind: EngineKind): readon
   epoch BIGINT NOT NULL,
   leader VARCHAR(255) ${TEXT} NULL,
   updated_at DATETIME(6) NOT NULL,
+${startColumns().join(',\n')},
   PRIMARY KEY (source)
 )${engine} COMMENT='${COMMENT_PREFIX}${SCHEMA_VERSION}'`,
   ];
 }
+
+/**
+ * What brings tables of an older version to the one after it, by that older version; the version goes into the comment with
+ * the change, in one statement. Processes of the older version go on: columns that they do not know may be NULL.
+ */
+export const UPGRADES: ReadonlyMap<number, (tables: OutboxTables) => string> = new Map([
+  [
+    1,
+    (tables) =>
+      `ALTER TABLE ${tables.watermark} ${startColumns()
+        .map((column) => `ADD COLUMN ${column.trim()}`)
+        .join(', ')}, COMMENT='${COMMENT_PREFIX}2'`,
+  ],
+]);

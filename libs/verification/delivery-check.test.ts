@@ -206,3 +206,12 @@ test('nothing but pending rows is no pass, an empty table is one', () => {
   assert.equal(summarise([check(5, [], { upTo: 0n })]).passed, false);
   assert.equal(summarise([check(0, [])]).passed, true);
 });
+
+test('rows up to the start are not owed, but for those in gaps that were open then', () => {
+  const startGaps = [{ from: 3n, to: 4n }];
+  const sent = [{ position: 4 }, ...all(9).slice(6)];
+  const found = check(9, sent, { after: 6n, startGaps });
+  assert.deepEqual([found.delivered, found.missing.count, found.missing.examples[0]?.id], [4, 1, 'orders:3']);
+  const late = check(9, sent.slice(1), { after: 6n, startGaps, gaps: startGaps });
+  assert.deepEqual([late.delivered, late.missing.count, late.pending], [3, 0, 2]);
+});

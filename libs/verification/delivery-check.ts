@@ -4,6 +4,7 @@
  */
 import { sequenceOf } from '#outbox';
 import { LastIds } from './last-ids.ts';
+import { PositionRanges, type Range } from './position-ranges.ts';
 import { PositionSet } from './position-set.ts';
 
 export const EXAMPLES_MAX = 10;
@@ -15,10 +16,12 @@ export interface DeliveryCheckOptions {
   readonly upTo: bigint | null;
   /** Rows at or below it were never to be moved: where the source started. Null: from the first row. */
   readonly after?: bigint | null;
+  /** But for these ranges at or below `after`: their transactions may have been open when the source started. */
+  readonly startGaps?: readonly Range[];
   /** The rows before the first one delivered or on its way were never to be moved: for a source that began at the latest row. */
   readonly startsAtFirstSeen?: boolean;
   /** Open gaps, inclusive, ascending and disjoint: a row in one of them is pending. */
-  readonly gaps?: readonly { readonly from: bigint; readonly to: bigint }[];
+  readonly gaps?: readonly Range[];
   /** False when rows leave the table as they are moved: then only duplicates and order can be checked. */
   readonly rowsStay?: boolean;
 }
@@ -101,6 +104,8 @@ export class DeliveryCheck {
   readonly #options: DeliveryCheckOptions;
   readonly #prefix: string;
   readonly #rowsStay: boolean;
+  readonly #gaps: PositionRanges;
+  readonly #startGaps: PositionRanges;
   readonly #onItsWay: Record<OnItsWay, PositionSet> = {
     outbox: new PositionSet(),
     aside: new PositionSet(),
@@ -118,13 +123,14 @@ export class DeliveryCheck {
   #seenInScope = 0;
   #delivered = 0;
   #pending = 0;
-  #gapAt = 0;
   #firstSeen: bigint | null = null;
 
   constructor(options: DeliveryCheckOptions) {
     this.#options = options;
     this.#prefix = `${options.source}:`;
     this.#rowsStay = options.rowsStay ?? true;
+    this.#gaps = new PositionRanges(options.gaps ?? []);
+    this.#startGaps = new PositionRanges(options.startGaps ?? []);
   }
 
   /** A row found in the outbox or aside before the records were read. */
@@ -170,10 +176,10 @@ export class DeliveryCheck {
 
   /** The source's rows, ascending, after all records. */
   sourceRow(position: bigint, key: Buffer | null): void {
-    const { after = null, upTo } = this.#options;
-    if ((after !== null && position <= after) || this.#beforeFirst(position)) return;
+    const { upTo } = this.#options;
+    if (this.#beforeStart(position) || this.#beforeFirst(position)) return;
     const seen = this.#seen.has(position);
-    if ((upTo !== null && position > upTo) || this.#inGap(position)) {
+    if ((upTo !== null && position > upTo) || this.#gaps.has(position)) {
       if (!seen) this.#pending += 1;
       return;
     }
@@ -249,20 +255,13 @@ export class DeliveryCheck {
   }
 
   #inScope(position: bigint): boolean {
-    const { after = null, upTo } = this.#options;
-    if (after !== null && position <= after) return false;
-    return (upTo === null || position <= upTo) && !this.#inGap(position);
+    const { upTo } = this.#options;
+    if (this.#beforeStart(position)) return false;
+    return (upTo === null || position <= upTo) && !this.#gaps.has(position);
   }
 
-  /** Neighbours come together, so the search starts where the last one ended. */
-  #inGap(position: bigint): boolean {
-    const gaps = this.#options.gaps ?? [];
-    if (gaps.length === 0) return false;
-    let at = this.#gapAt;
-    while (at > 0 && (gaps[at] === undefined || position < (gaps[at] as { from: bigint }).from)) at -= 1;
-    while (at < gaps.length - 1 && position > (gaps[at] as { to: bigint }).to) at += 1;
-    this.#gapAt = at;
-    const gap = gaps[at] as { from: bigint; to: bigint };
-    return position >= gap.from && position <= gap.to;
+  #beforeStart(position: bigint): boolean {
+    const { after = null } = this.#options;
+    return after !== null && position <= after && !this.#startGaps.has(position);
   }
 }
