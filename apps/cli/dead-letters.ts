@@ -1,8 +1,15 @@
-/** `dead-letters list|show|retry|drop`: rows that Kafka refused until their attempts were spent. */
+/** `dead-letters list|show|retry|drop`: rows that Kafka refused, first of all those whose attempts are spent. */
 import type { Command } from 'commander';
 import type { Config } from '#config';
 import type { Pool } from '#database';
-import { checkSchema, type DeadLetter, dropDead, listDeadLetters, requeueDead } from '#outbox-storage';
+import {
+  checkSchema,
+  createSenderStore,
+  type DeadLetter,
+  dropDead,
+  listDeadLetters,
+  requeueDead,
+} from '#outbox-storage';
 import { RelayError } from '#runtime';
 import type { Cli } from './cli.ts';
 import { withDatabase } from './connect.ts';
@@ -13,6 +20,12 @@ const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 100_000;
 const ERROR_SHOWN_MAX = 80;
 
+interface ListOptions {
+  readonly json?: boolean;
+  readonly all?: boolean;
+  readonly limit: number;
+}
+
 const outboxId = integerBetween(1, Number.MAX_SAFE_INTEGER);
 
 export function addDeadLetters(program: Command, cli: Cli): void {
@@ -21,8 +34,9 @@ export function addDeadLetters(program: Command, cli: Cli): void {
     .command('list')
     .description('list the rows given up, without their payload')
     .option('--json', 'print JSON')
+    .option('--all', 'also rows that are still being tried, and rows that wait behind their keys')
     .option('--limit <rows>', 'rows at most', integerBetween(1, LIMIT_MAX), LIMIT_DEFAULT)
-    .action((options: { readonly json?: boolean; readonly limit: number }) => list(cli, options));
+    .action((options: ListOptions) => list(cli, options));
   letters
     .command('show')
     .description('show one row: why it was refused, its headers, and its value')
@@ -35,7 +49,7 @@ export function addDeadLetters(program: Command, cli: Cli): void {
     .action((id: number) => retry(cli, id));
   letters
     .command('drop')
-    .description('delete a row for good: it is never delivered')
+    .description('delete a refused row for good, given up or not: it is never delivered')
     .argument('<id>', 'outbox id', outboxId)
     .option('--yes', 'yes, delete it')
     .action((id: number, options: { readonly yes?: boolean }) => drop(cli, id, options.yes ?? false));
@@ -50,14 +64,15 @@ async function withLetters<T>(cli: Cli, work: (config: Config, pool: Pool) => Pr
 }
 
 const noSuchRow = (id: number): RelayError =>
-  new RelayError('CONFIG_INVALID', `there is no row ${id} among the dead letters`);
+  new RelayError('CONFIG_INVALID', `there is no row ${id} among those set aside; dead-letters list --all shows them`);
 
 /** What is shown of a row in a list: all but its payload. */
 const brief = ({ value: _value, key, ...letter }: DeadLetter) => ({ ...letter, key: key?.toString('utf8') ?? null });
 
-async function list(cli: Cli, options: { readonly json?: boolean; readonly limit: number }): Promise<void> {
+async function list(cli: Cli, options: ListOptions): Promise<void> {
   await withLetters(cli, async (config, pool) => {
-    const found = await listDeadLetters(pool, config.tables, options.limit + 1);
+    const all = options.all ?? false;
+    const found = await listDeadLetters(pool, config.tables, { rowsMax: options.limit + 1, all });
     const letters = found.slice(0, options.limit).map(brief);
     if (found.length > options.limit) cli.note(`there are more: give --limit above ${options.limit}`);
     if (options.json) {
@@ -66,6 +81,7 @@ async function list(cli: Cli, options: { readonly json?: boolean; readonly limit
     }
     const rows = letters.map((letter) => [
       letter.id,
+      letter.lane,
       letter.eventId,
       letter.topic,
       letter.key,
@@ -74,23 +90,33 @@ async function list(cli: Cli, options: { readonly json?: boolean; readonly limit
       letter.lastAt.slice(0, 'yyyy-mm-dd hh:mm:ss'.length),
       letter.error.slice(0, ERROR_SHOWN_MAX),
     ]);
-    const headings = ['ID', 'EVENT', 'TOPIC', 'KEY', 'STATE', 'ATTEMPTS', 'LAST TRIED (UTC)', 'WHY'];
+    const headings = ['ID', 'LANE', 'EVENT', 'TOPIC', 'KEY', 'STATE', 'ATTEMPTS', 'LAST TRIED (UTC)', 'WHY'];
     for (const line of renderTable(headings, rows)) cli.print(line);
   });
 }
 
+/** Any row set aside. Throws CONFIG_INVALID when there is none with this id. */
+async function findAside(config: Config, pool: Pool, id: number): Promise<DeadLetter> {
+  const [letter] = await listDeadLetters(pool, config.tables, { rowsMax: 1, after: id - 1, all: true });
+  if (letter?.id !== id) throw noSuchRow(id);
+  return letter;
+}
+
 async function show(cli: Cli, id: number): Promise<void> {
   await withLetters(cli, async (config, pool) => {
-    const [letter] = await listDeadLetters(pool, config.tables, 1, id - 1);
-    if (letter?.id !== id) throw noSuchRow(id);
+    const letter = await findAside(config, pool, id);
     cli.print(toJson({ ...brief(letter), value: letter.value?.toString('utf8') ?? null }));
   });
 }
 
 async function retry(cli: Cli, id: number): Promise<void> {
   await withLetters(cli, async (config, pool) => {
-    if (!(await requeueDead(pool, config.tables, id))) throw noSuchRow(id);
+    const { lane, state } = await findAside(config, pool, id);
+    if (!(await requeueDead(pool, config.tables, id))) {
+      throw new RelayError('CONFIG_INVALID', `row ${id} is not given up (${state}): it is tried again by itself`);
+    }
     cli.print(`row ${id} will be tried again; if later rows of its key were delivered, it arrives after them`);
+    await noteHalted(cli, config, pool, lane);
   });
 }
 
@@ -102,7 +128,22 @@ async function drop(cli: Cli, id: number, sure: boolean): Promise<void> {
     );
   }
   await withLetters(cli, async (config, pool) => {
-    if (!(await dropDead(pool, config.tables, id))) throw noSuchRow(id);
+    const { lane, state, attempts } = await findAside(config, pool, id);
+    if (!(await dropDead(pool, config.tables, id))) {
+      const why =
+        state === 'parked' && attempts === 0
+          ? 'waits behind an earlier row of its key and was never refused: drop that one'
+          : 'is being sent just now: try again in a moment';
+      throw new RelayError('CONFIG_INVALID', `row ${id} ${why}`);
+    }
     cli.print(`row ${id} was dropped`);
+    await noteHalted(cli, config, pool, lane);
   });
+}
+
+/** A lane that was halted over the row goes on by the operator's word only. */
+async function noteHalted(cli: Cli, config: Config, pool: Pool, lane: number): Promise<void> {
+  const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
+  if (lanes.find((each) => each.lane === lane)?.state !== 'halted') return;
+  cli.note(`lane ${lane} is halted: kafka-row-sender lane resume ${lane} lets it go on`);
 }

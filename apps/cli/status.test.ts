@@ -136,7 +136,7 @@ test('dead letters are listed, shown, retried and dropped', async () => {
   await world.db.query(insert, [103, 'parked', 'orders:3', 0]);
   const listed = await world.run(['dead-letters', 'list']);
   assert.equal(listed.code, 0);
-  assert.match(listed.stdout, /^101 +orders:1 +t +k +dead +3 .*too large$/m);
+  assert.match(listed.stdout, /^101 +0 +orders:1 +t +k +dead +3 .*too large$/m);
   assert.match(listed.stdout, /^102 .* parked /m);
   assert.doesNotMatch(listed.stdout, /^103|amount/m);
   const shown = JSON.parse((await world.run(['dead-letters', 'show', '101'])).stdout);
@@ -152,7 +152,14 @@ test('dead letters are listed, shown, retried and dropped', async () => {
       [103, 'parked', 0],
     ],
   );
-  const missing = await world.run(['dead-letters', 'show', '103']);
+  assert.match((await world.run(['dead-letters', 'list', '--all'])).stdout, /^101 .*retrying.*\n103 .*parked/m);
+  const behind = await world.run(['dead-letters', 'drop', '103', '--yes']);
+  assert.equal(behind.code, 2);
+  assert.match(behind.stderr, /row 103 waits behind an earlier row of its key/);
+  const trying = await world.run(['dead-letters', 'retry', '101']);
+  assert.equal(trying.code, 2);
+  assert.match(trying.stderr, /row 101 is not given up \(retrying\)/);
+  const missing = await world.run(['dead-letters', 'show', '104']);
   assert.equal(missing.code, 2);
-  assert.match(missing.stderr, /there is no row 103 among the dead letters/);
+  assert.match(missing.stderr, /there is no row 104 among those set aside/);
 });

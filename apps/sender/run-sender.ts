@@ -5,14 +5,13 @@ import { type Doorbell, Sender, type SenderEvent } from '#outbox';
 import { createSenderStore } from '#outbox-storage';
 import { systemClock, systemRandom } from '#runtime';
 import { logSenderEvents, summariseDeliveries } from '../wiring/log-events.ts';
-import { MARKER_REFRESH_MS, senderTickMs } from '../wiring/pace.ts';
+import { MARKER_REFRESH_MS, SUMMARY_INTERVAL_MS, senderTickMs } from '../wiring/pace.ts';
 import type { Service } from '../wiring/service.ts';
 
 const MARKER_SETTLE_MS = 5_000;
 const PARKED_KEYS_MAX = 10_000;
 const TRIM_ROWS_MAX = 5_000;
 const TRIM_INTERVAL_MS = 250;
-const SUMMARY_INTERVAL_MS = 10_000;
 
 export interface SenderParts {
   readonly pool: Pool;

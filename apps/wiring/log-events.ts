@@ -4,15 +4,15 @@ import type { Logger } from '#runtime';
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
-const WRITER_LINES: Record<WriterEvent['kind'], readonly [Level, string]> = {
+export const WRITER_LINES: Record<WriterEvent['kind'], readonly [Level, string]> = {
   'standing-by': ['info', 'stands by'],
   elected: ['info', 'elected'],
   'term-begun': ['info', 'term begun'],
   'lanes-differ': ['warn', 'LANES is not what the source has; the lanes in the database count, lane grow changes them'],
   'term-ended': ['info', 'term ended'],
   moved: ['debug', 'rows moved to the outbox'],
-  'gap-opened': ['info', 'gap opened'],
-  'gap-closed': ['info', 'gap closed: rolled back or never used'],
+  'gap-opened': ['debug', 'gap opened'],
+  'gap-closed': ['debug', 'gap closed: rolled back or never used'],
   'went-back': ['warn', 'rows found below the position: reading goes back to them'],
   'gaps-at-bound': ['warn', 'too many open gaps: reading of new rows pauses'],
   'commit-unknown': ['warn', 'the answer to a commit was lost; the watermark row decided'],
@@ -20,7 +20,7 @@ const WRITER_LINES: Record<WriterEvent['kind'], readonly [Level, string]> = {
   'source-halted': ['error', 'source halted'],
 };
 
-const SENDER_LINES: Record<SenderEvent['kind'], readonly [Level, string]> = {
+export const SENDER_LINES: Record<SenderEvent['kind'], readonly [Level, string]> = {
   'session-opened': ['info', 'producer ready'],
   'session-lost': ['warn', 'producer thrown away; a new one reads the markers'],
   'lane-taken': ['info', 'took lane'],
@@ -64,6 +64,44 @@ export function summariseDeliveries(logger: Logger): { note(event: SenderEvent):
       rows = 0;
       bytes = 0;
       transactions = 0;
+    },
+  };
+}
+
+interface GapSums {
+  opened: number;
+  closed: number;
+  longestMs: number;
+  /** The last one opened. */
+  last: string | null;
+}
+
+/** Gaps of a source are summed up in one line an interval: an application that rolls back often makes many a second. */
+export function summariseGaps(logger: Logger): { note(event: WriterEvent): void; flush(): void } {
+  const sums = new Map<string, GapSums>();
+  const of = (source: string): GapSums => {
+    const found = sums.get(source) ?? { opened: 0, closed: 0, longestMs: 0, last: null };
+    sums.set(source, found);
+    return found;
+  };
+  return {
+    note(event) {
+      if (event.kind === 'gap-opened') {
+        const sum = of(event.source);
+        sum.opened += 1;
+        sum.last = event.from === event.to ? String(event.from) : `${event.from} to ${event.to}`;
+      } else if (event.kind === 'gap-closed') {
+        const sum = of(event.source);
+        sum.closed += 1;
+        sum.longestMs = Math.max(sum.longestMs, Math.round(event.openMs));
+      }
+    },
+    flush() {
+      for (const [source, { opened, closed, longestMs, last }] of sums) {
+        const facts = { ...(last === null ? {} : { last }), ...(closed === 0 ? {} : { longestMs }) };
+        logger.info({ event: 'gaps', source, opened, closed, ...facts }, 'gaps opened and closed without a row');
+      }
+      sums.clear();
     },
   };
 }

@@ -13,3 +13,6 @@ export const WRITER_TICK_MS = 2_000;
 
 /** Far below the 7 days after which Kafka forgets offsets of an idle group by default. */
 export const MARKER_REFRESH_MS = 12 * 60 * 60 * 1000;
+
+/** What happens often is summed up in one log line an interval. */
+export const SUMMARY_INTERVAL_MS = 10_000;

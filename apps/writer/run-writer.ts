@@ -3,7 +3,8 @@ import type { SourceConfig } from '#config';
 import { runSource, type WriterEvent, type WriterStore } from '#outbox';
 import { createSenderStore, createWriterStore } from '#outbox-storage';
 import { asRelayError, type RelayError, systemClock } from '#runtime';
-import { logWriterEvents } from '../wiring/log-events.ts';
+import { logWriterEvents, summariseGaps } from '../wiring/log-events.ts';
+import { SUMMARY_INTERVAL_MS } from '../wiring/pace.ts';
 import type { Service } from '../wiring/service.ts';
 import { keepArchives } from './keep-archives.ts';
 import { SourceShares } from './share-sources.ts';
@@ -22,10 +23,12 @@ export async function runWriter(service: Service, parts: WriterParts): Promise<v
     sources: config.sources.length,
   });
   const log = logWriterEvents(logger);
+  const gaps = summariseGaps(logger);
   const onEvent = (event: WriterEvent) => {
     if (event.kind === 'elected') shares.began(event.source);
     if (event.kind === 'term-ended') shares.ended(event.source);
     log(event);
+    gaps.note(event);
     parts.onEvent(event);
   };
   const ended = new AbortController();
@@ -36,6 +39,7 @@ export async function runWriter(service: Service, parts: WriterParts): Promise<v
     AbortSignal.any([signal, ended.signal]),
   );
   const faults: RelayError[] = [];
+  const summaryTimer = setInterval(() => gaps.flush(), SUMMARY_INTERVAL_MS);
   await Promise.all(
     config.sources.map((source) =>
       relaySource(service, parts, store, shares, source, onEvent).catch((thrown: unknown) => {
@@ -43,6 +47,8 @@ export async function runWriter(service: Service, parts: WriterParts): Promise<v
       }),
     ),
   );
+  clearInterval(summaryTimer);
+  gaps.flush();
   ended.abort();
   await Promise.all([members, archives]);
   const [fault] = faults;

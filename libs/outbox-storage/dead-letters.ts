@@ -17,18 +17,34 @@ interface DeadLetterColumns extends AsideColumns {
   readonly last_at: string;
 }
 
-/** Spent its attempts: dead, or parked with its key's later rows behind it. Those later rows have no attempts yet. */
-const GIVEN_UP = "(state = 'dead' OR (state = 'parked' AND attempts > 0))";
+/**
+ * Waits for the operator: dead; or parked after its attempts, with its key's later rows behind it (those have no attempts); or
+ * refused until its lane was halted over it.
+ */
+const givenUp = ({ lane }: OutboxTables): string =>
+  `(d.state = 'dead' OR (d.state = 'parked' AND d.attempts > 0) OR (d.state = 'retrying' AND d.attempts > 0 AND d.attempt_token = 0 AND EXISTS (SELECT 1 FROM ${lane} l WHERE l.lane = d.lane AND l.state = 'halted')))`;
 
-/** Rows given up with id > after, in id order, at most `rowsMax`. */
+/** Kafka refused it, and nobody is trying it at this moment: a row that only waits behind its key is not the operator's to drop. */
+const DROPPABLE = "(state = 'dead' OR (attempt_token = 0 AND (state = 'retrying' OR attempts > 0)))";
+
+export interface ListAsideOptions {
+  readonly rowsMax: number;
+  /** Only ids above it. */
+  readonly after?: number;
+  /** Also rows that are still being tried, and rows that wait behind their keys. */
+  readonly all?: boolean;
+}
+
+/** Rows that wait for the operator, or every row set aside, in id order. */
 export async function listDeadLetters(
   pool: Pool,
   tables: OutboxTables,
-  rowsMax: number,
-  after = -1,
+  { rowsMax, after = -1, all = false }: ListAsideOptions,
 ): Promise<readonly DeadLetter[]> {
+  const quoted = quoteTables(tables);
+  const which = all ? 'd.id > ?' : `${givenUp(quoted)} AND d.id > ?`;
   const rows = await pool.query<DeadLetterColumns>(
-    `SELECT ${ASIDE_COLUMNS}, d.error, d.first_at, d.last_at FROM ${quoteTables(tables).deadLetter} d WHERE ${GIVEN_UP} AND d.id > ? ORDER BY d.id LIMIT ?`,
+    `SELECT ${ASIDE_COLUMNS}, d.error, d.first_at, d.last_at FROM ${quoted.deadLetter} d WHERE ${which} ORDER BY d.id LIMIT ?`,
     [after, rowsMax],
   );
   return rows.map((row) => ({ ...toAside(row), error: row.error, firstAt: row.first_at, lastAt: row.last_at }));
@@ -36,12 +52,16 @@ export async function listDeadLetters(
 
 /** Lets a row given up be tried again from its first attempt, due now. False when there is no such row. */
 export async function requeueDead(pool: Pool, tables: OutboxTables, id: number): Promise<boolean> {
-  const sql = `UPDATE ${quoteTables(tables).deadLetter} SET state = 'retrying', attempts = 0, attempt_token = 0, due_at = NOW(6), last_at = NOW(6) WHERE id = ? AND ${GIVEN_UP}`;
+  const quoted = quoteTables(tables);
+  const sql = `UPDATE ${quoted.deadLetter} d SET d.state = 'retrying', d.attempts = 0, d.attempt_token = 0, d.due_at = NOW(6), d.last_at = NOW(6) WHERE d.id = ? AND ${givenUp(quoted)}`;
   return (await pool.run(sql, [id])).affectedRows === 1;
 }
 
-/** Deletes a row given up, for good. False when there is no such row. */
+/**
+ * Deletes a refused row for good. False when there is no such row, or an attempt of it is under way: who begins one writes its
+ * token first, and a sender that finds the row gone does not send it.
+ */
 export async function dropDead(pool: Pool, tables: OutboxTables, id: number): Promise<boolean> {
-  const sql = `DELETE FROM ${quoteTables(tables).deadLetter} WHERE id = ? AND ${GIVEN_UP}`;
+  const sql = `DELETE FROM ${quoteTables(tables).deadLetter} WHERE id = ? AND ${DROPPABLE}`;
   return (await pool.run(sql, [id])).affectedRows === 1;
 }

@@ -7,7 +7,7 @@
 export { countAside } from './count-aside.ts';
 export { createSenderStore } from './create-sender-store.ts';
 export { createWriterStore } from './create-writer-store.ts';
-export { type DeadLetter, dropDead, listDeadLetters, requeueDead } from './dead-letters.ts';
+export { type DeadLetter, dropDead, type ListAsideOptions, listDeadLetters, requeueDead } from './dead-letters.ts';
 export { findMissingGrants, GRANTS, type MissingGrant, type Privilege } from './find-missing-grants.ts';
 export { forgetDead } from './forget-dead.ts';
 export { type GrowLanesRequest, type GrowOutcome, growLanes } from './grow-lanes.ts';
@@ -16,6 +16,7 @@ export { type DueLane, listDueLanes } from './list-due-lanes.ts';
 export { listMembers, type MemberStatus } from './list-members.ts';
 export { listWaiting, type WaitingRow } from './list-waiting.ts';
 export { listWatermarks } from './list-watermarks.ts';
+export { loadStart, type SourceStart } from './load-start.ts';
 export { checkSchema, initSql, type MigrateResult, migrate, schemaVersion } from './migrate.ts';
 export { type LaneBacklog, outboxStatistics } from './outbox-statistics.ts';
 export { pauseLane } from './pause-lane.ts';

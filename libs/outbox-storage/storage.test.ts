@@ -23,6 +23,9 @@ import {
   schemaVersion,
 } from './index.ts';
 
+/** What `migrate` brings tables to. */
+const SCHEMA = 2;
+
 let database: TestDatabase;
 let pool: Pool;
 let worlds = 0;
@@ -83,8 +86,8 @@ test('migrate makes the tables once, and checkSchema knows them', async () => {
   const tables = names();
   assert.equal(await schemaVersion(pool, tables), 0);
   await assert.rejects(checkSchema(pool, tables), { code: 'DB_SCHEMA', message: /init/ });
-  assert.deepEqual(await migrate(pool, tables), { outcome: 'created', from: 0, to: 1 });
-  assert.deepEqual(await migrate(pool, tables), { outcome: 'already there', from: 1, to: 1 });
+  assert.deepEqual(await migrate(pool, tables), { outcome: 'created', from: 0, to: SCHEMA });
+  assert.deepEqual(await migrate(pool, tables), { outcome: 'already there', from: SCHEMA, to: SCHEMA });
   await checkSchema(pool, tables);
   // Half made: the watermark table, which carries the version, comes last.
   await pool.run(`DROP TABLE ${tables.watermark}, ${tables.member}`);
@@ -94,7 +97,7 @@ test('migrate makes the tables once, and checkSchema knows them', async () => {
 test('two that migrate at once do no harm', async () => {
   const tables = names();
   const results = await Promise.all([migrate(pool, tables), migrate(pool, tables)]);
-  assert.ok(results.every(({ to }) => to === 1));
+  assert.ok(results.every(({ to }) => to === SCHEMA));
   await checkSchema(pool, tables);
 });
 
@@ -251,7 +254,7 @@ test('dead letters are listed, tried again and dropped by an operator’s word o
   await sender.setAside(0, epoch, rows);
   await sender.setAside(0, epoch, [{ ...rows[0]!, row: { ...message(0, 4), size: 3 }, state: 'parked' }]);
   assert.deepEqual(await countAside(pool, tables), { retrying: 0, parked: 1, dead: 3 });
-  const page = await listDeadLetters(pool, tables, 2);
+  const page = await listDeadLetters(pool, tables, { rowsMax: 2 });
   assert.deepEqual(
     page.map(({ id, error, state }) => [id, error, state]),
     [
@@ -259,12 +262,25 @@ test('dead letters are listed, tried again and dropped by an operator’s word o
       [outboxId(0, 2), 'refused 2', 'dead'],
     ],
   );
-  assert.equal((await listDeadLetters(pool, tables, 2, outboxId(0, 2))).length, 1);
+  assert.equal((await listDeadLetters(pool, tables, { rowsMax: 2, after: outboxId(0, 2) })).length, 1);
   assert.equal(await requeueDead(pool, tables, outboxId(0, 2)), true);
   assert.equal(await requeueDead(pool, tables, outboxId(0, 2)), false);
-  assert.equal(await dropDead(pool, tables, outboxId(0, 2)), false, 'a row being retried is not dropped');
+  assert.equal(await dropDead(pool, tables, outboxId(0, 4)), false, 'a row that waits behind its key is not dropped');
+  assert.equal(await sender.beginAttempt(0, epoch, outboxId(0, 2), 5), true);
+  assert.equal(await dropDead(pool, tables, outboxId(0, 2)), false, 'a row that is being sent is not dropped');
   assert.equal(await dropDead(pool, tables, outboxId(0, 3)), true);
   assert.deepEqual(await countAside(pool, tables), { retrying: 1, parked: 1, dead: 1 });
+  // Refused again: given up only once its lane was halted over it.
+  const refused = { error: 'refused again', dueInMs: 0, state: 'retrying' as const };
+  assert.equal(await sender.failAttempt(0, epoch, outboxId(0, 2), refused), true);
+  const ids = async (all: boolean) =>
+    (await listDeadLetters(pool, tables, { rowsMax: 9, all })).map(({ id }) => id - outboxId(0, 0));
+  assert.deepEqual([await ids(false), await ids(true)], [[1], [1, 2, 4]]);
+  assert.equal(await sender.haltLane(0, epoch, 'row 2 was refused'), true);
+  assert.deepEqual(await ids(false), [1, 2]);
+  assert.equal(await requeueDead(pool, tables, outboxId(0, 2)), true);
+  assert.deepEqual(await ids(false), [1]);
+  assert.equal(await dropDead(pool, tables, outboxId(0, 2)), true);
   const [head] = await sender.listAsideHeads([0], 10);
   assert.deepEqual([head?.id, head?.attempts, (head?.dueInMs ?? 1) <= 0], [outboxId(0, 2), 0, true]);
 });

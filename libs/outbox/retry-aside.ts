@@ -123,7 +123,7 @@ async function recordRefusal(
     policy: options.rowFaultPolicy,
   });
   if (options.rowFaultPolicy !== 'halt') return true;
-  const why = `row ${head.id} was refused ${attempts} times (${error.code}) and the policy is halt`;
+  const why = `row ${head.id} was refused ${attempts} times (${error.code}) and the policy is halt: mend the cause, or drop the row with dead-letters, then resume the lane`;
   if (!(await options.store.haltLane(hold.lane, hold.claimEpoch, why))) return false;
   options.onEvent({ kind: 'lane-halted', lane: hold.lane, why });
   return true;

@@ -9,7 +9,7 @@ export const aside = relayCheck('aside', 'dead letters, and rows set aside', ({ 
     judgements.push(risky('', `${dead} dead letters: rows not delivered`, mend));
   }
   if (retrying + parked > 0) {
-    const mend = 'kafka-row-sender dead-letters list; the log says why (row-aside, row-retry-failed)';
+    const mend = 'kafka-row-sender dead-letters list --all says why; mend that, and they arrive by themselves';
     judgements.push(risky('', `${retrying} rows are being retried, ${parked} wait behind their keys`, mend));
   }
   return judgements.length > 0 ? judgements : [fine('', 'none')];
