@@ -1,6 +1,7 @@
 /** `verify`: is every row of the source in its topic once, and in order per key? */
 import cliProgress from 'cli-progress';
 import type { Command } from 'commander';
+import { checkSchema } from '#outbox-storage';
 import { EXIT, type ExitCode } from '#runtime';
 import { type Finding, type SourceCheck, summaryLine } from '#verification';
 import { type VerifyDeliveryResult, type VerifyProgress, verifyDelivery } from '../wiring/verify-delivery.ts';
@@ -34,6 +35,7 @@ async function verify(cli: Cli, options: VerifyOptions): Promise<ExitCode> {
   if (options.background === true) return verifyInBackground(config, options.source ?? []);
   const kafka = await reachKafka(config);
   return withDatabase(config, async (pool) => {
+    await checkSchema(pool, config.tables);
     const only = options.source ?? [];
     const late =
       options.wait > 0 ? await waitForDelivery(cli, { config, pool, only, deadlineMs: options.wait }) : false;

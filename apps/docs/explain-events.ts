@@ -28,6 +28,10 @@ const WRITER: Readonly<Record<WriterEvent['kind'], readonly [string, string]>> =
     'Nothing came and nothing can come any more. At level info there is one line `gaps` for each source and 10 s: how many were opened and closed, the last one opened, and how long the longest was open.',
     'Nothing. A `longestMs` of minutes is a transaction that was open for as long.',
   ],
+  'went-back': [
+    'Mode `consume`: rows were found below the position, outside of every gap (ids set by hand, or a table restored); reading begins there again, and they are moved.',
+    'Nothing, when it is meant.',
+  ],
   'gaps-at-bound': [
     'So many gaps are open that new rows are not read until some close.',
     'End the transactions that hold them (`database.oldest-transaction`). In mode `time` a shorter SOURCE_GAP_GRACE closes them sooner.',

@@ -1,6 +1,7 @@
 /** Settings to a database pool; waits for a server that is not there yet, refuses at once what waiting cannot mend. */
 import type { Config } from '#config';
 import { createPool, type DatabaseOptions, type Pool } from '#database';
+import { checkSchema } from '#outbox-storage';
 import { asRelayError, backoffMs, type Logger, systemClock, systemRandom } from '#runtime';
 
 /** How long a starting process waits for its database before it gives up with exit code 3. */
@@ -22,13 +23,17 @@ export function databaseOptions(config: Config, applicationName: string): Databa
   };
 }
 
-/** Rejects with the last fault: DB_UNREACHABLE after the startup wait, anything else at once. */
+/**
+ * Rejects with the last fault: DB_UNREACHABLE after the startup wait, anything else at once; DB_SCHEMA or DB_UNSUPPORTED where
+ * our tables are missing or of another version.
+ */
 export async function openDatabase(config: Config, name: string, logger: Logger, signal: AbortSignal): Promise<Pool> {
   const pool = createPool(databaseOptions(config, `kafka-row-sender ${name}`));
   const deadlineMs = systemClock.nowMs() + STARTUP_WAIT_MS;
   for (let attempt = 1; ; attempt += 1) {
     try {
       const engine = await pool.engine();
+      await checkSchema(pool, config.tables);
       logger.info({ host: config.db.host, engine: engine.kind, version: engine.version }, 'database connected');
       return pool;
     } catch (thrown) {

@@ -32,17 +32,19 @@ export async function runWriter(service: Service, parts: WriterParts): Promise<v
     parts.onEvent(event);
   };
   const ended = new AbortController();
-  const members = shares.run(AbortSignal.any([signal, ended.signal]));
-  const leads = (source: string) => shares.leading.has(source);
-  const archives = keepArchives(
-    { config, pool, clock: systemClock, logger, leads },
-    AbortSignal.any([signal, ended.signal]),
-  );
   const faults: RelayError[] = [];
+  const together = AbortSignal.any([signal, ended.signal]);
+  // A heartbeat that cannot be given at all ends the process, and nobody waits for it before the sources have ended.
+  const members = shares.run(together).catch((thrown: unknown) => {
+    faults.unshift(asRelayError(thrown));
+    ended.abort();
+  });
+  const leads = (source: string) => shares.leading.has(source);
+  const archives = keepArchives({ config, pool, clock: systemClock, logger, leads }, together);
   const summaryTimer = setInterval(() => gaps.flush(), SUMMARY_INTERVAL_MS);
   await Promise.all(
     config.sources.map((source) =>
-      relaySource(service, parts, store, shares, source, onEvent).catch((thrown: unknown) => {
+      relaySource({ ...service, signal: together }, parts, store, shares, source, onEvent).catch((thrown: unknown) => {
         faults.push(asRelayError(thrown));
       }),
     ),
