@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import mysql from 'mysql2/promise';
-import { createTestDatabase } from '#testkit';
+import { createTestDatabase, spawnApp } from '#testkit';
 import { type CliWorld, openCliWorld, runCli } from '../test/cli-world.ts';
 
 let world: CliWorld;
@@ -37,10 +37,24 @@ test('config check before init names each thing that is missing', async () => {
   assert.match(stdout, /^ok {6}redis: not configured/m);
 });
 
-test('status before init says what to do', async () => {
-  const { code, stderr } = await world.run(['status']);
-  assert.equal(code, 2);
-  assert.match(stderr, /run init/);
+test('status and verify before init say what to do', async () => {
+  for (const command of ['status', 'verify']) {
+    const { code, stderr } = await world.run([command]);
+    assert.equal(code, 2);
+    assert.match(stderr, /^error: the table kafka_row_sender_watermark does not exist: run init first$/m);
+  }
+});
+
+test('writer, sender and run before init say what to do, and end with 2', async () => {
+  for (const [entry, args] of [
+    ['apps/writer/main.ts', []],
+    ['apps/sender/main.ts', []],
+    ['apps/cli/main.ts', ['run']],
+  ] as const) {
+    const app = spawnApp(entry, world.env, { args: [...args] });
+    assert.equal((await app.exit).code, 2, app.output());
+    assert.match(app.output(), /does not exist: run init first/);
+  }
 });
 
 test('init --no-kafka makes the tables alone', async () => {
