@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import mysql from 'mysql2/promise';
-import { createTestDatabase, spawnApp } from '#testkit';
+import { connectKafka, createKafkaPortOn } from '#kafka-delivery';
+import { silentLogger } from '#runtime';
+import { createTestDatabase, spawnApp, testEnvironment } from '#testkit';
 import { type CliWorld, openCliWorld, runCli } from '../test/cli-world.ts';
 
 let world: CliWorld;
@@ -130,6 +132,40 @@ test('init without rights is refused by the server, with exit code 3', async () 
     assert.match(stderr, /denied/);
   } finally {
     await world.db.query(`DROP USER '${user}'@'%', '${user}'@'localhost'`);
+  }
+});
+
+test('a prefix that another deployment delivers under is refused before anything is made', async () => {
+  const database = await createTestDatabase({ prefix: 'krs_cli_second' });
+  const port = createKafkaPortOn(
+    connectKafka({
+      brokers: testEnvironment().kafkaBrokers,
+      clientId: 'first',
+      logger: silentLogger,
+      prefix: world.prefix,
+      outboxTable: 'kafka_row_sender_outbox',
+    }),
+  );
+  try {
+    const session = await port.open(`${world.prefix}.first`);
+    await session.transact([], [{ kind: 'lane', lane: 0, value: 5 }]);
+    await session.close();
+    const { code, stdout, stderr } = await world.run(['init'], { KAFKA_ROW_SENDER_DB_NAME: database.name });
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, '');
+    assert.match(
+      stderr,
+      /^error: nothing was made: the prefix \S+ is in use, .*set another KAFKA_ROW_SENDER_KAFKA_TRANS/m,
+    );
+    const [tables] = await world.db.query('SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?', [
+      database.name,
+    ]);
+    assert.deepEqual(tables, []);
+    // The first one is not disturbed.
+    assert.equal((await world.run(['init'])).code, 0);
+  } finally {
+    await port.close();
+    await database.drop();
   }
 });
 

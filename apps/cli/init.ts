@@ -11,6 +11,7 @@ import type { Cli } from './cli.ts';
 import { type Patience, reachKafka, withDatabase } from './connect.ts';
 import { hasCanary } from './init-sql.ts';
 import { integerBetween, secondsAsMs } from './parse-arguments.ts';
+import { refuseUsedPrefix } from './refuse-used-prefix.ts';
 
 interface InitOptions {
   readonly kafka: boolean;
@@ -44,6 +45,7 @@ async function init(cli: Cli, options: InitOptions): Promise<void> {
   const lanes = await withDatabase(
     config,
     async (pool) => {
+      if (options.kafka) await refuseUsedPrefix(config, pool, () => reachKafka(config, patience));
       await makeTables(cli, config, pool);
       if (options.eventTables) await makeEventTables(cli, config, pool);
       return createSenderStore({ pool, tables: config.tables }).listLanes();

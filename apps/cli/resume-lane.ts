@@ -141,9 +141,14 @@ async function believeDatabase(
   port: ClosableKafkaPort,
   facts: Facts,
 ): Promise<void> {
-  const { lane, marker } = facts;
+  const { lane, marker, nextSequence } = facts;
+  const why = whatDisagrees(facts);
+  // Writing it would spoil somebody else's.
+  if (why !== null && nextSequence === 1 && marker > laneFloor(lane.lane)) {
+    throw new RelayError('CONFIG_INVALID', `lane ${lane.lane}: ${why}; take another prefix and run init`);
+  }
   const wanted = lane.deliveredId ?? laneFloor(lane.lane);
-  if (marker > wanted && whatDisagrees(facts) === null) {
+  if (marker > wanted && why === null) {
     throw new RelayError(
       'CONFIG_INVALID',
       `lane ${lane.lane}: the marker ${marker} is sound and ahead of ${wanted}; without --from, nothing is delivered twice`,

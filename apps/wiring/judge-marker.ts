@@ -14,6 +14,9 @@ export function whatDisagrees({ lane, marker, nextSequence }: MarkerFacts): stri
   const delivered = lane.deliveredId;
   if (marker >= laneEnd(lane.lane)) return `the marker ${marker} in Kafka is no id of this lane`;
   if (marker > laneFloor(lane.lane) && sequenceOf(marker) >= nextSequence) {
+    if (nextSequence === 1) {
+      return `Kafka has the marker ${marker} and nothing was ever moved by this database: another deployment has this prefix, or the tables were made anew`;
+    }
     return `the marker ${marker} in Kafka is ahead of the database, whose next sequence is ${nextSequence}: a restored backup`;
   }
   if (delivered === null) {

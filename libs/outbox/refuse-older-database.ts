@@ -15,22 +15,25 @@ export interface OlderDatabaseLook {
   readonly markers: ReadonlyMap<number, number> | null;
 }
 
-const WHAT_TO_DO =
+const WENT_BACK =
   'a backup was restored, or a fail-over lost commits: stop writers and senders, see doctor, then lane resume --from delivered';
+/** Nothing was ever moved by these tables: more likely somebody else's markers, which `lane resume` would spoil. */
+const NEVER_MOVED =
+  'nothing was ever moved by this database, so another deployment has this KAFKA_TRANSACTIONAL_ID_PREFIX, or the tables were made anew: take another prefix and run init';
 
 /** Throws INVARIANT_BROKEN, which halts the source. */
 export function refuseOlderDatabase({ state, knownNextSequence, markers }: OlderDatabaseLook): void {
   const { source, nextSequence } = state;
   if (nextSequence < knownNextSequence) {
     const went = `went back from sequence ${knownNextSequence} to ${nextSequence}`;
-    throw new RelayError('INVARIANT_BROKEN', `the database of source ${source} ${went}: ${WHAT_TO_DO}`);
+    throw new RelayError('INVARIANT_BROKEN', `the database of source ${source} ${went}: ${WENT_BACK}`);
   }
   for (const [lane, marker] of markers ?? []) {
     if (marker <= laneFloor(lane) || sequenceOf(marker) < nextSequence) continue;
     const ahead = `marker ${marker} of lane ${lane} in Kafka is ahead of its next sequence ${nextSequence}`;
     throw new RelayError(
       'INVARIANT_BROKEN',
-      `the database of source ${source} is older than Kafka, ${ahead}: ${WHAT_TO_DO}`,
+      `the database of source ${source} is older than Kafka, ${ahead}: ${nextSequence === 1 ? NEVER_MOVED : WENT_BACK}`,
     );
   }
 }

@@ -1,4 +1,5 @@
 /** Each lane's marker in Kafka against its row in the database: missing, behind, or ahead of what was ever handed out. */
+import { ENV_PREFIX } from '#config';
 import { whatDisagrees } from '../judge-marker.ts';
 import { broken, fine, type Judgement, relayCheck, risky, unknown } from './finding.ts';
 
@@ -20,7 +21,10 @@ export const markers = relayCheck(
       if (lane.deliveredId === null && after?.deliveredId !== null) return [];
       const why = whatDisagrees({ lane, marker, nextSequence: next });
       if (why === null) return [];
-      const mend = `kafka-row-sender lane resume ${lane.lane} --from delivered (or marker): lane resume --help says what each costs`;
+      const mend =
+        next === 1
+          ? `take another ${ENV_PREFIX}KAFKA_TRANSACTIONAL_ID_PREFIX and run init; lane resume would spoil the other deployment's markers`
+          : `kafka-row-sender lane resume ${lane.lane} --from delivered (or marker): lane resume --help says what each costs`;
       return [broken(`lane ${lane.lane}`, why, mend)];
     });
     const ours = new Set(relay.lanesAfter.map(({ lane }) => lane));
