@@ -3,6 +3,7 @@ import { envExample, settingsTable } from '#config';
 import { metricsTable } from '#observability';
 import { eventsTable } from './explain-events.ts';
 import { checksTable } from './list-checks.ts';
+import { typesTable } from './list-types.ts';
 
 /** A block of a Markdown file between `<!-- name:start -->` and `<!-- name:end -->`. */
 export interface Block {
@@ -24,6 +25,8 @@ const OPERATIONS_BLOCKS: readonly Block[] = [
   { name: 'metrics', content: metricsTable },
   { name: 'checks', content: checksTable },
 ];
+
+const TYPES_BLOCKS: readonly Block[] = [{ name: 'types', content: typesTable }];
 
 /** A file of nothing but its blocks, for one that is missing. */
 const marksOf = (blocks: readonly Block[]): string =>
@@ -48,6 +51,10 @@ export const GENERATED_FILES: readonly GeneratedFile[] = [
   {
     path: 'docs/operations.md',
     render: (current) => OPERATIONS_BLOCKS.reduce(replaceBlock, current ?? marksOf(OPERATIONS_BLOCKS)),
+  },
+  {
+    path: 'docs/types.md',
+    render: (current) => TYPES_BLOCKS.reduce(replaceBlock, current ?? marksOf(TYPES_BLOCKS)),
   },
 ];
 
