@@ -202,6 +202,9 @@ test('the rights that the documents list are enough to deliver, to fence, to ret
   assert.equal((await port.readMarkers('retry', [2])).get(2), 8);
   assert.equal((await port.settledMarkers('lane', [2]))?.get(2), 7);
   await port.close();
+  const mayNotMake = createTopicAdmin(connection);
+  assert.equal(await mayNotMake.createMarkerTopic(1), 'there');
+  await mayNotMake.close();
   assert.ok(await rehearseTransaction(connection, 'own.doctor'));
   const [facts] = (await inspectCluster(connection, ['own.markers'])).topics.values();
   assert.deepEqual([facts?.fault, facts?.mayRead, facts?.config], [null, true, null]);
