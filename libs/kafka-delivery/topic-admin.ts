@@ -97,15 +97,14 @@ export function createTopicAdmin(connection: KafkaConnection): TopicAdmin {
 
   async function createMarkerTopic(partitions: number): Promise<'created' | 'grown' | 'there'> {
     const topic = markerTopic(settings.prefix);
-    const found = (await countPartitions(brokers, [topic])).get(topic) ?? null;
-    // Not even asked for: an administrator may have made it for a user who may not make topics.
-    if (found !== null && found >= partitions) return 'there';
+    const count = async () => (await countPartitions(brokers, [topic])).get(topic) ?? 0;
+    // Looked at first: an administrator may have made it for a user who may not make topics.
+    if ((await count()) >= partitions) return 'there';
     const made = await create({ topic, partitions, replicationFactor: -1, config: MARKER_TOPIC_CONFIG });
     if (made === 'created') return made;
-    const there = (await countPartitions(brokers, [topic])).get(topic) ?? 0;
-    if (there >= partitions) return 'there';
+    if ((await count()) >= partitions) return 'there';
     throwUnless([CODE.none], await change(brokers, growTopic(topic, partitions)));
-    await waitFor(topic, (count) => (count ?? 0) >= partitions);
+    await waitFor(topic, (now) => (now ?? 0) >= partitions);
     return 'grown';
   }
 
