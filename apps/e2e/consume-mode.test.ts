@@ -185,6 +185,11 @@ test('a table emptied by TRUNCATE, and a row with an id of its own, are read fro
     ],
   );
   assert.ok(run.log.some(({ event }) => event === 'went-back'));
+  const status = await relay.cli('status');
+  assert.match(status.output, /^outboxevent \(consume\) /m);
+  const doctor = await relay.cli('doctor');
+  assert.doesNotMatch(doctor.output, /^broken/im, doctor.output);
+  assert.match(doctor.output, /rows below the watermark are looked for in mode consume/);
   await connection.end();
   await relay.stopAll();
 });

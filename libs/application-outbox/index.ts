@@ -49,3 +49,4 @@ export {
   type TopicLookup,
   topicCheck,
 } from './topic-check.ts';
+export { type TransactOutboxOptions, transactOutbox } from './transact-outbox.ts';

@@ -4,7 +4,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import mysql, { type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
 import { RelayError } from '#runtime';
 import { createTestDatabase, type TestDatabase } from '#testkit';
-import { OutboxRepository, outboxTableSql } from './index.ts';
+import { OutboxRepository, outboxTableSql, transactOutbox } from './index.ts';
 
 let database: TestDatabase;
 let pool: Pool;
@@ -158,4 +158,27 @@ test('a synchronous transaction gets the same statement, and refuses what has to
   assert.equal(run[0]?.parameters[5], 5);
   const slow = new OutboxRepository({ formatter: { format: () => Promise.reject(new Error('late')) } });
   assert.throws(() => slow.addSync(tx, placed), { code: 'CONFIG_INVALID' });
+});
+
+test('the transaction around it rings after the commit, and only then', async () => {
+  const outbox = new OutboxRepository();
+  const count = async () => {
+    const [found] = await pool.query<RowDataPacket[]>('SELECT id FROM outboxevent');
+    return found.length;
+  };
+  const rung: Promise<number>[] = [];
+  const doorbell = { ring: () => void rung.push(count()) };
+  await transactOutbox(pool, (tx) => outbox.add(tx, placed), { doorbell });
+  assert.equal(await rung[0], 1, 'what it tells of is there');
+  const failed = transactOutbox(
+    pool,
+    async (tx) => {
+      await outbox.add(tx, placed);
+      throw new Error('no');
+    },
+    { doorbell },
+  );
+  await assert.rejects(failed, /no/);
+  assert.equal(rung.length, 1);
+  assert.equal(await count(), 1);
 });

@@ -5,6 +5,7 @@
  */
 import { type Pool, quoteIdentifier } from '#database';
 import { RelayError } from '#runtime';
+import { type TableFacts, whereTable } from './inspect-table.ts';
 
 export interface ArchiveDefinition {
   readonly table: string;
@@ -31,6 +32,25 @@ export function archiveTableSql(archive: string, source: string): string {
   PRIMARY KEY (archive_id, archived_on)
 ) ENGINE=InnoDB PARTITION BY RANGE COLUMNS (archived_on) (${REST})
 SELECT * FROM ${quoteIdentifier(source)} WHERE 1 = 0`;
+}
+
+/** Every row moved is put there whole: rejects with DB_SCHEMA when the archive is missing, or lacks a column. */
+export async function checkArchive(pool: Pool, archive: string, source: TableFacts): Promise<void> {
+  const { condition, values } = whereTable(archive);
+  const rows = await pool.query<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.columns WHERE ${condition}`,
+    values,
+  );
+  if (rows.length === 0) {
+    throw new RelayError('DB_SCHEMA', `archive table ${archive} does not exist: run init --event-tables`);
+  }
+  const there = new Set(rows.map(({ name }) => name.toLowerCase()));
+  const missing = source.columns.filter(({ name }) => !there.has(name.toLowerCase())).map(({ name }) => name);
+  if (missing.length === 0) return;
+  throw new RelayError(
+    'DB_SCHEMA',
+    `archive table ${archive} lacks ${missing.join(', ')} of ${source.name}: add the same columns there`,
+  );
 }
 
 export interface ArchiveChange {

@@ -6,7 +6,7 @@ import { createPool, type Pool, transaction } from '#database';
 import type { RowRemoval, SourceReader } from '#outbox';
 import { silentLogger, systemClock } from '#runtime';
 import { createTestDatabase, type TestDatabase, testDatabaseOptions } from '#testkit';
-import { createSourceReader, type EventDefinition } from './index.ts';
+import { archiveTableSql, createSourceReader, type EventDefinition, maintainArchive } from './index.ts';
 
 const LIMITS = { rowsMax: 500, bytesMax: 1_000_000 };
 const EVENT: EventDefinition = {
@@ -186,3 +186,62 @@ for (const table of ['least', 'most']) {
     await application.end();
   });
 }
+
+test('rows taken out go to the archive in the same transaction; days are made ahead and dropped as partitions', async () => {
+  const archive = { table: 'least_archive', retentionMs: 2 * 86_400_000 };
+  await assert.rejects(open('least', { archive }), { code: 'DB_SCHEMA' });
+  await pool.run(archiveTableSql('least_archive', 'least'));
+  const days = (n: number) =>
+    pool.query<{ name: string }>('SELECT DATE_FORMAT(UTC_DATE() + INTERVAL ? DAY, "p%Y%m%d") AS name', [n]);
+  const nameOf = async (n: number) => (await days(n))[0]?.name as string;
+  const ahead = await Promise.all([0, 1, 2, 3, 4].map(nameOf));
+  assert.deepEqual(await maintainArchive(pool, archive), { made: ahead, dropped: [] });
+  assert.deepEqual(await maintainArchive(pool, archive), { made: [], dropped: [] });
+
+  const reader = await open('least', { archive });
+  await pool.run(
+    "INSERT INTO least (id, aggregatetype, aggregateid, type, payload) VALUES ('a','t','1','x','{}'),('b','t','2','y',NULL)",
+  );
+  const positions = (await reader.readAfter(0n, LIMITS)).rows.map(({ position }) => position);
+  await assert.rejects(
+    transaction(pool, async (session) => {
+      assert.equal(await removalOf(reader).remove(session, positions), true);
+      throw new Error('rolled back');
+    }),
+  );
+  const archived = () =>
+    pool.query<{ id: string; type: string }>('SELECT id, type FROM least_archive ORDER BY archive_id');
+  assert.deepEqual(await archived(), []);
+  await transaction(pool, (session) => removalOf(reader).remove(session, positions));
+  assert.deepEqual(await archived(), [
+    { id: 'a', type: 'x' },
+    { id: 'b', type: 'y' },
+  ]);
+  const [today] = await pool.query(`SELECT id FROM least_archive PARTITION (${await nameOf(0)})`);
+  assert.ok(today);
+
+  // Five days later, as if: the day's rows are put where they would be by then.
+  const [first, second] = [await nameOf(-3), await nameOf(-2)];
+  await pool.run('DROP TABLE least_archive');
+  await pool.run(archiveTableSql('least_archive', 'least'));
+  await pool.run(
+    `ALTER TABLE least_archive REORGANIZE PARTITION pmax INTO (
+      PARTITION ${first} VALUES LESS THAN ('${dashed(second)}'), PARTITION ${second} VALUES LESS THAN ('${dashed(await nameOf(-1))}'),
+      PARTITION pmax VALUES LESS THAN (MAXVALUE))`,
+  );
+  await pool.run(
+    `INSERT INTO least_archive (archived_on, id, aggregatetype, aggregateid, type, seq) VALUES ('${dashed(first)}','old','t','1','x',1), ('${dashed(second)}','kept','t','1','x',2)`,
+  );
+  assert.deepEqual((await maintainArchive(pool, archive)).dropped, [first]);
+  assert.deepEqual(
+    (await archived()).map(({ id }) => id),
+    ['kept'],
+  );
+
+  await pool.run('ALTER TABLE least ADD COLUMN more INT NULL');
+  await assert.rejects(open('least', { archive }), /least_archive lacks more of least/);
+  await pool.run('ALTER TABLE least DROP COLUMN more');
+});
+
+/** `p20260102` -> `2026-01-02`. */
+const dashed = (partition: string): string => `${partition.slice(1, 5)}-${partition.slice(5, 7)}-${partition.slice(7)}`;

@@ -11,6 +11,7 @@ import type {
   SourceRow,
 } from '#outbox';
 import { type Logger, RelayError } from '#runtime';
+import { checkArchive } from './archive-table.ts';
 import { inspectTable, type TableFacts } from './inspect-table.ts';
 import { type ProbeTarget, probeRanges } from './probe-ranges.ts';
 import { buildReadPlan, type ReadPlan } from './read-plan.ts';
@@ -61,6 +62,7 @@ export async function createSourceReader(options: SourceReaderOptions): Promise<
   }
   if (!source.event) return new TableReader(options, kind, table, graceMsMin);
   await refuseUnremovable(pool, table);
+  if (source.event.archive !== null) await checkArchive(pool, source.event.archive.table, table);
   return new ConsumingReader(options, kind, table, graceMsMin);
 }
 
