@@ -128,6 +128,7 @@ test('Kafka away: the error handler hears of it, health says it, and nothing is 
   await add(3);
   await assert.rejects(one.publishBatch(), (thrown: RelayError) => thrown.verdict === 'retry');
   await until('a fault', () => faults.some(({ verdict }) => verdict === 'retry'), WAIT_MS);
+  assert.equal(await one.countUnpublished(), 3);
   const { status, checks } = await one.checkHealth();
   assert.deepEqual([status, checks.database.status, checks.broker.status], ['unhealthy', 'healthy', 'unhealthy']);
   await one.stop();
@@ -135,6 +136,7 @@ test('Kafka away: the error handler hears of it, health says it, and nothing is 
   const scheduled = other.schedulePublishing();
   await until('all of them', async () => (await readTopic(topic)).length >= added, WAIT_MS);
   await assertPublished();
+  await until('none left', async () => (await other.countUnpublished()) === 0, WAIT_MS);
   await other.stop();
   await scheduled;
 });

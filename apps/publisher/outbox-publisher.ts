@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Config, ENV_PREFIX, loadConfig } from '#config';
-import type { Pool } from '#database';
+import { type Pool, quoteIdentifier } from '#database';
 import { createKafkaPort } from '#kafka-delivery';
 import type { Doorbell, LeaderElection, SenderEvent, WriterEvent } from '#outbox';
 import { checkSchema } from '#outbox-storage';
@@ -102,6 +102,15 @@ export class OutboxPublisher {
       const check = { status: 'unhealthy', says: asRelayError(thrown).message } as const;
       return { status: 'unhealthy', checks: { database: check, broker: check, lag: check } };
     }
+  }
+
+  /** Events that are in the table or in the lanes; among them, for a moment, some that Kafka has already. */
+  async countUnpublished(): Promise<number> {
+    const { pool } = await this.#start();
+    const tables = [...new Set(this.#config.sources.map(({ table }) => table)), this.#config.tables.outbox];
+    const counts = tables.map((table) => `(SELECT COUNT(*) FROM ${quoteIdentifier(table)})`);
+    const [row] = await pool.query<{ n: string | number }>(`SELECT ${counts.join(' + ')} AS n`);
+    return Number(row?.n ?? 0);
   }
 
   /** Gives lanes and lock back. Idempotent. */

@@ -6,7 +6,7 @@
  * Reading always from the table's start would find the same without a look of its own, but deleted rows stay in the index
  * until the server purges them, and one long transaction anywhere keeps it from that: every read would walk all of them.
  */
-import type { Clock } from '#runtime';
+import { asRelayError, type Clock } from '#runtime';
 import type { GapSet } from './gap-set.ts';
 import type { RowRemoval } from './ports.ts';
 
@@ -30,7 +30,7 @@ export class LookBelow {
   async look(position: bigint, gaps: GapSet): Promise<bigint | null> {
     const startedMs = this.#clock.nowMs();
     if (startedMs < this.#dueMs) return null;
-    const lowest = await this.#removal.lowestPosition();
+    const lowest = await this.#ask();
     const doneMs = this.#clock.nowMs();
     this.#dueMs = doneMs + Math.max(LOOK_EVERY_MS, (doneMs - startedMs) * REST_PER_LOOK);
     // A row in a gap is read with the gaps; what may hide behind it is lowest once it is moved.
@@ -38,5 +38,18 @@ export class LookBelow {
     // There may be more than one such row, and more than a batch of them.
     this.#dueMs = doneMs;
     return lowest - 1n;
+  }
+
+  /**
+   * A look that fails for now, such as by the deadline of a statement that had to walk too many deleted rows, must not end the
+   * term: there is most likely nothing to be found, and rows past the position are read all the same.
+   */
+  async #ask(): Promise<bigint | null> {
+    try {
+      return await this.#removal.lowestPosition();
+    } catch (thrown) {
+      if (asRelayError(thrown).verdict !== 'retry') throw thrown;
+      return null;
+    }
   }
 }
