@@ -1,7 +1,7 @@
-/** Topics that rows go to: there, led, and ours to write. */
+/** Topics that rows go to: there, led, and ours to write and to read. */
 import type { TopicFacts } from '#kafka-delivery';
 import type { Facts } from './facts.ts';
-import { broken, fine, type Judgement, kafkaCheck } from './finding.ts';
+import { broken, fine, type Judgement, kafkaCheck, risky } from './finding.ts';
 import { aclCommand, toolsFor, topicAbout } from './kafka-tools.ts';
 
 function judge(topic: string, found: TopicFacts | undefined, { config }: Facts): Judgement {
@@ -28,11 +28,17 @@ function judge(topic: string, found: TopicFacts | undefined, { config }: Facts):
       `partitions ${lost.join(', ')} have no leader: their rows wait`,
       'start the brokers that hold them',
     );
+  if (found.mayRead === false)
+    return risky(
+      about,
+      'may not be read: verify cannot look at it',
+      aclCommand(config, '--operation Read', `--topic ${topic}`),
+    );
   return fine(about, `${found.partitions.length} partitions`);
 }
 
 export const targetTopics = kafkaCheck(
   'topics',
-  'topics that rows go to: there, led, writable',
+  'topics that rows go to: there, led, writable, readable',
   ({ cluster, targets }, facts) => targets.map((topic) => judge(topic, cluster.topics.get(topic), facts)),
 );

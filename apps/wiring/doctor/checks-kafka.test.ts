@@ -86,6 +86,7 @@ test('kafka: rights', () => {
   );
   assert.equal(verdicts('kafka.marker-groups', { kafka: { groups: [refused] } }), 'broken');
   assert.equal(verdicts('kafka.topics', { topics: [topic('orders', { mayWrite: false })] }), 'broken');
+  assert.equal(verdicts('kafka.topics', { topics: [topic('orders', { mayRead: false })] }), 'risky');
   const marker = { ...markerTopic(), mayRead: false };
   assert.equal(verdicts('kafka.marker-topic', { topics: [marker] }), 'broken');
 });
