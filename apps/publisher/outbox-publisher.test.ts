@@ -120,6 +120,26 @@ test('scheduled publishing goes on until it is stopped; health says how it is', 
   await assert.rejects(one.publishBatch(1), { code: 'STOPPED' });
 });
 
+test('gaps of rollbacks are settled between batches, and do not pile up', async () => {
+  const one = publisher();
+  for (let n = 0; n < 60; n += 1) {
+    await connection.beginTransaction();
+    await outbox.add(connection, { type: 'T', aggregateType: 'order', aggregateId: 'never', payload: 0 });
+    await connection.rollback();
+    await add(1);
+  }
+  const gaps = async () => {
+    const [row] = await relay.query<{ gaps: string }>('SELECT gaps FROM kafka_row_sender_watermark');
+    return (JSON.parse(row?.gaps ?? '[]') as unknown[]).length;
+  };
+  assert.equal(await one.publishBatch(100), 60);
+  assert.ok((await gaps()) >= 59, `${await gaps()} gaps`);
+  await add(1);
+  assert.equal(await one.publishBatch(100), 1);
+  assert.ok((await gaps()) <= 1, `${await gaps()} gaps are left`);
+  await assertPublished();
+});
+
 test('Kafka away: the error handler hears of it, health says it, and nothing is lost', async () => {
   const faults: PublisherFault[] = [];
   const away = { KAFKA_ROW_SENDER_KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${await freePort()}` };

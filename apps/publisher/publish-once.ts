@@ -1,6 +1,6 @@
 /** One batch of one source: moved under a term of this process, then waited for until Kafka has it for good. */
 import type { SourceConfig } from '#config';
-import { type KafkaPort, laneOf, openTerm, type WriterStore } from '#outbox';
+import { type KafkaPort, laneOf, openTerm, type SourceReader, type WriterStore, type WriterTerm } from '#outbox';
 import { createWriterStore } from '#outbox-storage';
 import { type Clock, RelayError } from '#runtime';
 import type { Service } from '../wiring/service.ts';
@@ -17,6 +17,13 @@ export interface PublishOnceOptions {
 }
 
 const LOOK_MS = 20;
+/**
+ * Each rollback leaves a gap, which takes two empty looks some time apart to close. A term of one step has no second look, so
+ * that from so many gaps on a batch takes the time for it.
+ */
+const GAPS_SETTLED_FROM = 50;
+const SETTLE_GRACES = 3;
+const SETTLE_MS_MAX = 10_000;
 
 /**
  * Resolves to the rows published, 0 also when another process leads the source. Rejects with DEADLINE_EXCEEDED when Kafka does
@@ -32,26 +39,63 @@ export async function publishOnce(options: PublishOnceOptions, source: SourceCon
       moved.set(laneOf(id), Math.max(id, moved.get(laneOf(id)) ?? 0));
     });
     const usual = sourceOptions(service, parts, store, source);
-    let rows = 0;
+    const seen = { rows: 0, gaps: 0, settling: false };
     const term = await openTerm(
       {
         ...usual,
         limits: { ...usual.limits, rowsMax: limit },
+        openReader: async () => withoutFresh(await usual.openReader(), () => seen.settling),
         onEvent: (event) => {
-          if (event.kind === 'moved') rows += event.rows;
+          if (event.kind === 'term-begun') seen.gaps = event.gaps;
+          if (event.kind === 'moved') seen.rows += event.rows;
           parts.onEvent(event);
         },
       },
       known,
     );
-    const outcome = await term.step();
-    if (outcome.kind !== 'moved' || rows === 0) return 0;
-    parts.doorbell.ring({ kind: 'rows', lanes: outcome.lanes });
+    await term.step();
+    // Before anybody waits: senders deliver while gaps are settled.
+    if (moved.size > 0) parts.doorbell.ring({ kind: 'rows', lanes: [...moved.keys()] });
+    if (seen.gaps >= GAPS_SETTLED_FROM) {
+      seen.settling = true;
+      await settleGaps(options, term);
+    }
+    if (moved.size === 0) return 0;
+    parts.doorbell.ring({ kind: 'rows', lanes: [...moved.keys()] });
     await waitForMarkers(options, moved);
-    return rows;
+    return seen.rows;
   } finally {
     await lock.release();
   }
+}
+
+/** Steps on until no gap waits for its second look; rows that turn up in gaps are moved, new ones are left to the next batch. */
+async function settleGaps({ clock, service }: PublishOnceOptions, term: WriterTerm): Promise<void> {
+  const startedMs = clock.nowMs();
+  let waitedMs = 0;
+  for (let dueMs = term.evidenceDueInMs; dueMs !== null && !service.signal.aborted; dueMs = term.evidenceDueInMs) {
+    waitedMs = Math.max(waitedMs, dueMs);
+    // A grace is two looks.
+    if (clock.nowMs() - startedMs > Math.min(SETTLE_MS_MAX, waitedMs * 2 * SETTLE_GRACES)) return;
+    await clock.sleep(dueMs, service.signal);
+    if ((await term.step()).kind === 'fenced') return;
+  }
+}
+
+const NOTHING = { rows: [], full: false };
+
+function withoutFresh(reader: SourceReader, isSettling: () => boolean): SourceReader {
+  const { gapMode, graceMsMin, removal } = reader;
+  return {
+    gapMode,
+    ...(graceMsMin === undefined ? {} : { graceMsMin }),
+    ...(removal === undefined ? {} : { removal }),
+    readAfter: async (after, limits) => (isSettling() ? NOTHING : reader.readAfter(after, limits)),
+    readRanges: (ranges, limits) => reader.readRanges(ranges, limits),
+    probe: (...ranges) => reader.probe(...ranges),
+    highestPosition: () => reader.highestPosition(),
+    positionsIn: (range, rowsMax) => reader.positionsIn(range, rowsMax),
+  };
 }
 
 /** The ids of rows as they are committed. */

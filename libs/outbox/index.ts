@@ -21,3 +21,4 @@ export {
 export { Sender } from './sender.ts';
 export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';
 export { TERM_MOVES, type TermState } from './term-states.ts';
+export type { WriterTerm } from './writer-term.ts';
