@@ -133,9 +133,10 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   },
   {
     name: 'kill-barrage',
-    what: `${BARRAGE_KILLS} SIGKILLs of random processes as fast as they come back.`,
+    what: `${BARRAGE_KILLS} SIGKILLs among three writers and nine senders, as fast as they come back.`,
     expected: 'As after one, and the rows that came meanwhile follow.',
     targets: ['writers', 'senders'],
+    stage: 'crowd',
     inject: (scene) => killInARow(scene, BARRAGE_KILLS, BARRAGE_PAUSE_MS),
   },
   {

@@ -7,6 +7,8 @@ import type { Stage, StageName } from './stage.ts';
 
 const BROKERS = 3;
 const FAULTS_MAX = 12;
+const CROWD = { writers: 3, senders: 9, settings: { LANES: '12' } } as const;
+const CROWD_FAULTS_MAX = 4;
 
 async function openBrokers(main: DrillServers): Promise<Stage> {
   const kafka = await startKafka({ nodes: BROKERS });
@@ -30,6 +32,7 @@ export async function openStage(name: StageName, main: DrillServers, roundFaults
   const openers: Record<StageName, () => Promise<Stage>> = {
     plain: async () => ofMain(roundFaults),
     alone: async () => ofMain(1),
+    crowd: async () => ({ ...ofMain(CROWD_FAULTS_MAX), scene: CROWD }),
     brokers: () => openBrokers(main),
     'full-disk': () => openDiskStage(FAULTS_MAX),
     'short-memory': () => openShortMemory(main),

@@ -6,12 +6,13 @@ import type { DrillServers } from '../servers.ts';
  * `plain`: one server of each kind, behind proxies. `brokers`: three brokers. `full-disk`: servers on small disks of their own.
  * `clock`: processes and MariaDB each with a clock that can be set. `alone`: as `plain`, one fault to a deployment,
  * because it leaves something behind. `short-memory`: a broker that forgets the offsets of a group after a minute.
+ * `crowd`: as `plain`, with twice as many processes and more lanes.
  */
-export type StageName = 'plain' | 'brokers' | 'full-disk' | 'clock' | 'alone' | 'short-memory';
+export type StageName = 'plain' | 'brokers' | 'full-disk' | 'clock' | 'alone' | 'short-memory' | 'crowd';
 
 export interface Stage {
   readonly servers: DrillServers;
-  readonly scene?: Partial<Pick<SceneOptions, 'settings' | 'env' | 'slotEnv' | 'kafkaDirect'>>;
+  readonly scene?: Partial<Pick<SceneOptions, 'settings' | 'env' | 'slotEnv' | 'kafkaDirect' | 'writers' | 'senders'>>;
   /** Most faults of a round here. */
   readonly faultsMax: number;
   close(): Promise<void>;
