@@ -9,6 +9,7 @@ import type { DrillOptions } from './options.ts';
 import { Programme } from './programme.ts';
 import { type RoundFailure, runRound } from './round.ts';
 import type { DrillServers } from './servers.ts';
+import { compileAhead } from './slot.ts';
 import { openStage } from './stages/open-stage.ts';
 import type { Stage, StageName } from './stages/stage.ts';
 import type { Statistics } from './statistics.ts';
@@ -76,6 +77,7 @@ export async function drill(plan: DrillPlan): Promise<number> {
   const say = (text: string) =>
     plan.say(`${((systemClock.nowMs() - startedMs) / 1_000).toFixed(1).padStart(7)} s  ${text}`);
   if (plan.roundsMax > 0) statistics.figures.runs.push({ command: commandOf(plan), seed, minutes: plan.minutes });
+  await compileAhead();
   let failed = 0;
   for (let number = 1; number <= plan.roundsMax; number += 1) {
     if (systemClock.nowMs() >= untilMs || signal.aborted || failed >= plan.failuresMax) break;

@@ -51,8 +51,13 @@ export async function runRound(options: RoundOptions): Promise<RoundFailure | nu
   statistics.figures.rounds += 1;
   const { servers } = stage;
   const own = { servers, name: 'drill', seed: seed + number, chance, rowsPerSecond, logs, say };
-  const scene = await openScene({ ...stage.scene, ...own });
   const state = { during: 'the beginning of the round' };
+  let scene: Scene;
+  try {
+    scene = await openScene({ ...stage.scene, ...own });
+  } catch (error) {
+    return { ...state, why: error instanceof Error ? error.message : String(error), logs };
+  }
   try {
     await begin(scene);
     await injectAll(options, scene, state);

@@ -56,6 +56,14 @@ const HEALTH_DEADLINE_MS = 3_000;
 const NODE_FLAGS = ['--max-semi-space-size=8', '--min-semi-space-size=8', '--heap-growing-percent=40'];
 const PREFIX = 'KAFKA_ROW_SENDER_';
 
+/** A process that is killed keeps nothing of what it has compiled: one of each kind that ends by itself does it for all. */
+export async function compileAhead(): Promise<void> {
+  for (const kind of ['writer', 'sender'] as const) {
+    // Without settings it is refused, once everything is loaded.
+    await spawnApp(`apps/${kind}/main.ts`, {}, { cwd: tmpdir(), nodeFlags: NODE_FLAGS }).exit;
+  }
+}
+
 export class Slot {
   readonly kind: Kind;
   readonly name: string;

@@ -58,7 +58,7 @@ export interface Deployment {
 const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/node-compile', import.meta.url));
 const PREFIX = 'KAFKA_ROW_SENDER_';
 const PARTITIONS = 6;
-const INIT_DEADLINE_MS = 60_000;
+const INIT_DEADLINE_MS = 120_000;
 const CLI_DEADLINE_MS = 180_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const SCAN_COUNT = 1_000;
