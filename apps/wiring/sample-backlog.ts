@@ -3,6 +3,7 @@ import type { Pool } from '#database';
 import type { Metrics } from '#observability';
 import { countAside, createSenderStore, outboxStatistics } from '#outbox-storage';
 import { systemClock } from '#runtime';
+import type { HaltedLanes } from './halted-lanes.ts';
 import type { Service } from './service.ts';
 
 const SAMPLE_INTERVAL_MS = 5_000;
@@ -12,6 +13,7 @@ export async function sampleBacklog(
   service: Service,
   pool: Pool,
   metrics: Metrics,
+  haltedLanes: HaltedLanes,
   signal: AbortSignal,
 ): Promise<void> {
   const { config, logger } = service;
@@ -28,7 +30,7 @@ export async function sampleBacklog(
       }
       for (const [source, { rows, oldestAgeMs }] of bySource) metrics.sender.backlog(source, rows, oldestAgeMs);
       metrics.sender.aside(await countAside(pool, config.tables));
-      const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
+      const lanes = await haltedLanes.look(() => createSenderStore({ pool, tables: config.tables }).listLanes());
       metrics.sender.lanesHalted(lanes.filter(({ state }) => state === 'halted').length);
     } catch (error) {
       logger.debug({ err: error }, 'backlog was not sampled');

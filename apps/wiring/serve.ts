@@ -9,6 +9,7 @@ import {
 } from '#observability';
 import type { Sender, SenderEvent, WriterEvent } from '#outbox';
 import { systemClock } from '#runtime';
+import { createHaltedLanes, type HaltedLanes } from './halted-lanes.ts';
 import { sampleBacklog } from './sample-backlog.ts';
 import type { Service } from './service.ts';
 
@@ -32,13 +33,14 @@ export async function serve(service: Service, pool: Pool, roles: ServeRoles): Pr
   const { config, logger } = service;
   const metrics = createMetrics(roles);
   const health = createProgressHealth({ clock: systemClock, stallMs: STALL_MS });
+  const haltedLanes = createHaltedLanes(health);
   const state = { sender: null as Sender | null, waitsFor: new Set<string>(roles.sender ? ['Kafka'] : []) };
   const shown = {
     onWriterEvent: (event: WriterEvent) => showWriterEvent(metrics, health, event),
     onSenderEvent: (event: SenderEvent) => {
       if (event.kind === 'session-opened') state.waitsFor.delete('Kafka');
       if (event.kind === 'session-lost') state.waitsFor.add('Kafka');
-      showSenderEvent(metrics, health, event);
+      showSenderEvent(metrics, haltedLanes, event);
       if (state.sender !== null) metrics.sender.lanesHeld(state.sender.lanes.length);
     },
     watch: (sender: Sender) => {
@@ -68,7 +70,7 @@ export async function serve(service: Service, pool: Pool, roles: ServeRoles): Pr
   });
   logger.info({ host: server.host, port: server.port }, 'serving health and metrics');
   const ended = new AbortController();
-  const sampling = roles.sender ? sampleBacklog(service, pool, metrics, ended.signal) : Promise.resolve();
+  const sampling = roles.sender ? sampleBacklog(service, pool, metrics, haltedLanes, ended.signal) : Promise.resolve();
   return {
     ...shown,
     close: async () => {
@@ -116,7 +118,7 @@ function showWriterEvent({ writer }: Metrics, health: ProgressHealth, event: Wri
   }
 }
 
-function showSenderEvent({ sender }: Metrics, health: ProgressHealth, event: SenderEvent): void {
+function showSenderEvent({ sender }: Metrics, haltedLanes: HaltedLanes, event: SenderEvent): void {
   switch (event.kind) {
     case 'delivered':
       sender.delivered(event);
@@ -132,11 +134,11 @@ function showSenderEvent({ sender }: Metrics, health: ProgressHealth, event: Sen
       sender.fenced();
       break;
     case 'lane-halted':
-      health.stuck(`lane ${event.lane}`, 'halted');
+      haltedLanes.halted(event.lane);
       break;
     case 'lane-taken':
     case 'lane-released':
-      health.forget(`lane ${event.lane}`);
+      haltedLanes.forget(event.lane);
       break;
     case 'row-dead':
       sender.rowDead();
