@@ -23,14 +23,14 @@ export interface Outage {
 export class Finding extends Error {}
 
 const LOOK_EVERY_MS = 100;
-const CALM_DEADLINE_MS = 120_000;
+const CALM_DEADLINE_MS = 240_000;
 /** A process that began while a server was away may end this long after it came back. */
 const OUTAGE_SLACK_MS = 15_000;
 const EXIT_UNREACHABLE = 3;
 const RSS_MB_MAX = 320;
 const DESCRIPTORS_MAX = 120;
-const STOP_DEADLINE_MS = 15_000;
-const DRAIN_DEADLINE_MS = 120_000;
+const STOP_DEADLINE_MS = 60_000;
+const DRAIN_DEADLINE_MS = 240_000;
 /** Bits of payload and secrets. */
 const FORBIDDEN: readonly [string, RegExp][] = [
   ['a secret', new RegExp(Object.values(SECRETS).join('|'))],

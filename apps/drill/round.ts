@@ -35,7 +35,7 @@ export interface RoundFailure {
   readonly logs: string;
 }
 
-const BEGIN_DEADLINE_MS = 120_000;
+const BEGIN_DEADLINE_MS = 300_000;
 /** What is stuck is stuck for ever; a machine busy with other things is only slow. */
 const RECOVER_MS_MAX = 180_000;
 /** Recovery is that of the rows committed up to this long after the fault's end, so that they meet what it left behind. */

@@ -48,7 +48,7 @@ const RESTART_PAUSE_MS = 200;
 /** A process that ends at once is not started again at once. */
 const RESTART_PAUSE_YOUNG_MS = 1_000;
 const YOUNG_MS = 3_000;
-const HEALTH_DEADLINE_MS = 3_000;
+const HEALTH_DEADLINE_MS = 10_000;
 /**
  * The limits of the heap that each process would start itself anew for, and room enough to load its code without collecting
  * garbage: together a third of what a start costs, and the drill starts thousands.

@@ -12,7 +12,7 @@ interface CrashPlace {
   readonly rare?: boolean;
 }
 
-const REACHED_DEADLINE_MS = 60_000;
+const REACHED_DEADLINE_MS = 180_000;
 const BATCHES_MAX = 20;
 
 export const CRASH_PLACES: readonly CrashPlace[] = [

@@ -5,8 +5,8 @@ import type { Fault, Injection } from '../fault.ts';
 import { asAdmin, deleteGroup, deleteTopic } from '../kafka-admin.ts';
 import type { Scene } from '../scene.ts';
 
-const EMPTY_DEADLINE_MS = 60_000;
-const HALT_DEADLINE_MS = 90_000;
+const EMPTY_DEADLINE_MS = 180_000;
+const HALT_DEADLINE_MS = 180_000;
 /** Longer than it takes to begin delivering. */
 const QUIET_MS = 5_000;
 /** The stage's brokers forget after a minute, and look every few seconds. */

@@ -7,8 +7,8 @@ import type { Slot, SlotProxies } from '../slot.ts';
 
 type ServerName = keyof SlotProxies;
 
-const TRAP_DEADLINE_MS = 30_000;
-const EXIT_SLACK_MS = 1_500;
+const TRAP_DEADLINE_MS = 120_000;
+const EXIT_SLACK_MS = 5_000;
 /** Above every deadline of a single call of the relay, below what a human calls an outage. */
 const HOLE_MS = [3_000, 14_000] as const;
 const SERVER_NAMES: readonly ServerName[] = ['database', 'redis', 'kafka'];

@@ -4,7 +4,7 @@ import { type Fault, type Injection, LEASE_MS, LOCK_TTL_MS, SHUTDOWN_MS } from '
 import type { Scene } from '../scene.ts';
 import type { Slot } from '../slot.ts';
 
-const EXIT_SLACK_MS = 3_000;
+const EXIT_SLACK_MS = 10_000;
 const STORM_KILLS = 8;
 const BARRAGE_KILLS = 100;
 const BARRAGE_PAUSE_MS = 250;

@@ -9,7 +9,7 @@ const VALUES = "(?, ?, 1, ?, '2026-01-02 03:04:05')";
 const BULK_ROWS = 20_000;
 /** Above the broker's message.max.bytes of 1 MiB. */
 const TOO_LARGE_BYTES = 1_500_000;
-const DEAD_DEADLINE_MS = 120_000;
+const DEAD_DEADLINE_MS = 180_000;
 /** A column that is being read is gone: the writer says so and leaves the decision to whoever starts it again. */
 const EXIT_SCHEMA = 2;
 const LOCK_WAIT_SECONDS = 30;
