@@ -8,6 +8,8 @@ export interface ConsumerMetrics {
   overran(topic: string): void;
   /** Records between the last one read and the end of the partition. */
   lag(topic: string, partition: number, records: number): void;
+  /** The partition is somebody else's now. */
+  released(topic: string, partition: number): void;
   /** Partitions that wait for a due time, and chunks of unfinished messages. */
   held(partitions: number, chunkBytes: number): void;
 }
@@ -41,6 +43,7 @@ export function createConsumerMetrics(registry: Registry): ConsumerMetrics {
     deadLettered: (topic, reason) => dead.inc({ topic, reason }),
     overran: (topic) => overruns.inc({ topic }),
     lag: (topic, partition, records) => lag.set({ topic, partition: String(partition) }, records),
+    released: (topic, partition) => lag.remove({ topic, partition: String(partition) }),
     held: (partitions, chunkBytes) => {
       waiting.set(partitions);
       held.set(chunkBytes);

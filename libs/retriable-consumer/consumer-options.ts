@@ -63,6 +63,8 @@ export interface ConsumerOptions extends Pick<KafkajsOptions, 'brokers' | 'ssl' 
    * member that dies in the middle of one. Default 15,000 ms.
    */
   readonly transactionTimeoutMs?: number;
+  /** Work without progress for so long is unhealthy. Above the longest time of a handler. Default 600,000 ms. */
+  readonly stallMs?: number;
   readonly logger?: Logger;
   readonly metrics?: ConsumerMetrics;
   readonly clock?: Clock;
@@ -88,6 +90,7 @@ const POSITIVE = [
   'chunkBytesMax',
   'commitIntervalMs',
   'transactionTimeoutMs',
+  'stallMs',
 ] as const;
 
 const invalid = (text: string): RelayError => new RelayError('CONFIG_INVALID', text);
@@ -162,6 +165,7 @@ export function settingsFrom(options: ConsumerOptions): ConsumerSettings {
     splitOutputs: false,
     commitIntervalMs: 200,
     transactionTimeoutMs: 15_000,
+    stallMs: 600_000,
     logger: silentLogger,
     clock: systemClock,
     random: systemRandom,

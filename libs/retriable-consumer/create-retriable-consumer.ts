@@ -32,8 +32,6 @@ export interface RetriableConsumer {
 const TICK_MS = 1_000;
 const CLOSE_DEADLINE_MS = 10_000;
 const FETCH_WAIT_MS = 500;
-/** A batch with work and no progress for so long is unhealthy. */
-const STALL_MS = 600_000;
 /** Batches handled side by side; handlers are bounded by `concurrency` over all of them. */
 const PARTITIONS_AT_ONCE = 256;
 
@@ -89,7 +87,7 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     });
     this.#writer = new SettlementWriter(settings);
     this.#pool = new HandlerPool(settings.concurrency);
-    this.#health = createProgressHealth({ clock, stallMs: STALL_MS });
+    this.#health = createProgressHealth({ clock, stallMs: settings.stallMs });
     this.#wakers = new Wakers(clock, {
       pause: (topic, partition) => this.#consumer.pause([{ topic, partitions: [partition] }]),
       resume: (topic, partition, offset) => this.#resume(topic, partition, offset),
@@ -112,7 +110,9 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     this.#consumer.on(GROUP_JOIN, () => this.#beginGeneration());
     this.#consumer.on(CRASH, ({ payload }) => {
       logger.error({ err: asRelayError(payload.error), restart: payload.restart }, 'the consumer failed');
-      if (!payload.restart && !this.#isStopping) this.#health.stuck('consumer', 'ended by a fault');
+      if (this.#isStopping) return;
+      if (payload.restart) this.#health.working('consumer');
+      else this.#health.stuck('consumer', 'ended by a fault');
     });
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topics: [...this.#topics.ruleOf.keys()], fromBeginning });
@@ -160,7 +160,11 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
 
   /** Everything is read again from the committed offsets: kafkajs does so after each round of the group. */
   #beginGeneration(): void {
-    for (const name of this.#generation.partitions.keys()) this.#health.forget(name);
+    this.#health.idle('consumer');
+    for (const { name, topic, partition } of this.#generation.partitions.values()) {
+      this.#health.forget(name);
+      this.#settings.metrics?.released(topic, partition);
+    }
     this.#generation = this.#newGeneration();
     this.#wakers.clear();
   }

@@ -19,6 +19,9 @@ export const messageSize = kafkaCheck(
       if (size === null) return [fine(about, `${limit} bytes; no row waits now`)];
       if (size + OVERHEAD_BYTES <= limit)
         return [fine(about, `${limit} bytes, the largest row that waits has ${size}`)];
+      if (config.sender.oversize === 'chunk') {
+        return [fine(about, `${limit} bytes, the largest row that waits has ${size}: it goes in chunks`)];
+      }
       const compressed = config.kafka.compression === 'none' ? '' : ', unless compression makes it fit';
       const wanted = Math.ceil((size + OVERHEAD_BYTES) * 1.25);
       return [
