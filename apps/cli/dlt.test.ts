@@ -74,13 +74,17 @@ test('show: why, headers and value of one', async () => {
   assert.deepEqual([missing.code, missing.stderr], [2, `error: there is no dead letter 0/999 in ${dead.name}\n`]);
 });
 
-test('redrive: dry run, then once, then nothing is left; --all still lists them', async () => {
+test('redrive: dry run, killed before and behind the commit, then each is there once; --all still lists them', async () => {
   const dry = await dlt('redrive', dead.name, '--dry-run');
   assert.match(dry.stdout, /would send 0\/\d+ to .*\n3 dead letters would be sent, 0 refused\n$/s);
-  const sent = await dlt('redrive', dead.name, '--error-class', 'TypeError', '--rate', '100', '--json');
+  const env = { KAFKA_ROW_SENDER_KAFKA_BOOTSTRAP_SERVERS: testEnvironment().kafkaBootstrap };
+  for (const place of ['kafka-before-commit', 'kafka-after-commit']) {
+    const args = ['dlt', 'redrive', dead.name, '--error-class', 'TypeError'];
+    assert.equal((await runCli(args, { ...env, KRS_CRASH_AT: place })).code, null, place);
+  }
+  const sent = await dlt('redrive', dead.name, '--rate', '100', '--json');
   assert.equal(sent.code, 0, sent.stderr);
-  assert.deepEqual([JSON.parse(sent.stdout).sent, JSON.parse(sent.stdout).letters.length], [1, 1]);
-  assert.equal((await dlt('redrive', dead.name)).stdout, '2 dead letters were sent again, 0 refused\n');
+  assert.deepEqual([JSON.parse(sent.stdout).sent, JSON.parse(sent.stdout).letters.length], [2, 2]);
   assert.equal((await dlt('redrive', dead.name)).stdout, '0 dead letters were sent again, 0 refused\n');
   assert.deepEqual(JSON.parse((await dlt('list', dead.name, '--json')).stdout), []);
   assert.equal(JSON.parse((await dlt('list', dead.name, '--json', '--all')).stdout).length, 3);

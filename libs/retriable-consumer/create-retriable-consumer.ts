@@ -155,7 +155,7 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   #newGeneration(): Generation {
     const { clock, chunkWaitMs, chunkBytesMax } = this.#settings;
     const joiner = createJoiner<SourceRecord>({ clock, waitMs: chunkWaitMs, heldBytesMax: chunkBytesMax });
-    return { member: this.#member, joiner, partitions: new Map() };
+    return { member: this.#member, joiner, partitions: new Map(), positioned: new Set() };
   }
 
   /** Everything is read again from the committed offsets: kafkajs does so after each round of the group. */

@@ -131,16 +131,18 @@ async function stablePosition({ run, tools, closing }: Drain): Promise<bigint | 
 
 type Taken = 'ours' | 'closed' | { readonly seekTo: bigint };
 
-/** `seekTo` when the batch begins before what an earlier owner has handled. */
+/**
+ * Once for each partition of a generation. `seekTo` when the batch begins elsewhere: before what an earlier owner has handled,
+ * or, in a group that begins at the end, behind it. (Or where compaction and markers have left a hole: then it is read twice.)
+ */
 async function takeOver(drain: Drain): Promise<Taken> {
-  const { state, payload } = drain.run;
-  if (state.positioned) return 'ours';
+  const { state, payload, generation } = drain.run;
+  if (generation.positioned.has(state.name)) return 'ours';
   const position = await stablePosition(drain);
   if (position === null) return 'closed';
+  generation.positioned.add(state.name);
   const [first] = payload.batch.messages;
-  if (first !== undefined && BigInt(first.offset) < position) return { seekTo: position };
-  state.positioned = true;
-  return 'ours';
+  return position < 0n || first === undefined || BigInt(first.offset) === position ? 'ours' : { seekTo: position };
 }
 
 /**

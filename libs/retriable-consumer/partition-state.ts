@@ -28,8 +28,6 @@ export class PartitionState {
   settling: Promise<void> = Promise.resolve();
   /** A record was refused: each message's records go in a transaction of their own until the culprit is found. */
   narrow = false;
-  /** The committed offset has been asked for: no transaction of an earlier owner can change it any more. */
-  positioned = false;
 
   constructor(topic: string, partition: number, rule: TopicRule, position: bigint) {
     this.topic = topic;
@@ -68,4 +66,6 @@ export interface Generation {
   readonly member: GroupMember;
   readonly joiner: Joiner<SourceRecord>;
   readonly partitions: Map<string, PartitionState>;
+  /** Whose committed offset has been asked for: no transaction of an earlier owner can change it any more. */
+  readonly positioned: Set<string>;
 }

@@ -2,7 +2,7 @@
 import { headerBytes, type MessageHeaders, type OutgoingMessage, splitMessage } from '#chunking';
 import { type HeaderValue, pickPartition, type RoutedRecord } from '#kafka-delivery';
 import { RelayError } from '#runtime';
-import { inEnvelope } from './envelope.ts';
+import { ENVELOPE_HEADER, inEnvelope } from './envelope.ts';
 import type { PendingGroup, PendingRecord } from './message.ts';
 
 /** Below this a record has no room for the reason of a death. */
@@ -83,6 +83,8 @@ export async function routeGroup(group: PendingGroup, world: RouteWorld, spread:
 /** The dead letter of a group that the broker has refused; for a refused dead letter, the same in an envelope. */
 export function replacementOf({ records, bury }: PendingGroup, error: unknown): PendingGroup {
   const [first] = records;
+  // In an envelope already: its topic takes nothing, and is waited for.
+  if (bury === null && records.every(({ headers }) => headers[ENVELOPE_HEADER] !== undefined)) return { records, bury };
   if (bury !== null) return { records: [bury(REASONS[first?.kind ?? 'output'].refused, error)], bury: null };
   return { records: records.map(inEnvelope), bury: null };
 }
