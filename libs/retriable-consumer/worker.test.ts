@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Admin, Producer } from 'kafkajs';
+import { systemClock } from '#runtime';
 import { createTestTopic, readTopic, type TestTopic, testEnvironment, testKafka, uniqueName, until } from '#testkit';
 import { type ConsumerOptions, createRetriableConsumer } from './index.ts';
 
@@ -37,7 +38,7 @@ async function scene(options: Partial<ConsumerOptions> = {}) {
     brokers,
     groupId,
     topics: [{ topic: base, deadLetterTopic: dead, retries: 0 }],
-    worker: { module: MODULE, threads: 2 },
+    ...(options.handler === undefined ? { worker: { module: MODULE, threads: 2 } } : {}),
     sessionTimeoutMs: 6_000,
     heartbeatIntervalMs: 500,
     ...options,
@@ -50,23 +51,37 @@ async function membersOf(groupId: string): Promise<string[]> {
   return groups[0]?.members.map(({ memberId }) => memberId) ?? [];
 }
 
-test('a handler that burns a processor for longer than the session timeout: no rebalance', {
+test('busy for longer than the session timeout, in a thread or waiting: no rebalance', {
   timeout: 2 * DEADLINE_MS,
 }, async () => {
-  const { base, target, groupId, consumer } = await scene();
+  const burning = await scene();
+  const waiting = await scene({
+    handler: async ({ value, headers }, { produce }) => {
+      await systemClock.sleep(BURN_MS);
+      produce({ topic: JSON.parse(String(value)).target, value: `waited for ${String(headers.id)}` });
+    },
+  });
+  const scenes = [burning, waiting];
   try {
-    await consumer.start();
-    const [member] = await membersOf(groupId);
-    const value = JSON.stringify({ burnMs: BURN_MS, target });
-    const messages = [0, 1].map((partition) => ({ partition, value, headers: { id: `${partition}` } }));
-    await producer.send({ topic: base, messages });
-    await until('both outputs', async () => (await readTopic(target)).length > 1, DEADLINE_MS);
-    assert.deepEqual(await membersOf(groupId), [member]);
+    await Promise.all(scenes.map(({ consumer }) => consumer.start()));
+    const members = await Promise.all(scenes.map(({ groupId }) => membersOf(groupId)));
+    for (const { base, target } of scenes) {
+      const value = JSON.stringify({ burnMs: BURN_MS, target });
+      const messages = [0, 1].map((partition) => ({ partition, value, headers: { id: `${partition}` } }));
+      await producer.send({ topic: base, messages });
+    }
+    for (const { target } of scenes)
+      await until('both outputs', async () => (await readTopic(target)).length > 1, DEADLINE_MS);
+    assert.deepEqual(await Promise.all(scenes.map(({ groupId }) => membersOf(groupId))), members);
   } finally {
-    await consumer.stop();
+    await Promise.all(scenes.map(({ consumer }) => consumer.stop()));
   }
-  const outputs = (await readTopic(target)).map(({ value }) => String(value));
-  assert.deepEqual(outputs.sort(), ['burned for 0', 'burned for 1']);
+  const outputs = await Promise.all(scenes.map(({ target }) => readTopic(target)));
+  const values = outputs.map((records) => records.map(({ value }) => String(value)).sort());
+  assert.deepEqual(values, [
+    ['burned for 0', 'burned for 1'],
+    ['waited for 0', 'waited for 1'],
+  ]);
 });
 
 test('an error in a thread keeps name and stack; its class may be non-retriable; a bad module is a failed attempt', async () => {
