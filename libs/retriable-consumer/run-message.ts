@@ -1,5 +1,5 @@
 /** One attempt at one message: the handler, and what its failure leads to. */
-import { asRelayError, RelayError } from '#runtime';
+import { RelayError } from '#runtime';
 import type { ConsumerSettings } from './consumer-options.ts';
 import type { ConsumedMessage, PendingGroup, PendingRecord, ProducedRecord } from './message.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -72,7 +72,8 @@ function failed(world: MessageWorld, run: MessageRun, error: unknown): void {
   const retryTopicExists = !world.missingRetryTopics.includes(state.rule.retryTopic ?? '');
   const verdict = judgeFailure(attempted, settings, { wallMs, retryTopicExists });
   const { topic, partition, offset, attempt } = message;
-  const facts = { err: asRelayError(error), topic, partition, offset: String(offset), attempt };
+  const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const facts = { error: why, topic, partition, offset: String(offset), attempt };
   if (verdict.kind === 'wait') {
     state.parked.set(lane ?? `offset ${offset}`, { offset, dueMs: verdict.dueMs });
     state.attempts.set(offset, (state.attempts.get(offset) ?? 0) + 1);

@@ -25,7 +25,7 @@ const consumer = createRetriableConsumer({
       retryTopic: `${topic}.retry`,
       deadLetterTopic: `${topic}.dead`,
       retries: 5,
-      delayMs: Number(env.EXAMPLE_DELAY_MS ?? 2_000),
+      delayMs: Number(env.EXAMPLE_DELAY_MS ?? 10_000),
     },
   ],
   concurrency: 8,
