@@ -1,4 +1,4 @@
-/** Makes the topics of the example, and sends a few orders: `npm run example:orders`. */
+/** Makes the topics of the example, and sends a few orders: `npm run example:send-orders`. */
 import { connectKafka, createGroupTransactions, createTopicAdmin } from '#kafka-delivery';
 import { silentLogger } from '#runtime';
 
