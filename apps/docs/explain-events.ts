@@ -63,6 +63,10 @@ const SENDER: Readonly<Record<SenderEvent['kind'], readonly [string, string]>> =
     'Kafka had acknowledged a commit and does not have it: its rows are delivered again.',
     'Look at the brokers: stopped under load (KAFKA-20734), unclean election, or a lost disk. Run `verify`.',
   ],
+  'commit-torn': [
+    'Kafka ended a transaction in some of its partitions only. `landed` rows are there without their marker and are not sent again; `aside` rows are not there and are sent from the table of rows set aside.',
+    'As for `commit-lost`. Rows keep arriving once; upgrade brokers past 4.3.1 (KAFKA-20734).',
+  ],
   'lane-halted': [
     'Marker and database do not agree, a refused row has spent its attempts under policy `halt`, or too many keys wait. Nobody delivers the lane.',
     '[Halted lanes](#halted-lanes).',

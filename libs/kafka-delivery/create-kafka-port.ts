@@ -1,15 +1,17 @@
 /** The Kafka port of the core on a real cluster. */
 import type { DeliveryFaultScope, KafkaPort } from '#outbox';
 import { RelayError } from '#runtime';
+import type { Acknowledged } from './acknowledged.ts';
 import { openAtLeastOnceSession } from './at-least-once-session.ts';
 import { createBatchBounds } from './batch-bounds.ts';
 import { connectKafka, type KafkaConnection } from './connect-kafka.ts';
 import { endLeftovers } from './end-leftovers.ts';
-import { faultOfThrown } from './fault-table.ts';
+import { faultOfThrown, type Step } from './fault-table.ts';
+import { findLanded } from './find-landed.ts';
 import { initProducer } from './init-producer.ts';
 import { isTransactional, type KafkaOptions } from './kafka-options.ts';
+import { MarkerBook } from './marker-book.ts';
 import { markerGroups } from './markers-of-lanes.ts';
-import { readMarkers, readSettledMarkers } from './read-markers.ts';
 import { openTransactionalSession } from './transactional-session.ts';
 
 export interface ClosableKafkaPort extends KafkaPort {
@@ -39,42 +41,49 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
   const bounds = createBatchBounds(settings.partitionBatchBytesMax);
   const topics = new Set(settings.topics);
   const gate = settings.gate ?? (async () => undefined);
+  const book = new MarkerBook(shared, settings);
+  const producerIds = new Map<string, number>();
+
+  async function step<T>(name: string, place: Step, act: () => Promise<T>): Promise<T> {
+    await gate(`before:${name}`);
+    const result = await act().catch((error) => {
+      throw faultOfThrown(error, { step: place });
+    });
+    await gate(`after:${name}`);
+    return result;
+  }
 
   return {
     transactional,
     scopeOf,
     open: async (transactionalId) => {
-      const context = { settings, bounds, topics, brokers: connection.brokers() };
+      const onOpened = (acknowledged: Acknowledged) => {
+        book.opened(transactionalId, acknowledged);
+        producerIds.set(transactionalId, acknowledged.producerId);
+      };
+      const context = { settings, bounds, topics, onOpened, brokers: connection.brokers() };
       return transactional ? openTransactionalSession(transactionalId, context) : openAtLeastOnceSession(context);
     },
     fence: async (transactionalId) => {
       if (!transactional) return;
-      await gate('before:fence');
-      try {
+      await step('fence', 'init', async () => {
         const identity = await initProducer(shared, transactionalId, settings);
+        producerIds.set(transactionalId, identity.producerId);
         await endLeftovers({ brokers: shared, settings, topics, groups: markerGroups(settings) }, identity);
-      } catch (error) {
-        throw faultOfThrown(error, { step: 'init' });
-      }
-      await gate('after:fence');
+      });
     },
     readMarkers: async (kind, lanes) => {
       if (!transactional) throw new RelayError('INTERNAL', 'there are no markers in the at-least-once mode');
-      await gate('before:read-markers');
-      const markers = await readMarkers(shared, settings, kind, lanes).catch((error) => {
-        throw faultOfThrown(error, { step: 'read' });
-      });
-      await gate('after:read-markers');
-      return markers;
+      return step('read-markers', 'read', () => book.read(kind, lanes));
     },
     settledMarkers: async (kind, lanes) => {
       if (!transactional) return null;
-      await gate('before:settled-markers');
-      const markers = await readSettledMarkers(shared, settings, kind, lanes).catch((error) => {
-        throw faultOfThrown(error, { step: 'read' });
-      });
-      await gate('after:settled-markers');
-      return markers;
+      return step('settled-markers', 'read', () => book.settled(kind, lanes));
+    },
+    findLanded: async (transactionalIds, lanes) => {
+      const ids = transactionalIds.map((id) => producerIds.get(id)).filter((id) => id !== undefined);
+      const question = { producerIds: new Set(ids), lanes: new Set(lanes), notes: book.notes };
+      return step('find-landed', 'read', () => findLanded({ brokers: shared, settings, topics }, question));
     },
     close: () => shared.close(),
   };

@@ -10,8 +10,8 @@
 import { askCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode, type Step } from './fault-table.ts';
+import { findPartitions, findProducers } from './find-producers.ts';
 import type { KafkaSettings } from './kafka-options.ts';
-import { describeProducers } from './wire/describe-producers.ts';
 import type { WireRequest } from './wire/request.ts';
 import {
   addOffsetsToTxn,
@@ -68,22 +68,13 @@ async function findOpen(context: LeftoverContext, producerId: number): Promise<T
   const { brokers, settings, topics } = context;
   if (topics.size === 0) return [];
   try {
-    const described = await brokers.describe([...topics]);
-    const byLeader = new Map<number, TopicPartitions[]>();
-    for (const { topic, partitions } of described.topics) {
-      for (const leader of new Set(partitions.map((each) => each.leader))) {
-        if (leader < 0) continue;
-        const led = partitions.filter((each) => each.leader === leader).map(({ partition }) => partition);
-        byLeader.set(leader, [...(byLeader.get(leader) ?? []), { topic, partitions: led }]);
-      }
-    }
-    const answers = await Promise.all(
-      [...byLeader].map(async ([leader, led]) => (await brokers.node(leader)).ask(describeProducers(led))),
+    const places = await findPartitions(brokers, topics);
+    const open = (await findProducers(brokers, places)).filter(({ producers }) =>
+      producers.some((each) => each.producerId === producerId && each.openFrom >= 0),
     );
-    const open = answers.flat().filter((each) => each.producerId === producerId);
-    return [...new Set(open.map(({ topic }) => topic))].map((topic) => ({
+    return [...Map.groupBy(open, ({ topic }) => topic)].map(([topic, each]) => ({
       topic,
-      partitions: open.filter((each) => each.topic === topic).map(({ partition }) => partition),
+      partitions: each.map(({ partition }) => partition),
     }));
   } catch (error) {
     settings.logger.debug({ err: error }, 'open transactions cannot be looked up');

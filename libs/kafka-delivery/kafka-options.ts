@@ -92,3 +92,5 @@ export const markerTopic = (prefix: string): string => `${prefix}.markers`;
 /** Lane markers and retry tokens have a group each, so that both can use partition = lane. */
 export const markerGroup = (prefix: string, outboxTable: string, kind: 'lane' | 'retry'): string =>
   kind === 'lane' ? `${prefix}.${outboxTable}` : `${prefix}.${outboxTable}.retry`;
+
+export const markerName = (kind: 'lane' | 'retry', lane: number): string => `${kind}/${lane}`;

@@ -8,7 +8,8 @@ const KINDS = ['lane', 'retry'] as const;
 export const markerGroups = ({ prefix, outboxTable }: KafkaSettings): readonly string[] =>
   KINDS.map((kind) => markerGroup(prefix, outboxTable, kind));
 
-export function markerOffsets(settings: KafkaSettings, markers: readonly MarkerWrite[]): OffsetSet[] {
+/** `note` is written beside each of them. */
+export function markerOffsets(settings: KafkaSettings, markers: readonly MarkerWrite[], note: string): OffsetSet[] {
   const { prefix, outboxTable } = settings;
   return KINDS.flatMap((kind) => {
     const offsets = markers
@@ -16,6 +17,6 @@ export function markerOffsets(settings: KafkaSettings, markers: readonly MarkerW
       .map(({ lane, value }) => ({ partition: lane, offset: value }));
     if (offsets.length === 0) return [];
     const topics = [{ topic: markerTopic(prefix), offsets }];
-    return [{ group: markerGroup(prefix, outboxTable, kind), member: null, topics }];
+    return [{ group: markerGroup(prefix, outboxTable, kind), member: null, topics, note }];
   });
 }

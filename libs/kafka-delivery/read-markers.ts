@@ -6,6 +6,7 @@ import { RelayError } from '#runtime';
 import { askCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode } from './fault-table.ts';
+import { type MarkerNote, readNote } from './find-landed.ts';
 import { type KafkaSettings, markerGroup, markerTopic } from './kafka-options.ts';
 import { type CommittedOffset, fetchOffsets } from './wire/cluster-requests.ts';
 import type { WireRequest } from './wire/request.ts';
@@ -14,6 +15,11 @@ import type { WireRequest } from './wire/request.ts';
 const PATIENCE_MS = 30_000;
 /** Whoever asks for settled markers comes again anyway. */
 const SETTLED_PATIENCE_MS = 1_000;
+
+export interface NotedMarker {
+  readonly value: number;
+  readonly note: MarkerNote | null;
+}
 
 /** Throws KAFKA_TOPIC_MISSING unless the marker topic has a partition for every lane asked for. */
 async function checkMarkerTopic(brokers: Brokers, topic: string, lanes: readonly number[]): Promise<void> {
@@ -48,13 +54,13 @@ function stableOffsets(
   };
 }
 
-/** Markers by lane, -1 where there is none. Rejects with the fault table's codes. */
+/** Markers by lane with what is noted beside them, -1 where there is none. Rejects with the fault table's codes. */
 export async function readMarkers(
   brokers: Brokers,
   settings: KafkaSettings,
   kind: 'lane' | 'retry',
   lanes: readonly number[],
-): Promise<ReadonlyMap<number, number>> {
+): Promise<ReadonlyMap<number, NotedMarker>> {
   if (lanes.length === 0) return new Map();
   const topic = markerTopic(settings.prefix);
   const group = markerGroup(settings.prefix, settings.outboxTable, kind);
@@ -63,8 +69,8 @@ export async function readMarkers(
   const question = { kind: 'group', key: group, step: 'read', request, patienceMs: PATIENCE_MS } as const;
   const { code, offsets } = await askCoordinator(brokers, settings, question);
   if (code !== CODE.none) throw faultOfCode(code, { step: 'read', api: request.name });
-  const found = new Map(offsets.map(({ partition, offset }) => [partition, offset]));
-  return new Map(lanes.map((lane) => [lane, found.get(lane) ?? -1]));
+  const found = new Map(offsets.map((each) => [each.partition, { value: each.offset, note: readNote(each.metadata) }]));
+  return new Map(lanes.map((lane) => [lane, found.get(lane) ?? { value: -1, note: null }]));
 }
 
 /**

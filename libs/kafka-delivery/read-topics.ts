@@ -7,7 +7,7 @@ import type { Brokers } from './brokers.ts';
 import type { KafkaConnection } from './connect-kafka.ts';
 import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
 import { EARLIEST, LATEST, type LogEnd, listOffsets } from './wire/cluster-requests.ts';
-import { type FetchedPartition, fetchCommitted } from './wire/fetch-request.ts';
+import { type FetchedPartition, fetchRecords } from './wire/fetch-request.ts';
 import { type FetchedRecord, readRecordBatches } from './wire/read-record-batches.ts';
 
 export interface ReadOptions {
@@ -136,7 +136,7 @@ async function* fetchRound(
   for (const [leader, cursors] of byLeader(waiting)) {
     const link = await brokers.node(leader);
     const positions = cursors.map(({ topic, partition, position: offset }) => ({ topic, partition, offset }));
-    const answer = await link.ask(fetchCommitted(positions, LIMITS));
+    const answer = await link.ask(fetchRecords(positions, LIMITS));
     if (answer.code !== CODE.none) throw faultOfCode(answer.code, { step: 'read' });
     const byName = new Map(cursors.map((cursor) => [nameOf(cursor), cursor]));
     for (const fetched of answer.partitions) {

@@ -7,7 +7,7 @@ import { checkProduced } from './send-flows.ts';
 import { createSequences } from './sequences.ts';
 
 const batch = (partition: number, records = 3) => ({ topic: 't', partition, records, bytes: 1000 });
-const answer = (partition: number, code = 0) => ({ topic: 't', partition, code });
+const answer = (partition: number, code = 0) => ({ topic: 't', partition, code, baseOffset: 0 });
 const bounds = createBatchBounds(900_000);
 
 const faultOf = (run: () => void): RelayError => {

@@ -15,6 +15,8 @@ export interface FlowSender {
   readonly sequences: Sequences;
   /** Null for a plain producer. */
   readonly identity: ProducerIdentity | null;
+  /** Told of each batch that the broker has acknowledged: the offset behind its last record. */
+  readonly onAppended?: (topic: string, partition: number, end: number) => void;
 }
 
 /**
@@ -93,7 +95,12 @@ async function sendRequest(
   const { answer } = await link.post(request).catch(failed);
   for (const { topic, partition, records } of request.sent) sequences.advance(topic, partition, records);
   const acknowledged = answer.then((produced) => {
-    if (acks !== 0) checkProduced(request.sent, produced, bounds);
+    if (acks === 0) return;
+    checkProduced(request.sent, produced, bounds);
+    for (const { topic, partition, baseOffset } of sender.onAppended ? produced : []) {
+      const sent = request.sent.find((each) => each.topic === topic && each.partition === partition);
+      sender.onAppended?.(topic, partition, baseOffset + (sent?.records ?? 0));
+    }
   }, failed);
   // It is awaited later; a fault that comes first must not count as unhandled.
   acknowledged.catch(() => undefined);

@@ -61,6 +61,8 @@ export interface OffsetSet {
     readonly topic: string;
     readonly offsets: readonly { readonly partition: number; readonly offset: number }[];
   }[];
+  /** Written beside the offsets of a group that nobody joins. */
+  readonly note?: string;
 }
 
 async function addOffsets(parts: TransactionParts, sets: readonly OffsetSet[]): Promise<void> {
@@ -88,10 +90,10 @@ async function writeMarkers(parts: TransactionParts, sets: readonly OffsetSet[])
   const { identity } = parts;
   const step = 'markers';
   await parts.gate('before:markers');
-  for (const { group, member, topics } of sets) {
+  for (const { group, member, topics, note = '' } of sets) {
     const requests =
       member === null
-        ? topics.map(({ topic, offsets }) => txnOffsetCommit(identity, group, topic, offsets))
+        ? topics.map(({ topic, offsets }) => txnOffsetCommit(identity, group, topic, offsets, note))
         : [txnOffsetCommitOfMember(identity, group, member, topics)];
     for (const request of requests) {
       throwIfRefused(await ask(parts, { kind: 'group', key: group, step, request }), step);

@@ -1,15 +1,19 @@
 /** A transactional producer from InitProducerId to its first error: every fault ends it, the next one starts clean. */
 import type { ProducerSession } from '#outbox';
 import { crashPoint, RelayError, withDeadline } from '#runtime';
+import { Acknowledged, type SentEnd } from './acknowledged.ts';
 import type { BatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
 import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
+import { noteText } from './find-landed.ts';
+import { placeName } from './find-producers.ts';
 import { initProducer } from './init-producer.ts';
-import type { KafkaSettings } from './kafka-options.ts';
+import { type KafkaSettings, markerName } from './kafka-options.ts';
 import { markerGroups, markerOffsets } from './markers-of-lanes.ts';
 import { planDelivery, type RoutedRecord, topicsOf } from './plan-delivery.ts';
 import { createRecordLimits } from './record-limits.ts';
+import type { FlowSender } from './send-flows.ts';
 import { createSequences, type Sequences } from './sequences.ts';
 import { createTopicViews } from './topic-views.ts';
 import { endTransaction, fillTransaction, type OffsetSet, type TransactionParts } from './transaction.ts';
@@ -22,6 +26,8 @@ export interface SessionContext {
   /** Topics that were ever delivered to; the session adds its own. */
   readonly topics: Set<string>;
   readonly sequences?: Sequences;
+  /** Told of the relay's producer once it is open: what it has acknowledged by then is nobody's business. */
+  readonly onOpened?: (acknowledged: Acknowledged) => void;
 }
 
 /** The broker ends the transaction at its timeout: give up before that, as a share of it. */
@@ -38,8 +44,16 @@ interface Progress {
 
 /** A producer from InitProducerId to its first error. */
 export interface OpenProducer {
-  /** One transaction; resolves when it is certainly committed. After a rejection close it and open a new one. */
-  transact(records: readonly RoutedRecord[], offsets: readonly OffsetSet[]): Promise<void>;
+  readonly producerId: number;
+  /**
+   * One transaction; resolves when it is certainly committed. After a rejection close it and open a new one. `onAppended` is
+   * told of each batch that a broker has acknowledged: the offset behind its last record.
+   */
+  transact(
+    records: readonly RoutedRecord[],
+    offsets: readonly OffsetSet[],
+    onAppended?: FlowSender['onAppended'],
+  ): Promise<void>;
   /** Ends what is open, where that is possible. */
   close(): Promise<void>;
 }
@@ -51,9 +65,24 @@ export async function openTransactionalSession(
 ): Promise<ProducerSession> {
   const { settings } = context;
   const producer = await openProducer(transactionalId, context, markerGroups(settings));
+  const { producerId } = producer;
+  const acknowledged = new Acknowledged(producerId);
+  context.onOpened?.(acknowledged);
   return {
     transactional: true,
-    transact: (records, markers) => producer.transact(records, markerOffsets(settings, markers)),
+    transact: async (records, markers) => {
+      const startedAtMs = settings.clock.wallMs();
+      const ends = new Map<string, SentEnd>();
+      const note = noteText({ producerId, sinceMs: acknowledged.sinceMs(startedAtMs) });
+      await producer.transact(records, markerOffsets(settings, markers, note), (topic, partition, end) => {
+        ends.set(placeName({ topic, partition }), { topic, partition, end });
+      });
+      acknowledged.add(
+        startedAtMs,
+        ends,
+        new Map(markers.map((each) => [markerName(each.kind, each.lane), each.value])),
+      );
+    },
     close: () => producer.close(),
   };
 }
@@ -89,7 +118,7 @@ function startSession(parts: TransactionParts, topics: Set<string>): OpenProduce
   const progress: Progress = { step: 'metadata', open: false };
   let state: 'ready' | 'busy' | 'dead' | 'closed' = 'ready';
 
-  async function run(records: readonly RoutedRecord[], offsets: readonly OffsetSet[]): Promise<void> {
+  const run: OpenProducer['transact'] = async (records, offsets, onAppended) => {
     progress.step = 'metadata';
     const sentTo = topicsOf(records);
     const leaders = await views.load(sentTo);
@@ -98,7 +127,7 @@ function startSession(parts: TransactionParts, topics: Set<string>): OpenProduce
     for (const topic of sentTo) topics.add(topic);
     progress.step = 'send';
     progress.open = true;
-    await fillTransaction(parts, plan, offsets);
+    await fillTransaction(onAppended ? { ...parts, onAppended } : parts, plan, offsets);
     await gate('before:commit');
     crashPoint('kafka-before-commit');
     // The deadline may have passed meanwhile, and the caller may already be starting anew.
@@ -108,22 +137,22 @@ function startSession(parts: TransactionParts, topics: Set<string>): OpenProduce
     await endTransaction(parts, true);
     crashPoint('kafka-after-commit');
     await gate('after:commit');
-  }
+  };
 
-  async function transact(records: readonly RoutedRecord[], offsets: readonly OffsetSet[]): Promise<void> {
+  const transact: OpenProducer['transact'] = async (records, offsets, onAppended) => {
     if (state !== 'ready') {
       throw new RelayError('INTERNAL', `transact on a Kafka producer that is ${state}`);
     }
     if (records.length === 0 && offsets.length === 0) return;
     state = 'busy';
     try {
-      await withDeadline(run(records, offsets), deadlineMs, 'a Kafka transaction');
+      await withDeadline(run(records, offsets, onAppended), deadlineMs, 'a Kafka transaction');
       state = 'ready';
     } catch (error) {
       state = 'dead';
       throw faultOfThrown(error, { step: progress.step });
     }
-  }
+  };
 
   async function close(): Promise<void> {
     if (state === 'closed') return;
@@ -136,5 +165,5 @@ function startSession(parts: TransactionParts, topics: Set<string>): OpenProduce
     await brokers.close();
   }
 
-  return { transact, close };
+  return { producerId: parts.identity.producerId, transact, close };
 }

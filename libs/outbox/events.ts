@@ -112,6 +112,16 @@ export type SenderEvent =
       readonly found: number;
     }
   | {
+      /**
+       * Kafka tore a transaction apart: readers see a part of its rows and not the rest. `landed`: rows that are there without
+       * their marker, and are not sent again; `aside`: rows that are not there, and are sent from the table of rows set aside.
+       */
+      readonly kind: 'commit-torn';
+      readonly lane: number;
+      readonly landed: number;
+      readonly aside: number;
+    }
+  | {
       readonly kind: 'lane-halted';
       readonly lane: number;
       readonly why: string;

@@ -5,6 +5,7 @@
 import { laneFloor } from './lane.ts';
 import type { LaneHold } from './lane-hold.ts';
 import { claimable, LaneMembership, shareOf } from './lane-membership.ts';
+import { mendTorn } from './mend-torn.ts';
 import type { LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { claimLanes, loadAside, takeClaimedLanes } from './take-lanes.ts';
@@ -15,6 +16,10 @@ import { verifyMarkers } from './verify-markers.ts';
 const RELEASE_RANGES_MAX = 2;
 const SETTLE_MS_MAX = 1_000;
 const SETTLE_PAUSE_MS = 10;
+
+/** Sent again as a whole, what arrived of it would come twice; the operator may know better. */
+const LOST_UNSEEN =
+  'Kafka lost a commit that it had acknowledged, and does not let us read which of its rows arrived: grant READ on the topics';
 
 export class HeldLanes {
   readonly holds = new Map<number, LaneHold>();
@@ -34,33 +39,40 @@ export class HeldLanes {
     if (claims.length === 0) return;
     const kept = new Set(await this.#options.store.renewLeases(claims, this.#options.leaseMs));
     for (const hold of claims) if (!kept.has(hold.lane)) this.lose(hold);
-    if (session.transactional) await this.#verifyMarkers();
+    if (session.transactional) await this.#verifyMarkers(session);
     await loadAside(this.#options, session, [...this.holds.values()]);
   }
 
-  async #verifyMarkers(): Promise<void> {
+  async #verifyMarkers(session: ProducerSession): Promise<void> {
     const expected = [...this.holds.values()].map(({ lane, marker, settled }) => ({
       lane,
       deliveredId: settled,
       committedId: marker,
     }));
     const verdicts = await verifyMarkers(this.#options, expected, this.#options.markerSettleMs);
+    const found: { readonly claim: LaneHold; readonly marker: number }[] = [];
     for (const [lane, verdict] of verdicts) {
       const hold = this.holds.get(lane);
       if (hold === undefined) continue;
-      if (verdict.kind === 'ready') this.#adopt(hold, verdict.marker);
+      if (verdict.kind === 'ready') found.push({ claim: hold, marker: verdict.marker });
       else await this.halt(hold, verdict.kind === 'halt' ? verdict.why : 'the marker is gone from Kafka');
+    }
+    const mended = await mendTorn(this.#options, session, [this.#options.transactionalId], found);
+    for (const { claim: hold, marker } of found) {
+      if (mended.lost.has(hold.lane)) this.lose(hold);
+      else if (mended.unknown && marker < hold.marker) await this.halt(hold, LOST_UNSEEN);
+      else this.#adopt(hold, marker, mended.markers.get(hold.lane) ?? marker);
     }
   }
 
   /** Nothing that was lost is deleted yet, and nothing of it can appear any more: it is delivered again. */
-  #adopt(hold: LaneHold, marker: number): void {
-    if (marker < hold.marker) {
+  #adopt(hold: LaneHold, found: number, marker: number): void {
+    if (found < hold.marker) {
       const { lane, marker: committed } = hold;
-      this.#options.onEvent({ kind: 'commit-lost', lane, committed, found: marker });
+      this.#options.onEvent({ kind: 'commit-lost', lane, committed, found });
     }
     hold.marker = marker;
-    hold.settled = marker;
+    hold.settled = found;
     hold.unsettledSinceMs = null;
   }
 
@@ -116,7 +128,8 @@ export class HeldLanes {
     const { clock } = this.#options;
     const deadlineMs = clock.nowMs() + SETTLE_MS_MAX;
     for (;;) {
-      await settle(this.#options, holds);
+      // Between two transactions the session stands.
+      await settle(this.#options, holds, () => 0);
       if (holds.every(({ marker, settled }) => settled >= marker) || clock.nowMs() >= deadlineMs) return;
       await clock.sleep(SETTLE_PAUSE_MS);
     }

@@ -13,6 +13,7 @@ export class OwnSession {
   #session: ProducerSession | null = null;
   /** True once leases were renewed and markers read under the present session. */
   #verified = false;
+  #verifications = 0;
 
   constructor(options: SenderOptions, lanes: HeldLanes, onDrop: () => void) {
     this.#options = options;
@@ -25,6 +26,11 @@ export class OwnSession {
     return this.#session !== null && this.#verified;
   }
 
+  /** Names the time from a verification to the next fault; null: nothing may be concluded from what Kafka says now. */
+  get standing(): number | null {
+    return this.isSound ? this.#verifications : null;
+  }
+
   isCurrent(session: ProducerSession): boolean {
     return this.#session === session;
   }
@@ -34,6 +40,7 @@ export class OwnSession {
     if (!this.#verified) {
       await this.#lanes.verify(session);
       this.#verified = true;
+      this.#verifications += 1;
       this.#lanes.membership.reportKafka(true);
       const lanes = [...this.#lanes.holds.keys()];
       this.#options.onEvent({ kind: 'session-opened', transactionalId: this.#options.transactionalId, lanes });

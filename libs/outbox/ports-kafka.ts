@@ -38,6 +38,14 @@ export interface ProducerSession {
   close(): Promise<void>;
 }
 
+/** What became of the records that producers sent last, by outbox id. */
+export interface Landed {
+  /** Readers see them. */
+  readonly committed: ReadonlySet<number>;
+  /** They were sent, and nobody will ever see them: each attempt to send them was aborted. */
+  readonly aborted: ReadonlySet<number>;
+}
+
 export interface KafkaPort {
   /**
    * Opens a producer and initialises its transactional id: fences every older producer of it, ends its open transaction, and
@@ -51,9 +59,16 @@ export interface KafkaPort {
   /**
    * Markers that Kafka has written for good, -1 where there is none: what lies at or below may be deleted. They may lag
    * behind what is committed, and are asked for without waiting and without fencing. Null in the at-least-once mode, which
-   * has no markers.
+   * has no markers. A marker is not called written for good before the records of its transaction are; after a session
+   * of this port has died, not before the next one is open.
    */
   settledMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): Promise<ReadonlyMap<number, number> | null>;
+  /**
+   * Reads back what these transactional ids sent last of the lanes, to begin with the oldest that was not written for good when
+   * they last wrote a marker of one of them. Call only after `open` or `fence` of the ids by this port and `readMarkers` of the
+   * lanes. Null: it cannot be told (no right to read, too much to read).
+   */
+  findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Promise<Landed | null>;
   /** The topic and partition a delivery fault is about, or null when it is about the whole transaction. */
   scopeOf(error: unknown): DeliveryFaultScope | null;
 }

@@ -195,7 +195,7 @@ export interface SenderStore {
    * head), in id order, at most `rowsMax`. Every key with a row aside is named by its head.
    */
   listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideRow[]>;
-  /** Persists the attempt's token before it is sent. */
+  /** Persists the attempt's token before it is sent; 0: no attempt is open after all. */
   beginAttempt(lane: number, claimEpoch: number, id: number, token: number): Promise<boolean>;
   /** Records a failed attempt (attempts + 1, token back to 0: its outcome is known); `state` dead when the policy gives up on the row. */
   failAttempt(

@@ -37,6 +37,8 @@ export interface RunSourceOptions {
   readonly limits: BatchLimits;
   /** The longest pause between two polls of an idle source; the pace backs off towards it step by step. */
   readonly pollIntervalMs: number;
+  /** By how much an idle writer's looks move apart, up to `pollIntervalMs`; 1.5 when absent. */
+  readonly paceGrowth?: number;
   readonly gapGraceMs: (reader: SourceReader) => number;
   readonly gapsMax: number;
   readonly backoff: BackoffLimits;
@@ -155,7 +157,10 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, life: Life): Pr
       if (outcome.kind === 'moved' && outcome.lanes.length > 0)
         options.doorbell.ring({ kind: 'rows', lanes: outcome.lanes });
       if (outcome.kind === 'moved' && outcome.full) continue;
-      paceMs = outcome.kind === 'moved' ? PACE_MIN_MS : Math.min(options.pollIntervalMs, paceMs * PACE_GROWTH);
+      paceMs =
+        outcome.kind === 'moved'
+          ? PACE_MIN_MS
+          : Math.min(options.pollIntervalMs, paceMs * (options.paceGrowth ?? PACE_GROWTH));
       // Either may have come while the wake-up was being cleared.
       if (signal.aborted || lock.signal.aborted) continue;
       await wake.wait(options.clock, Math.min(paceMs, current.evidenceDueInMs ?? paceMs));

@@ -21,6 +21,8 @@ export interface SenderOptions {
   /** Rows a lane, and bytes over all lanes, in one transaction. */
   readonly limits: BatchLimits;
   readonly pollIntervalMs: number;
+  /** By how much an idle sender's looks move apart, up to `pollIntervalMs`; 1.5 when absent. */
+  readonly paceGrowth?: number;
   readonly leaseMs: number;
   /** How often heartbeat and leases are renewed and the lanes looked at. */
   readonly tickMs: number;

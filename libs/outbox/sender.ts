@@ -69,10 +69,9 @@ export class Sender {
       fault ??= thrown;
       wake();
     };
-    const loops = [
-      this.#lanes.membership.run(background.signal).catch(note),
-      trimLoop(this.#options, this.#lanes.holds, background.signal, () => this.#doubt()).catch(note),
-    ];
+    const loops = [this.#lanes.membership.run(background.signal), this.#trim(background.signal)].map((loop) =>
+      loop.catch(note),
+    );
     try {
       while (!signal.aborted && fault === null) await this.#guardedTurn(signal);
       if (fault !== null) throw fault;
@@ -85,9 +84,12 @@ export class Sender {
     }
   }
 
-  #doubt(): void {
-    this.#doubted = true;
-    this.#wake.ring();
+  #trim(signal: AbortSignal): Promise<void> {
+    const doubt = () => {
+      this.#doubted = true;
+      this.#wake.ring();
+    };
+    return trimLoop(this.#options, this.#lanes.holds, signal, () => this.#session.standing, doubt);
   }
 
   #hear(ring: DoorbellRing): void {
@@ -246,7 +248,7 @@ export class Sender {
   }
 
   async #rest(): Promise<void> {
-    this.#paceMs = Math.min(this.#options.pollIntervalMs, this.#paceMs * PACE_GROWTH);
+    this.#paceMs = Math.min(this.#options.pollIntervalMs, this.#paceMs * (this.#options.paceGrowth ?? PACE_GROWTH));
     await this.#wake.wait(this.#options.clock, this.#aside.restAtMost(this.#paceMs));
   }
 
@@ -265,14 +267,8 @@ export class Sender {
       this.#faults === 1 &&
       (error.code === 'KAFKA_FENCED' || error.code === 'KAFKA_OUTCOME_UNKNOWN' || error.code === 'DB_TRANSIENT');
     const delayMs = soon ? 20 : backoffMs(this.#faults, this.#options.backoff, this.#options.random);
-    this.#options.onEvent({
-      kind: 'sender-retry',
-      code: error.code,
-      message: error.message,
-      topic: null,
-      attempt: this.#faults,
-      delayMs,
-    });
+    const { code, message } = error;
+    this.#options.onEvent({ kind: 'sender-retry', code, message, topic: null, attempt: this.#faults, delayMs });
     await this.#options.clock.sleep(delayMs, signal);
   }
 

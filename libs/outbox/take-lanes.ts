@@ -3,8 +3,9 @@
  * With the marker read before the fence a paused sender's transaction can commit in between, and rows double.
  */
 import { crashPoint, RelayError } from '#runtime';
-import { laneFloor } from './lane.ts';
+import { laneEnd, laneFloor } from './lane.ts';
 import { adoptAsideHeads, type LaneHold, newHold } from './lane-hold.ts';
+import { mendTorn } from './mend-torn.ts';
 import type { AsideRow, LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { untilSettled } from './until-settled.ts';
@@ -42,6 +43,7 @@ export async function takeClaimedLanes(
   const others = new Set(claims.flatMap((claim) => claim.fenceIds).filter((id) => id !== transactionalId));
   await Promise.all([...others].map((id) => kafka.fence(id)));
   crashPoint('sender-after-fence');
+  if (session.transactional) await mendFenced(options, session, claims);
   const ours: LaneClaim[] = [];
   for (const claim of claims) {
     // Also with nothing to fence: a claim kept over a lost session may have been taken by somebody who fenced only that
@@ -64,6 +66,28 @@ export async function takeClaimedLanes(
     });
   }
   return holds;
+}
+
+/**
+ * What the former holders' last transactions left torn is mended while they are still written down as to be fenced: whoever
+ * takes the lane after a death in here looks again. Where Kafka does not let us look, the marker is what we know, and there
+ * is nothing that speaks against it. Markers that should not be are left for the verdict on them.
+ */
+async function mendFenced(
+  options: SenderOptions,
+  session: ProducerSession,
+  claims: readonly LaneClaim[],
+): Promise<void> {
+  const fenced = claims.filter(({ fenceIds, deliveredId }) => fenceIds.length > 0 && deliveredId !== null);
+  if (fenced.length === 0) return;
+  const markers = await options.kafka.readMarkers(
+    'lane',
+    fenced.map(({ lane }) => lane),
+  );
+  const lanes = fenced
+    .map((claim) => ({ claim, marker: markers.get(claim.lane) ?? -1 }))
+    .filter(({ claim, marker }) => marker >= (claim.deliveredId ?? 0) && marker < laneEnd(claim.lane));
+  await mendTorn(options, session, [...new Set(fenced.flatMap(({ fenceIds }) => fenceIds))], lanes);
 }
 
 async function holdsByMarker(

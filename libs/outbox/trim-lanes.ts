@@ -14,13 +14,14 @@ export async function trimLoop(
   options: SenderOptions,
   holds: ReadonlyMap<number, LaneHold>,
   signal: AbortSignal,
+  standing: Standing,
   /** Markers that were acknowledged are not there and do not come: only a fresh session can tell what became of them. */
   onUnsettled: () => void,
 ): Promise<void> {
   while (!signal.aborted) {
     let more = false;
-    await settle(options, [...holds.values()]);
-    if ([...holds.values()].some((hold) => isMissed(options, hold))) onUnsettled();
+    await settle(options, [...holds.values()], standing);
+    if (standing() !== null && [...holds.values()].some((hold) => isMissed(options, hold))) onUnsettled();
     for (const hold of [...holds.values()]) {
       if (signal.aborted) return;
       more = (await trimLane(options, hold)) || more;
@@ -32,11 +33,20 @@ export async function trimLoop(
 const isMissed = ({ clock, markerSettleMs }: SenderOptions, { unsettledSinceMs }: LaneHold): boolean =>
   unsettledSinceMs !== null && clock.nowMs() - unsettledSinceMs > markerSettleMs;
 
+/**
+ * Names the time from a verified session to its first fault, null in between. In between, a marker that Kafka has written for
+ * good may belong to a transaction whose records were torn from it, and nobody has looked yet.
+ */
+export type Standing = () => number | null;
+
 /** Learns which markers are there to stay. A fault of the world is left for the next round. */
 export async function settle(
   options: Pick<SenderOptions, 'kafka' | 'clock'>,
   holds: readonly LaneHold[],
+  standing: Standing,
 ): Promise<void> {
+  const before = standing();
+  if (before === null) return;
   const open = holds.filter(({ settled, marker }) => settled < marker);
   if (open.length === 0) return;
   // What is committed meanwhile is not asked for.
@@ -46,6 +56,7 @@ export async function settle(
       'lane',
       open.map(({ lane }) => lane),
     );
+    if (standing() !== before) return;
     for (const [hold, marker] of committed) {
       const found = markers === null ? marker : (markers.get(hold.lane) ?? -1);
       const settled = Math.max(hold.settled, Math.min(found, marker));

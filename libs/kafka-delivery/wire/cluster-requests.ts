@@ -83,6 +83,8 @@ export interface CommittedOffset {
   readonly partition: number;
   /** -1: none. */
   readonly offset: number;
+  /** What was written with it. */
+  readonly metadata: string;
   readonly code: number;
 }
 
@@ -115,10 +117,10 @@ export const fetchOffsets = (
         const partition = reader.int32();
         const offset = reader.int64();
         reader.int32(); // leader epoch
-        reader.compactString(); // metadata
+        const metadata = reader.compactString() ?? '';
         const code = reader.int16();
         reader.skipTags();
-        return { partition, offset, code };
+        return { partition, offset, metadata, code };
       });
       reader.skipTags();
       return offsets;
@@ -133,10 +135,11 @@ export const LATEST = -1;
 const ISOLATION = { written: 0, stable: 1 } as const;
 export type LogEnd = keyof typeof ISOLATION;
 
+/** `when` may be a time too (milliseconds since the epoch): the first record that is not older, -1 where there is none. */
 export const listOffsets = (
   topic: string,
   partitions: readonly number[],
-  when: typeof EARLIEST | typeof LATEST,
+  when: number,
   end: LogEnd = 'stable',
 ): WireRequest<{ partition: number; code: number; offset: number }[]> => ({
   api: 2,

@@ -1,15 +1,24 @@
-/** DescribeProducers (KIP-664, Kafka 2.8): who has a transaction open in a partition, by the partition's own log. */
+/** DescribeProducers (KIP-664, Kafka 2.8): who writes to a partition, and since where in a transaction, by its own log. */
 import type { WireRequest } from './request.ts';
 import type { TopicPartitions } from './transaction-requests.ts';
 
-export interface OpenTransaction {
-  readonly topic: string;
-  readonly partition: number;
+export interface ActiveProducer {
   readonly producerId: number;
+  /** Of its last batch in the partition, the end of a transaction included, by the clock of the records. */
+  readonly lastTimestampMs: number;
+  /** Where its open transaction begins; -1: none is open. */
+  readonly openFrom: number;
 }
 
-/** Of the partitions that this broker leads; those it does not lead or may not show are left out of the answer. */
-export const describeProducers = (topics: readonly TopicPartitions[]): WireRequest<readonly OpenTransaction[]> => ({
+export interface PartitionProducers {
+  readonly topic: string;
+  readonly partition: number;
+  /** Not 0: the broker does not lead the partition, or may not show it, and names no producers. */
+  readonly code: number;
+  readonly producers: readonly ActiveProducer[];
+}
+
+export const describeProducers = (topics: readonly TopicPartitions[]): WireRequest<readonly PartitionProducers[]> => ({
   api: 61,
   name: 'DescribeProducers',
   version: 0,
@@ -29,25 +38,23 @@ export const describeProducers = (topics: readonly TopicPartitions[]): WireReque
       const topic = reader.compactString() ?? '';
       const partitions = reader.compactArray(() => {
         const partition = reader.int32();
-        reader.int16(); // a partition with an error names no producers
+        const code = reader.int16();
         reader.compactString();
         const producers = reader.compactArray(() => {
           const producerId = reader.int64();
           reader.int32(); // epoch
           reader.int32(); // last sequence
-          reader.int64(); // last timestamp
+          const lastTimestampMs = reader.int64();
           reader.int32(); // coordinator epoch
-          const startOffset = reader.int64();
+          const openFrom = reader.int64();
           reader.skipTags();
-          return { producerId, startOffset };
+          return { producerId, lastTimestampMs, openFrom };
         });
         reader.skipTags();
-        return producers
-          .filter(({ startOffset }) => startOffset >= 0)
-          .map(({ producerId }) => ({ topic, partition, producerId }));
+        return { topic, partition, code, producers };
       });
       reader.skipTags();
-      return partitions.flat();
+      return partitions;
     });
     return found.flat();
   },

@@ -1,4 +1,4 @@
-/** Fetch v10, read_committed, without a fetch session and without a group: reading leaves nothing behind. */
+/** Fetch v10, read_committed unless told otherwise, without a fetch session and without a group: reading leaves nothing behind. */
 import type { AbortedTransaction } from './read-record-batches.ts';
 import type { WireRequest } from './request.ts';
 
@@ -23,15 +23,17 @@ export interface FetchLimits {
   readonly partitionBytesMax: number;
 }
 
-export const fetchCommitted = (
+export const fetchRecords = (
   positions: readonly FetchPosition[],
   limits: FetchLimits,
+  isolation: 'committed' | 'uncommitted' = 'committed',
 ): WireRequest<{ code: number; partitions: FetchedPartition[] }> => ({
   api: 1,
   name: 'Fetch',
   version: 10,
   write: (writer) => {
-    writer.int32(-1).int32(limits.waitMs).int32(1).int32(limits.bytesMax).int8(1);
+    writer.int32(-1).int32(limits.waitMs).int32(1).int32(limits.bytesMax);
+    writer.int8(isolation === 'committed' ? 1 : 0);
     writer.int32(0).int32(-1); // no fetch session
     writer.array(positions, ({ topic, partition, offset }) => {
       writer.string(topic).int32(1);

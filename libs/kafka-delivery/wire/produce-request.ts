@@ -15,6 +15,8 @@ export interface ProducedPartition {
   readonly topic: string;
   readonly partition: number;
   readonly code: number;
+  /** Of the batch's first record; -1 with an error. */
+  readonly baseOffset: number;
 }
 
 /** What was put into one request, to be compared with what the broker answered. */
@@ -73,8 +75,13 @@ export function produce(flows: readonly PartitionFlow[], options: ProduceOptions
         .array(() => {
           const topic = reader.string() ?? '';
           return reader.array(() => {
-            const produced = { topic, partition: reader.int32(), code: reader.int16() };
-            reader.offset += 24; // base offset, append time, log start
+            const produced = {
+              topic,
+              partition: reader.int32(),
+              code: reader.int16(),
+              baseOffset: reader.int64(),
+            };
+            reader.offset += 16; // append time, log start
             return produced;
           });
         })

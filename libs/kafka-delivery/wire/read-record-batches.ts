@@ -1,5 +1,5 @@
 /**
- * Decodes the record sets of a read_committed fetch: every batch is reported with its last offset, also those without
+ * Decodes the record sets of a fetch: every batch is reported with its last offset, also those without
  * a visible record (control batches, aborted data, compacted ones), so that a reader's position always moves past them.
  */
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
@@ -167,4 +167,50 @@ export function readRecordBatches(
     }
   }
   return { records, nextOffset };
+}
+
+/** A record whose fate is known or not yet. */
+export interface TracedRecord {
+  readonly timestampMs: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What a trace has come upon so far in one partition. */
+export interface Trace {
+  /** By producer: records whose end is still to be read. */
+  readonly open: Map<number, TracedRecord[]>;
+  readonly onEnd: (records: readonly TracedRecord[], committed: boolean, timestampMs: number) => void;
+}
+
+/**
+ * Follows transactions through a set fetched read_uncommitted, by the ends that are written behind their records: whatever
+ * others have open does not matter. `wanted` null: of every producer. Answers where to fetch next.
+ */
+export function traceTransactions(
+  set: Buffer,
+  position: number,
+  wanted: ReadonlySet<number> | null,
+  { open, onEnd }: Trace,
+): number {
+  const reader = new WireReader(set);
+  let nextOffset = position;
+  for (let batch = readBatch(reader); batch !== null; batch = readBatch(reader)) {
+    nextOffset = Math.max(nextOffset, batch.lastOffset + 1);
+    const { producerId, attributes } = batch;
+    if (batch.lastOffset < position || !(attributes & ATTRIBUTE_TRANSACTIONAL)) continue;
+    if (wanted !== null && !wanted.has(producerId)) continue;
+    const records = open.get(producerId) ?? [];
+    if (attributes & ATTRIBUTE_CONTROL) {
+      open.delete(producerId);
+      onEnd(records, !isAbortMarker(batch), batch.baseTimestampMs);
+      continue;
+    }
+    const body = new WireReader(inflate(batch));
+    for (let i = 0; i < batch.count; i += 1) {
+      const { timestampMs, headers } = readRecord(body, batch, false);
+      records.push({ timestampMs, headers });
+    }
+    open.set(producerId, records);
+  }
+  return nextOffset;
 }

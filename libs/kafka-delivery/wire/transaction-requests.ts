@@ -101,6 +101,7 @@ export const txnOffsetCommit = (
   group: string,
   topic: string,
   offsets: readonly { readonly partition: number; readonly offset: number }[],
+  metadata: string,
 ): WireRequest<PartitionVerdict> => ({
   api: 28,
   name: 'TxnOffsetCommit',
@@ -109,7 +110,7 @@ export const txnOffsetCommit = (
     writer.string(who.transactionalId).string(group).int64(who.producerId).int16(who.producerEpoch);
     writer.array([topic], (name) => {
       writer.string(name).array(offsets, ({ partition, offset }) => {
-        writer.int32(partition).int64(offset).string(null);
+        writer.int32(partition).int64(offset).string(metadata);
       });
     });
   },

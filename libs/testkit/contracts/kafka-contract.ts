@@ -17,6 +17,7 @@ import {
   rejection,
   type Scene,
 } from './kafka-contract-scene.ts';
+import { checkTorn } from './kafka-contract-torn.ts';
 
 export type { KafkaHarness, KafkaWorld, SeenRecord } from './kafka-contract-scene.ts';
 
@@ -55,6 +56,7 @@ export function kafkaContract(harness: KafkaHarness): void {
   checkDelivery(check);
   checkAtomicity(check);
   checkFencing(check);
+  checkTorn(check);
   checkFaults(check);
   checkMarkers(check);
   checkWeakMode(check);

@@ -20,7 +20,7 @@ export interface FakeCandidateOptions {
   /** The candidate's own clock; the service's when absent. */
   readonly clock?: Clock;
   /** Called as `before:<call>` and `after:<call>` (acquire, renew, release); a rejection means that no answer came. */
-  readonly gate?: (name: string) => Promise<void>;
+  readonly gate?: (name: string) => Promise<void> | undefined;
 }
 
 export interface FakeElections {

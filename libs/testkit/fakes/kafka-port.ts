@@ -1,12 +1,14 @@
 /** The port of the fake Kafka: sessions as the core knows them, with a gate before and after the effect of each step. */
-import type { DeliveryFaultScope, DeliveryRecord, KafkaPort, MarkerWrite, ProducerSession } from '#outbox';
+import type { DeliveryFaultScope, DeliveryRecord, KafkaPort, Landed, MarkerWrite, ProducerSession } from '#outbox';
 import { RelayError } from '#runtime';
 
 /** Called as `before:<step>` and `after:<step>` (open, send, markers, commit, fence, read-markers); a rejection is the step's. */
 export type KafkaGate = (name: string) => Promise<void>;
+/** Nothing to wait for: passed in no time. */
+export type FakeKafkaGate = (name: string) => Promise<void> | undefined;
 
 export interface FakePortOptions {
-  readonly gate?: KafkaGate;
+  readonly gate?: FakeKafkaGate;
   /** False: the at-least-once mode. */
   readonly transactional?: boolean;
 }
@@ -25,6 +27,7 @@ export interface FakeBroker {
   end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): void;
   readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number>;
   settledMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number>;
+  findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Landed | null;
 }
 
 function scopeOf(error: unknown): DeliveryFaultScope | null {
@@ -61,11 +64,13 @@ function createSession(transactional: boolean, deliver: Deliver, abandon: () => 
   };
 }
 
-export function createFakePort(kafka: FakeBroker, gate: KafkaGate, transactional: boolean): FakeKafkaPort {
+export function createFakePort(kafka: FakeBroker, gate: FakeKafkaGate, transactional: boolean): FakeKafkaPort {
   async function step<T>(name: string, effect: () => T): Promise<T> {
-    await gate(`before:${name}`);
+    const before = gate(`before:${name}`);
+    if (before !== undefined) await before;
     const result = effect();
-    await gate(`after:${name}`);
+    const after = gate(`after:${name}`);
+    if (after !== undefined) await after;
     return result;
   }
 
@@ -111,6 +116,8 @@ export function createFakePort(kafka: FakeBroker, gate: KafkaGate, transactional
       transactional
         ? step('read-markers', () => kafka.readMarkers(kind, lanes))
         : Promise.reject(new RelayError('INTERNAL', 'there are no markers in the at-least-once mode')),
+    findLanded: (ids, lanes) =>
+      transactional ? step('find-landed', () => kafka.findLanded(ids, lanes)) : Promise.resolve(null),
     settledMarkers: (kind, lanes) =>
       transactional ? step('settled-markers', () => kafka.settledMarkers(kind, lanes)) : Promise.resolve(null),
     close: async () => undefined,

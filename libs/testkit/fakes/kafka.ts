@@ -3,10 +3,11 @@
  * inside the transaction, read_committed up to the first open transaction. For the simulation every step passes a gate
  * before and after its effect, where a test can hold it, crash it, or lose its reply after the effect.
  */
-import type { DeliveryRecord, MarkerWrite } from '#outbox';
+import type { DeliveryRecord, Landed, MarkerWrite } from '#outbox';
 import { murmur2 } from '#outbox';
 import { RelayError } from '#runtime';
 import { createFakePort, type FakeBroker, type FakeKafkaPort, type FakePortOptions } from './kafka-port.ts';
+import { type Entry, lookUp, type Transaction, tear, type Unsettled } from './torn-commits.ts';
 
 export interface FakeKafkaOptions {
   readonly prefix?: string;
@@ -24,36 +25,23 @@ export interface FakeRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-type Fate = 'open' | 'committed' | 'aborted';
-
-interface Transaction {
-  fate: Fate;
-  readonly markers: Map<string, number>;
-}
-
-interface Entry {
-  readonly record: DeliveryRecord;
-  readonly transaction: Transaction;
-}
-
-/** Acknowledged, and lost if the broker stops now; with what the markers were before it. */
-interface Unsettled {
-  readonly transaction: Transaction;
-  readonly before: ReadonlyMap<string, number | undefined>;
-}
-
 interface Producer {
   epoch: number;
   transaction: Transaction | null;
 }
 
-const COMMITTED: Transaction = { fate: 'committed', markers: new Map() };
+const COMMITTED: Transaction = { by: null, fate: 'committed', markers: new Map() };
+
+/** More than the headers of a record take. */
+const HEADERS_ROOM = 10_000;
 
 const markerName = (kind: 'lane' | 'retry', lane: number): string => `${kind}/${lane}`;
 
-function sizeOf({ key, value, headers }: DeliveryRecord): number {
-  const text = Object.entries(headers).reduce((sum, [name, held]) => sum + name.length + held.length, 0);
-  return (key?.length ?? 0) + (value?.length ?? 0) + text;
+/** Headers are made when they are asked for, which a record far from the bound is spared. */
+function isTooLarge(record: DeliveryRecord, bytesMax: number): boolean {
+  const bare = (record.key?.length ?? 0) + (record.value?.length ?? 0);
+  if (bare + 2 * record.size + HEADERS_ROOM < bytesMax) return false;
+  return Object.entries(record.headers).reduce((sum, [name, held]) => sum + name.length + held.length, bare) > bytesMax;
 }
 
 export class FakeKafka implements FakeBroker {
@@ -72,6 +60,8 @@ export class FakeKafka implements FakeBroker {
   /** True: commits settle by `settleAll` only; until then `loseUnsettled` undoes them. */
   settlesLate = false;
   #unsettled: Unsettled[] = [];
+  /** Markers of transactions torn or lost, with what they were before, until their producer begins anew. */
+  readonly #doubted = new Map<string, { readonly by: string | null; readonly before: number | undefined }>();
 
   constructor(options: FakeKafkaOptions = {}) {
     this.prefix = options.prefix ?? 'fake';
@@ -111,6 +101,7 @@ export class FakeKafka implements FakeBroker {
   /** What happens to the markers of an idle group after the retention. */
   forgetMarkers(): void {
     this.#unsettled = [];
+    this.#doubted.clear();
     this.#markers.clear();
   }
 
@@ -129,6 +120,11 @@ export class FakeKafka implements FakeBroker {
   /** InitProducerId: ends the open transaction, raises the epoch. Returns the new epoch. */
   init(transactionalId: string): number {
     this.#reach();
+    for (const [name, { by }] of this.#doubted) if (by === transactionalId) this.#doubted.delete(name);
+    return this.#renew(transactionalId);
+  }
+
+  #renew(transactionalId: string): number {
     const producer = this.#producers.get(transactionalId) ?? { epoch: -1, transaction: null };
     if (producer.transaction) producer.transaction.fate = 'aborted';
     producer.transaction = null;
@@ -164,7 +160,7 @@ export class FakeKafka implements FakeBroker {
       }
       const hash = record.key === null ? record.spread : murmur2(record.key) & 0x7fffffff;
       const partition = hash % log.length;
-      if (sizeOf(record) > this.recordBytesMax || this.refuses(record)) {
+      if (isTooLarge(record, this.recordBytesMax) || this.refuses(record)) {
         throw new RelayError('KAFKA_RECORD_REFUSED', 'the broker refused a record', {
           details: { topic: record.topic, partition },
         });
@@ -200,19 +196,20 @@ export class FakeKafka implements FakeBroker {
   }
 
   /**
-   * What a broker stopped under load has done (KAFKA-20734): commits that it had acknowledged are gone, records and markers,
-   * and no reader has seen them. Every producer has to begin anew.
+   * What a broker stopped under load has done (KAFKA-20734): of the commits that it had acknowledged, each part (a partition,
+   * a group of markers) keeps those before some point and loses the rest, and no reader has seen what is lost. `kept` says
+   * which share a part of a producer keeps; nothing by default. Every producer has to begin anew.
    */
-  loseUnsettled(): void {
-    for (const { transaction, before } of this.#unsettled.reverse()) {
-      transaction.fate = 'aborted';
-      for (const [name, value] of before) {
-        if (value === undefined) this.#markers.delete(name);
-        else this.#markers.set(name, value);
-      }
-    }
+  loseUnsettled(kept: (part: string) => number = () => 0): void {
+    const lost = this.#unsettled;
     this.#unsettled = [];
-    for (const transactionalId of this.#producers.keys()) this.init(transactionalId);
+    for (const { name, by, before, isLost } of tear(this.#logs, lost, kept)) {
+      this.#doubted.set(name, { by, before });
+      if (!isLost) continue;
+      if (before === undefined) this.#markers.delete(name);
+      else this.#markers.set(name, before);
+    }
+    for (const transactionalId of this.#producers.keys()) this.#renew(transactionalId);
   }
 
   readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number> {
@@ -234,8 +231,15 @@ export class FakeKafka implements FakeBroker {
   }
 
   #settledMarker(name: string): number {
+    const doubted = this.#doubted.get(name);
+    if (doubted !== undefined) return doubted.before ?? -1;
     const first = this.#unsettled.find(({ before }) => before.has(name));
     return (first === undefined ? this.#markers.get(name) : first.before.get(name)) ?? -1;
+  }
+
+  findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Landed | null {
+    this.#reach();
+    return lookUp([...this.#logs.values()].flat(2), transactionalIds, lanes);
   }
 
   port(options: FakePortOptions = {}): FakeKafkaPort {
@@ -256,7 +260,7 @@ export class FakeKafka implements FakeBroker {
 
   #transactionOf(transactionalId: string, epoch: number): Transaction {
     const producer = this.#producerAt(transactionalId, epoch);
-    producer.transaction ??= { fate: 'open', markers: new Map() };
+    producer.transaction ??= { by: transactionalId, fate: 'open', markers: new Map() };
     return producer.transaction;
   }
 

@@ -27,7 +27,7 @@ interface StoredRow extends FakeSourceRow {
 }
 
 /** Called as `source.readAfter` before the look and `source.readAfter:answered` after; a rejection is the call's. */
-export type SourceGate = (name: string) => Promise<void>;
+export type SourceGate = (name: string) => Promise<void> | undefined;
 
 const FINISHED = 'the transaction has ended';
 
@@ -129,7 +129,7 @@ export interface FakeSourceReaderOptions {
   readonly gate?: SourceGate;
 }
 
-const openGate: SourceGate = async () => undefined;
+const openGate: SourceGate = () => undefined;
 
 export class FakeSourceReader implements SourceReader {
   readonly gapMode: GapMode;
@@ -187,9 +187,11 @@ export class FakeSourceReader implements SourceReader {
 
   /** The look itself is one instant, as a consistent read is. */
   async #call<T>(name: string, look: () => T): Promise<T> {
-    await this.#gate(`source.${name}`);
+    const before = this.#gate(`source.${name}`);
+    if (before !== undefined) await before;
     const answer = look();
-    await this.#gate(`source.${name}:answered`);
+    const after = this.#gate(`source.${name}:answered`);
+    if (after !== undefined) await after;
     return answer;
   }
 

@@ -5,7 +5,7 @@
 import type { FakeOutboxTables } from './store-tables.ts';
 
 /** Called as `store.append` before the effect and `store.append:answered` after; a rejection is the call's. */
-export type StoreGate = (name: string) => Promise<void>;
+export type StoreGate = (name: string) => Promise<void> | undefined;
 
 export interface FakeStoreOptions {
   readonly tables: FakeOutboxTables;
@@ -14,11 +14,13 @@ export interface FakeStoreOptions {
 
 export type StoreCall = <T>(name: string, effect: () => T) => Promise<T>;
 
-export function gatedCall(gate: StoreGate = async () => undefined): StoreCall {
+export function gatedCall(gate: StoreGate = () => undefined): StoreCall {
   return async (name, effect) => {
-    await gate(`store.${name}`);
+    const before = gate(`store.${name}`);
+    if (before !== undefined) await before;
     const answer = effect();
-    await gate(`store.${name}:answered`);
+    const after = gate(`store.${name}:answered`);
+    if (after !== undefined) await after;
     return answer;
   };
 }

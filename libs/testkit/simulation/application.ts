@@ -2,6 +2,7 @@
 import type { FakeSourceTable, FakeSourceTransaction } from '../fakes/source.ts';
 import type { ScenarioRow, Transaction } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { Trace } from './sim-process.ts';
 
 /** When a row began and ended, in numbers that only rise: a row that ended before another began came first for anyone. */
 export interface RowHistory {
@@ -19,13 +20,13 @@ export class Application {
   readonly rows = new Map<string, RowHistory>();
   readonly #scheduler: Scheduler;
   readonly #tables: ReadonlyMap<string, FakeSourceTable>;
-  readonly #trace: (line: () => string) => void;
+  readonly #trace: Trace | null;
   /** Transactions that have not ended yet. */
   unfinished = 0;
   /** Numbers everything that happens to rows. */
   now = 0;
 
-  constructor(scheduler: Scheduler, tables: ReadonlyMap<string, FakeSourceTable>, trace: (line: () => string) => void) {
+  constructor(scheduler: Scheduler, tables: ReadonlyMap<string, FakeSourceTable>, trace: Trace | null) {
     this.#scheduler = scheduler;
     this.#tables = tables;
     this.#trace = trace;
@@ -82,7 +83,7 @@ export class Application {
   #end(plan: Transaction, index: number, open: FakeSourceTransaction, mine: RowHistory[]): void {
     this.unfinished -= 1;
     this.now += 1;
-    this.#trace(() => {
+    this.#trace?.(() => {
       const what = mine.map(({ eventId, key }) => `${eventId}/${key}`).join(' ');
       return `application: transaction ${index} ${plan.commits ? 'commits' : 'rolls back'} ${what}`;
     });

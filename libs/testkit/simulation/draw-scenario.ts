@@ -19,7 +19,7 @@ const PATIENT = 50;
 /** `wanted` narrows chance down to one kind of scene. */
 export function scenarioOf(seed: number, wanted?: Theme): Scenario {
   const dice = new Dice(streamOf(seed, 'scenario'));
-  const drawn = dice.pick<Theme>(['any', 'take-over', 'take-over', 'poison', 'poison', 'writers']);
+  const drawn = dice.pick<Theme>(['any', 'take-over', 'take-over', 'poison', 'poison', 'writers', 'torn']);
   const theme = wanted ?? drawn;
   const sources = namesOf('source', dice.pick([1, 1, 2])).map((name) => sourceOf(dice, name));
   const writers = namesOf('W', theme === 'writers' ? dice.whole(2, 3) : dice.pick([1, 1, 2, 3]));
@@ -45,6 +45,7 @@ export function scenarioOf(seed: number, wanted?: Theme): Scenario {
     transactional: theme !== 'any' || dice.chance(0.85),
     partitions: dice.whole(1, 3),
     latencyMs: dice.pick([1, 3, 10, 30]),
+    haste: dice.pick([0.2, 0.6, 0.85]),
     faultChance: theme === 'any' ? dice.pick([0, 0.002, 0.01, 0.03]) : dice.pick([0, 0, 0, 0.003]),
     ringLoss: dice.pick([0, 0.1, 0.5, 1]),
     healAtMs,
@@ -55,7 +56,7 @@ export function scenarioOf(seed: number, wanted?: Theme): Scenario {
     }),
     faults: placeFaults(dice, { writers, senders }, theme),
     restarts: restartsOf(dice, [...writers, ...senders], healAtMs),
-    world: worldOf(dice, sources, healAtMs, theme === 'any' ? 3 : 1),
+    world: worldOf(dice, sources, healAtMs, theme),
   };
 }
 
@@ -83,7 +84,7 @@ function transactionsOf(
   poison: { readonly chance: number; readonly kinds: readonly ScenarioRow['poison'][] },
 ): Transaction[] {
   const keys = namesOf('k', dice.pick([1, 2, 2, 4]));
-  const count = dice.whole(3, 30);
+  const count = dice.whole(2, dice.pick([6, 6, 12, 24]));
   return Array.from({ length: count }, () => {
     const source = dice.pick(sources);
     const openMaxMs = source.gapMode === 'time' ? source.gapGraceMs * SAFE_SHARE : dice.pick([5, 50, 500, 3_000]);
@@ -117,8 +118,16 @@ function restartsOf(dice: Dice, processes: readonly string[], untilMs: number): 
   }));
 }
 
-function worldOf(dice: Dice, sources: readonly ScenarioSource[], untilMs: number, countMax: number): WorldFault[] {
-  return Array.from({ length: dice.whole(0, countMax) }, (): WorldFault => {
+/** Mostly while something has been acknowledged and has not settled: there is nothing to lose at any other time. */
+function lossAt(dice: Dice, atMs: number): WorldFault {
+  const torn = dice.chance(0.7) ? dice.whole(1, 1_000_000) : null;
+  return { kind: 'commits-lost', atMs, torn, until: dice.chance(0.8) ? 'after:commit' : null };
+}
+
+function worldOf(dice: Dice, sources: readonly ScenarioSource[], untilMs: number, theme: Theme): WorldFault[] {
+  const losses = theme === 'torn' ? dice.whole(1, 3) : 0;
+  const torn = Array.from({ length: losses }, () => lossAt(dice, dice.between(0, untilMs)));
+  const others = Array.from({ length: dice.whole(0, theme === 'any' ? 3 : 1) }, (): WorldFault => {
     const atMs = dice.between(0, untilMs);
     const forMs = dice.between(20, 2_000);
     const roll = dice.next();
@@ -128,7 +137,8 @@ function worldOf(dice: Dice, sources: readonly ScenarioSource[], untilMs: number
     if (roll < 0.65) return { kind: 'lock-flush', atMs };
     if (roll < 0.75) return { kind: 'lock-steal', atMs, source: dice.pick(sources).name };
     if (roll < 0.8) return { kind: 'markers-expire', atMs };
-    if (roll < 0.9) return { kind: 'commits-lost', atMs };
+    if (roll < 0.9) return lossAt(dice, atMs);
     return { kind: dice.pick(['topic-missing', 'topic-forbidden']), topic: dice.pick(TOPICS), atMs, forMs };
   });
+  return [...torn, ...others];
 }

@@ -38,6 +38,32 @@ export const TAKE_OVERS: readonly Recipe[] = [
       { process: taker, gate: 'before:fence', pass: 1, kind: 'crash', ghost: false, ms: 0, until: null },
     ];
   },
+  // The first holder sleeps in front of a transaction, whoever takes its lanes dies before it has fenced, and the next one
+  // has both to fence: the sleeper wakes up when that one knows the marker.
+  (dice, senders) => {
+    const holder = dice.pick(senders);
+    const takers = senders.filter((name) => name !== holder);
+    return [
+      {
+        process: holder,
+        gate: 'before:send',
+        pass: dice.whole(2, 8),
+        kind: 'stop',
+        ghost: true,
+        ms: 3 * LONG_MS,
+        until: dice.pick(['after:read-markers', 'store.clearFences:answered']),
+      },
+      ...takers.map((process) => ({
+        process,
+        gate: 'before:fence',
+        pass: 1,
+        kind: 'crash' as const,
+        ghost: false,
+        ms: 0,
+        until: null,
+      })),
+    ];
+  },
   // A taker sleeps between its claim and its first transaction, while others take the lane.
   (dice, senders) => [
     {

@@ -126,8 +126,10 @@ function mayHalt(scenario: Scenario): boolean {
   const poisoned = scenario.transactions.some(({ statements }) =>
     statements.some(({ rows }) => rows.some(({ poison }) => poison !== 'no')),
   );
+  const torn = scenario.world.some(({ kind }) => kind === 'commits-lost');
   return (
     scenario.world.some(({ kind }) => kind === 'markers-expire') ||
-    (poisoned && (scenario.policy === 'halt' || scenario.parkedKeysMax < 100))
+    (poisoned && scenario.policy === 'halt') ||
+    ((poisoned || torn) && scenario.parkedKeysMax < 100)
   );
 }

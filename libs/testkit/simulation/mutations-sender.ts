@@ -1,5 +1,5 @@
 /** Ways to get take-over, fencing and delivery wrong. */
-import { type LaneBatch, laneFloor, type OutboxRow, type ProducerSession } from '#outbox';
+import { type Landed, type LaneBatch, laneFloor, type OutboxRow, type ProducerSession } from '#outbox';
 import { asRelayError } from '#runtime';
 import type { Mutation } from './mutation.ts';
 import { ANY_CLAIM } from './sim-tables.ts';
@@ -10,28 +10,38 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
     name: 'the marker is read before the former holder is fenced',
     theme: 'take-over',
     seedsMax: 2_000,
-    // What was committed when the lane was claimed is what the taker believes.
-    senderStore: (store, { kafka, memory }) =>
+    // What was committed when the lane was claimed is what the taker believes: the marker, and what it reads back.
+    senderStore: (store, { kafka, tables, memory }) =>
       withStore(store, {
         claimLane: async (lane, holder, leaseMs) => {
-          const early = kafka.marker('lane', lane);
+          const row = tables.lanes.get(lane);
+          const formers = [...(row?.fenceIds ?? []), row?.holder ?? holder];
+          const early = { marker: kafka.marker('lane', lane), landed: kafka.findLanded(formers, [lane]) };
           const claim = await store.claimLane(lane, holder, leaseMs);
           if (claim !== null && claim.fenceIds.length > 0) memory.set(`early ${lane}`, early);
           return claim;
         },
-      }),
-    kafka: (port, { memory }) =>
-      withKafka(port, {
-        readMarkers: async (kind, lanes) => {
-          const markers = new Map(await port.readMarkers(kind, lanes));
-          for (const lane of lanes) {
-            const early = memory.get(`early ${lane}`) as number | undefined;
-            if (kind === 'lane' && early !== undefined) markers.set(lane, early);
-            if (kind === 'lane') memory.delete(`early ${lane}`);
-          }
-          return markers;
+        renewLeases: (claims, leaseMs) => {
+          for (const { lane } of claims) memory.delete(`early ${lane}`);
+          return store.renewLeases(claims, leaseMs);
         },
       }),
+    kafka: (port, { memory }) => {
+      const earlyOf = (lane: number) => memory.get(`early ${lane}`) as { marker: number; landed: Landed } | undefined;
+      return withKafka(port, {
+        readMarkers: async (kind, lanes) => {
+          const markers = new Map(await port.readMarkers(kind, lanes));
+          if (kind === 'lane')
+            for (const lane of lanes) markers.set(lane, earlyOf(lane)?.marker ?? markers.get(lane) ?? -1);
+          return markers;
+        },
+        findLanded: async (ids, lanes) => {
+          const landed = await port.findLanded(ids, lanes);
+          const early = lanes.map(earlyOf).find((each) => each !== undefined);
+          return early?.landed ?? landed;
+        },
+      });
+    },
   },
   {
     name: 'rows are deleted before the marker covers them',
@@ -82,10 +92,9 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
       }),
     kafka: (port) =>
       withKafka(port, {
-        readMarkers: async (kind, lanes) => {
-          const markers = await port.readMarkers(kind, lanes);
-          return new Map(lanes.map((lane) => [lane, Math.max(laneFloor(lane), markers.get(lane) ?? -1)]));
-        },
+        readMarkers: async (kind, lanes) => fromTheStart(kind, lanes, await port.readMarkers(kind, lanes)),
+        settledMarkers: async (kind, lanes) =>
+          fromTheStart(kind, lanes, (await port.settledMarkers(kind, lanes)) ?? new Map()),
       }),
   },
   {
@@ -103,6 +112,19 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
         claimLane: async (lane, holder, leaseMs) => {
           const claim = await store.claimLane(lane, holder, leaseMs);
           return claim === null ? null : { ...claim, fenceIds: [] };
+        },
+      }),
+  },
+  {
+    name: 'a claim forgets whom an earlier taker should have fenced',
+    theme: 'take-over',
+    seedsMax: 2_000,
+    senderStore: (store) =>
+      withStore(store, {
+        claimLane: async (lane, holder, leaseMs) => {
+          const claim = await store.claimLane(lane, holder, leaseMs);
+          if (claim === null) return null;
+          return { ...claim, fenceIds: claim.formerHolder === null ? [] : [claim.formerHolder] };
         },
       }),
   },
@@ -196,42 +218,38 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
     kafka: (port, { kafka, memory }) =>
       withKafka(port, {
         open: async (id) => {
-          const before = new Map(Array.from({ length: 16 }, (_, lane) => [lane, kafka.marker('lane', lane)]));
+          const lanes = Array.from({ length: 16 }, (_, lane) => lane);
+          const markers = new Map(lanes.map((lane) => [lane, kafka.marker('lane', lane)]));
+          const landed = kafka.findLanded([id], lanes);
           const session = await port.open(id);
-          memory.set('before', before);
+          memory.set('before', { markers, landed });
           return session;
         },
         readMarkers: async (kind, lanes) => {
-          const before = memory.get('before') as Map<number, number> | undefined;
+          const before = memory.get('before') as { readonly markers: ReadonlyMap<number, number> } | undefined;
           const markers = await port.readMarkers(kind, lanes);
           if (kind !== 'lane' || before === undefined) return markers;
+          return new Map(lanes.map((lane) => [lane, before.markers.get(lane) ?? -1]));
+        },
+        findLanded: async (ids, lanes) => {
+          const before = memory.get('before') as { readonly landed: Landed } | undefined;
           memory.delete('before');
-          return new Map(lanes.map((lane) => [lane, before.get(lane) ?? -1]));
+          const landed = await port.findLanded(ids, lanes);
+          return before?.landed ?? landed;
         },
       }),
   },
   {
     name: 'the markers are committed after the records instead of with them',
     seedsMax: 2_000,
+    // Nor is anything read back, which would tell what came between the two.
     kafka: (port) =>
-      withSession(port, (session) => ({
+      withSession(withKafka(port, { findLanded: async () => null }), (session) => ({
         transact: async (records, markers) => {
           await session.transact(records, []);
           await session.transact([], markers);
         },
       })),
-  },
-  {
-    name: 'what is acknowledged is taken for written for good',
-    theme: 'any',
-    seedsMax: 2_000,
-    kafka: (port, { kafka }) =>
-      withKafka(port, {
-        settledMarkers: async (kind, lanes) => {
-          await port.settledMarkers(kind, lanes);
-          return new Map(lanes.map((lane) => [lane, kafka.marker(kind, lane)]));
-        },
-      }),
   },
   {
     name: 'a running lease is ignored',
@@ -251,6 +269,9 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
       }),
   },
 ];
+
+const fromTheStart = (kind: 'lane' | 'retry', lanes: readonly number[], markers: ReadonlyMap<number, number>) =>
+  new Map(lanes.map((lane) => [lane, Math.max(kind === 'lane' ? laneFloor(lane) : -1, markers.get(lane) ?? -1)]));
 
 /** The first two rows change places; the last one, and with it the marker, stays. */
 function swapped(rows: readonly OutboxRow[]): readonly OutboxRow[] {

@@ -5,6 +5,12 @@
 import type { Mutation } from './mutation.ts';
 import { ASIDE_MUTATIONS } from './mutations-aside.ts';
 import { SENDER_MUTATIONS } from './mutations-sender.ts';
+import { TORN_MUTATIONS } from './mutations-torn.ts';
 import { WRITER_MUTATIONS } from './mutations-writer.ts';
 
-export const MUTATIONS: readonly Mutation[] = [...WRITER_MUTATIONS, ...SENDER_MUTATIONS, ...ASIDE_MUTATIONS];
+export const MUTATIONS: readonly Mutation[] = [
+  ...WRITER_MUTATIONS,
+  ...SENDER_MUTATIONS,
+  ...TORN_MUTATIONS,
+  ...ASIDE_MUTATIONS,
+];

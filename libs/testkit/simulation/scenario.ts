@@ -38,7 +38,17 @@ export type WorldFault =
       readonly atMs: number;
       readonly forMs: number;
     }
-  | { readonly kind: 'lock-flush' | 'markers-expire' | 'commits-lost'; readonly atMs: number }
+  | { readonly kind: 'lock-flush' | 'markers-expire'; readonly atMs: number }
+  /**
+   * A broker is stopped under load and loses commits that it had acknowledged: all of what has not settled, or, where `torn`
+   * seeds the dice, in each partition another part of it. With a moment: right after somebody has passed it, not before `atMs`.
+   */
+  | {
+      readonly kind: 'commits-lost';
+      readonly atMs: number;
+      readonly torn: number | null;
+      readonly until: string | null;
+    }
   /** Rings from outside, as background jobs and operators send them, right or wrong. */
   | { readonly kind: 'rings'; readonly atMs: number }
   /** The database's clock is set forward or back. */
@@ -104,6 +114,8 @@ export interface Scenario {
   readonly transactional: boolean;
   readonly partitions: number;
   readonly latencyMs: number;
+  /** Share of the gates that are passed in no time: where most are, what is slow stands out. */
+  readonly haste: number;
   readonly faultChance: number;
   readonly ringLoss: number;
   readonly healAtMs: number;
@@ -118,4 +130,4 @@ export interface Scenario {
 export const TOPICS = ['events', 'others'] as const;
 
 /** Kinds of scenes, for the faults that go with them. */
-export type Theme = 'any' | 'take-over' | 'poison' | 'writers';
+export type Theme = 'any' | 'take-over' | 'poison' | 'writers' | 'torn';

@@ -2,6 +2,7 @@
 import { type DeliveryRecord, laneFloor, type MarkerWrite } from '#outbox';
 import { RelayError } from '#runtime';
 import { FakeKafka } from '../fakes/kafka.ts';
+import { TOPICS } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Violation } from './violation.ts';
 
@@ -102,13 +103,16 @@ export class SimKafka extends FakeKafka {
     for (const [lane, marker] of this.#highest) this.#settled.set(lane, marker);
   }
 
-  override loseUnsettled(): void {
-    for (const eventId of this.#doubtful) this.delivered.delete(eventId);
+  override loseUnsettled(kept?: (part: string) => number): void {
+    super.loseUnsettled(kept);
+    const there = new Set(TOPICS.flatMap((topic) => this.committed(topic).map(({ headers }) => headers.id)));
+    for (const eventId of this.#doubtful) if (!there.has(eventId)) this.delivered.delete(eventId);
     this.#doubtful = [];
+    const lanes = this.#doubtfulMarkers.filter(({ kind }) => kind === 'lane').map(({ lane }) => lane);
     this.#doubtfulMarkers = [];
-    this.#highest.clear();
-    for (const [lane, marker] of this.#settled) this.#highest.set(lane, marker);
-    super.loseUnsettled();
+    this.#pending.clear();
+    for (const lane of lanes) this.#highest.set(lane, Math.max(this.settledMarker(lane), this.marker('lane', lane)));
+    for (const [lane, marker] of this.#highest) this.#settled.set(lane, marker);
   }
 
   #pendingOf(transactionalId: string): Pending {

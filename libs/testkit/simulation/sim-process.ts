@@ -25,23 +25,26 @@ export interface Weather {
   readonly faultChance: number;
   /** Mean latency of a gate in milliseconds. */
   readonly latencyMs: number;
+  /** Share of the gates that are passed in no time. */
+  readonly haste: number;
 }
+
+export type Trace = (line: () => string) => void;
 
 export interface SimProcessOptions {
   readonly name: string;
   readonly scheduler: Scheduler;
   readonly dice: Dice;
   readonly weather: Weather;
-  /** Faults by `placeOf` the gate at which they strike. */
-  readonly faults: ReadonlyMap<string, ProcessFault>;
-  /** Gates passed, also by former lives of this process: all of them under the name ''. */
+  /** Faults by the gate at which they strike ('': any) and its pass. */
+  readonly faults: ReadonlyMap<string, ReadonlyMap<number, ProcessFault>>;
+  /** Passes of the gates that have faults, also by former lives of this process; of all of them under the name ''. */
   readonly passes: Map<string, number>;
   readonly clockRate: number;
-  readonly trace: (line: () => string) => void;
+  /** Null where nobody reads it: then the lines are not even made. */
+  readonly trace: Trace | null;
   readonly onCrash: () => void;
 }
-
-export const placeOf = (gate: string | null, pass: number): string => `${gate ?? ''}#${pass}`;
 
 /** Calls that hold the lane's row until their COMMIT: what is late of them is only the COMMIT, with the row still locked. */
 const ROW_LOCKING = new Set(['store.setAside', 'store.beginAttempt', 'store.failAttempt']);
@@ -60,7 +63,6 @@ interface Call {
   reject: (error: Error) => void;
 }
 
-const AT_ONCE = Promise.resolve();
 const forever = new Promise<never>(() => undefined);
 
 export class SimProcess {
@@ -89,17 +91,17 @@ export class SimProcess {
   kill(): void {
     if (this.dead) return;
     this.dead = true;
-    this.#options.trace(() => `${this.name} is killed`);
+    this.#options.trace?.(() => `${this.name} is killed`);
     this.#options.onCrash();
   }
 
   /** SIGSTOP, and SIGCONT when the hold ends. */
   stop(hold: Hold): void {
-    this.#options.trace(() => `${this.name} is stopped for ${Math.round(hold.ms)} ms or until ${hold.until}`);
+    this.#options.trace?.(() => `${this.name} is stopped for ${Math.round(hold.ms)} ms or until ${hold.until}`);
     if (this.#held !== null) return;
     this.#held = [];
     this.#options.weather.afterHold(hold, () => {
-      this.#options.trace(() => `${this.name} is continued`);
+      this.#options.trace?.(() => `${this.name} is continued`);
       const held = this.#held ?? [];
       this.#held = null;
       for (const run of held) this.wake(run);
@@ -125,8 +127,8 @@ export class SimProcess {
     });
   }
 
-  /** `before:x`, `after:x` and `x`, `x:answered` are the two spellings of the fakes. */
-  gate(port: PortName, name: string): Promise<void> {
+  /** `before:x`, `after:x` and `x`, `x:answered` are the two spellings of the fakes. Nothing to wait for: passed in no time. */
+  gate(port: PortName, name: string): Promise<void> | undefined {
     if (this.dead) return forever;
     this.#options.weather.passed(name);
     const answered = name.endsWith(':answered') || name.startsWith('after:');
@@ -135,10 +137,10 @@ export class SimProcess {
     return answered ? this.#answer(port, name) : this.#request(port, name, call);
   }
 
-  #request(port: PortName, name: string, call: Call | null): Promise<void> {
+  #request(port: PortName, name: string, call: Call | null): Promise<void> | undefined {
     const { dice, scheduler, weather, trace } = this.#options;
     const fault = this.#strike(name);
-    trace(() => `${this.name} asks ${port} ${name}${fault ? ` (${fault.kind})` : ''}`);
+    trace?.(() => `${this.name} asks ${port} ${name}${fault ? ` (${fault.kind})` : ''}`);
     const latencyMs = this.#latency();
     if (fault?.kind === 'crash') {
       this.kill();
@@ -160,11 +162,16 @@ export class SimProcess {
       return late;
     }
     const rowLock = ROW_NEEDING.has(name) ? this.#rowLock : null;
+    // What is quick is cheap to simulate, and the rest overtakes all the more.
+    if (rowLock === null && this.#held === null && dice.chance(weather.haste)) {
+      trace?.(() => `  effect of ${this.name} ${name}, at once`);
+      return undefined;
+    }
     return new Promise((resolve) => {
       const happen = () => {
         // What a killed process sent may arrive or not.
         if (this.dead && dice.chance(0.5)) return;
-        trace(() => `  effect of ${this.name} ${name}`);
+        trace?.(() => `  effect of ${this.name} ${name}`);
         resolve();
       };
       scheduler.after(latencyMs, () => {
@@ -174,10 +181,10 @@ export class SimProcess {
     });
   }
 
-  #answer(port: PortName, name: string): Promise<void> {
+  #answer(port: PortName, name: string): Promise<void> | undefined {
     const { dice, scheduler, weather, trace } = this.#options;
     const fault = this.#strike(name);
-    if (fault) trace(() => `${this.name} ${port} ${name} (${fault.kind})`);
+    if (fault) trace?.(() => `${this.name} ${port} ${name} (${fault.kind})`);
     if (fault?.kind === 'crash') {
       this.kill();
       return forever;
@@ -187,8 +194,7 @@ export class SimProcess {
     else if (fault !== undefined || dice.chance(weather.faultChance) || weather.isAway(port)) {
       return this.#rejectAfter(latencyMs, port, name, true);
     }
-    // Many answers come at once: cheap to simulate, and the rest still overtakes.
-    if (this.#held === null && dice.chance(0.5)) return AT_ONCE;
+    if (this.#held === null && dice.chance(weather.haste)) return undefined;
     return new Promise((resolve) => {
       scheduler.after(latencyMs, () => this.wake(resolve));
     });
@@ -199,17 +205,20 @@ export class SimProcess {
     const { passes, faults, weather } = this.#options;
     if (faults.size === 0 || !weather.faulty) return undefined;
     const all = (passes.get('') ?? 0) + 1;
-    const named = (passes.get(name) ?? 0) + 1;
     passes.set('', all);
+    const strewn = faults.get('')?.get(all);
+    const here = faults.get(name);
+    if (here === undefined) return strewn;
+    const named = (passes.get(name) ?? 0) + 1;
     passes.set(name, named);
-    return faults.get(placeOf(name, named)) ?? faults.get(placeOf(null, all));
+    return here.get(named) ?? strewn;
   }
 
   #heldBack(hold: Hold, name: string): Promise<void> {
     const { weather, trace } = this.#options;
     return new Promise((resolve) => {
       weather.afterHold(hold, () => {
-        trace(() => `  held back effect of ${this.name} ${name}`);
+        trace?.(() => `  held back effect of ${this.name} ${name}`);
         resolve();
       });
     });
@@ -218,7 +227,7 @@ export class SimProcess {
   #rejectAfter(delayMs: number, port: PortName, name: string, effective: boolean): Promise<never> {
     const { dice, scheduler, trace } = this.#options;
     const error = faultOf(port, name, effective, dice);
-    trace(() => `${this.name} ${name} fails: ${error.code}`);
+    trace?.(() => `${this.name} ${name} fails: ${error.code}`);
     return new Promise((_, reject) => {
       scheduler.after(delayMs, () => this.wake(() => reject(error)));
     });

@@ -1,7 +1,7 @@
 /** Writers and senders as an operator sees them: started, terminated, killed, and started again as new processes. */
 import { Dice, streamOf } from './chance.ts';
 import type { PlacedFault, Restart } from './scenario.ts';
-import { placeOf, SimProcess, type Weather } from './sim-process.ts';
+import { SimProcess, type Weather } from './sim-process.ts';
 import { type ProcessWorld, runSender, runWriter } from './start-process.ts';
 import { Violation } from './violation.ts';
 
@@ -13,7 +13,7 @@ export class Slot {
   readonly #kind: 'writer' | 'sender';
   readonly #world: ProcessWorld;
   readonly #weather: Weather;
-  readonly #faults: ReadonlyMap<string, PlacedFault>;
+  readonly #faults = new Map<string, Map<number, PlacedFault>>();
   readonly #passes = new Map<string, number>();
   #life = 0;
   #process: SimProcess | null = null;
@@ -26,8 +26,12 @@ export class Slot {
     this.#kind = kind;
     this.#world = world;
     this.#weather = weather;
-    const faults = world.scenario.faults.filter(({ process }) => process === name);
-    this.#faults = new Map(faults.map((fault) => [placeOf(fault.gate, fault.pass), fault]));
+    for (const fault of world.scenario.faults) {
+      if (fault.process !== name) continue;
+      const gate = fault.gate ?? '';
+      const passes = this.#faults.get(gate) ?? new Map();
+      this.#faults.set(gate, passes.set(fault.pass, fault));
+    }
   }
 
   /** Nothing happens while a process of this slot runs. */
@@ -48,14 +52,14 @@ export class Slot {
       trace,
       onCrash: () => this.#bury(dice.between(0, DOWN_MAX_MS)),
     });
-    trace(() => `${name} starts`);
+    trace?.(() => `${name} starts`);
     this.#process = process;
     this.#stop = new AbortController();
     this.#downMs = undefined;
     this.#run(process, dice).then(
       () => {
         if (process.dead) return;
-        trace(() => `${name} has ended`);
+        trace?.(() => `${name} has ended`);
         process.dead = true;
         this.#bury(this.#downMs === undefined ? dice.between(0, DOWN_MAX_MS) : this.#downMs);
       },
@@ -67,7 +71,7 @@ export class Slot {
   terminate({ downMs }: Restart): void {
     const process = this.#process;
     if (process === null) return;
-    this.#world.trace(() => `${process.name} gets SIGTERM`);
+    this.#world.trace?.(() => `${process.name} gets SIGTERM`);
     this.#downMs = downMs;
     process.wake(() => this.#stop.abort());
   }

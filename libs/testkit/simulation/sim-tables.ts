@@ -73,14 +73,12 @@ export class SimTables extends FakeOutboxTables {
       this.#highest.set(lane, Math.max(id, highest));
     };
     this.outbox.onDelete = (id) => {
-      if (!hooks.transactional) {
-        const eventId = this.outbox.get(id)?.eventId ?? '';
-        const safe = kafka.delivered.has(eventId) || this.aside.has(id);
-        if (!safe) hooks.report(new Violation('I6', `row ${id} is deleted and neither delivered nor aside`));
-        return;
-      }
+      const eventId = this.outbox.get(id)?.eventId ?? '';
+      const safe = kafka.delivered.has(eventId) || this.aside.has(id);
+      if (!safe) hooks.report(new Violation('I6', `row ${id} is deleted and neither delivered nor aside`));
       const marker = kafka.settledMarker(laneOf(id));
-      if (id > marker) hooks.report(new Violation('I6', `row ${id} is deleted, the lane's marker is ${marker}`));
+      if (hooks.transactional && id > marker)
+        hooks.report(new Violation('I6', `row ${id} is deleted, the lane's marker is ${marker}`));
     };
     this.lanes.onSet = (lane, before, after) => {
       if (before === undefined) this.#phases.set(lane, newLanePhase(after.state));

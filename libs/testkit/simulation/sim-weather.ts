@@ -1,11 +1,11 @@
 /** What goes wrong with the servers, and when it ends; and what is held back until somebody passes a gate. */
 import type { FakeDoorbells } from '../fakes/doorbell.ts';
 import type { FakeElections } from '../fakes/election.ts';
-import type { Dice } from './chance.ts';
+import { Dice, streamOf } from './chance.ts';
 import type { Hold, Scenario, WorldFault } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimKafka } from './sim-kafka.ts';
-import type { PortName, Weather } from './sim-process.ts';
+import type { PortName, Trace, Weather } from './sim-process.ts';
 
 export interface WeatherParts {
   readonly scenario: Scenario;
@@ -15,11 +15,14 @@ export interface WeatherParts {
   readonly elections: FakeElections;
   readonly doorbells: FakeDoorbells;
   readonly shiftDatabaseClock: (byMs: number) => void;
-  readonly trace: (line: () => string) => void;
+  readonly trace: Trace | null;
 }
 
 /** How soon after its moment something held back happens: in the same instant, or a little later. */
 const AFTER_MOMENT_MS = [0, 1, 20, 100] as const;
+
+/** Less than a commit takes to settle. */
+const LOSES_WITHIN_MS = 20;
 
 /** More than any scenario has. */
 const LANES_RUNG = 10;
@@ -52,6 +55,10 @@ export class SimWeather implements Weather {
 
   get latencyMs(): number {
     return this.#parts.scenario.latencyMs;
+  }
+
+  get haste(): number {
+    return this.#parts.scenario.haste;
   }
 
   isAway(port: PortName): boolean {
@@ -99,7 +106,7 @@ export class SimWeather implements Weather {
   #strike(fault: WorldFault): void {
     if (!this.faulty) return;
     const { kafka, elections, scheduler, trace } = this.#parts;
-    trace(() => `the world: ${JSON.stringify(fault)}`);
+    trace?.(() => `the world: ${JSON.stringify(fault)}`);
     switch (fault.kind) {
       case 'away':
         this.#leave(fault.what, fault.forMs);
@@ -117,7 +124,7 @@ export class SimWeather implements Weather {
         this.#parts.shiftDatabaseClock(fault.byMs);
         break;
       case 'commits-lost':
-        kafka.loseUnsettled();
+        this.#loseCommits(fault);
         break;
       case 'markers-expire':
         kafka.forgetMarkers();
@@ -129,6 +136,18 @@ export class SimWeather implements Weather {
         scheduler.after(fault.forMs, () => topics.delete(fault.topic));
       }
     }
+  }
+
+  /** The moment may be the last gate before a commit that is answered at once, so that a little time passes after it. */
+  #loseCommits({ torn, until }: Extract<WorldFault, { readonly kind: 'commits-lost' }>): void {
+    const { kafka, scheduler, dice } = this.#parts;
+    const shares = torn === null ? null : new Dice(streamOf(torn, 'torn'));
+    const lose = () => {
+      if (!this.faulty) return;
+      kafka.loseUnsettled(shares === null ? undefined : () => shares.pick([0, 1, shares.next()]));
+    };
+    if (until === null) lose();
+    else this.#moments.push({ gate: until, act: () => scheduler.after(dice.between(0, LOSES_WITHIN_MS), lose) });
   }
 
   #ringAll(): void {

@@ -32,7 +32,7 @@ export interface SimulateOptions {
 /** After healing something must move within this time: leases, locks, the longest stop and backoffs, with room. */
 const LIVENESS_BOUND_MS = 20_000;
 const STEPS_MAX = 200_000;
-const LOOK_MS = 60;
+const LOOK_MS = 100;
 const LOCK_TTL_MS = 2_000;
 const START_MAX_MS = 300;
 /** After the last row arrived: what is still under way may do no harm. */
@@ -64,7 +64,7 @@ class Simulation {
     const scheduler = this.#scheduler;
     const { clock, shift } = databaseClockOf(scheduler);
     const report = (violation: Violation) => this.#report(violation);
-    const trace = (line: () => string) => this.#note(line);
+    const trace = (options.traceLines ?? 0) > 0 ? (line: () => string) => this.#note(line) : null;
     const kafka = new SimKafka(scheduler, report);
     for (const topic of TOPICS) kafka.createTopic(topic, scenario.partitions);
     const sources = new Map(scenario.sources.map(({ name }) => [name, new FakeSourceTable()]));

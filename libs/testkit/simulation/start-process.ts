@@ -20,7 +20,7 @@ import type { Mutation, MutationSite } from './mutation.ts';
 import { type Scenario, type ScenarioSource, TOPICS } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimKafka } from './sim-kafka.ts';
-import type { SimProcess } from './sim-process.ts';
+import type { SimProcess, Trace } from './sim-process.ts';
 import type { SimTables } from './sim-tables.ts';
 import { Violation } from './violation.ts';
 
@@ -33,24 +33,26 @@ export interface ProcessWorld {
   readonly elections: FakeElections;
   readonly doorbells: FakeDoorbells;
   readonly mutation: Mutation | null;
-  readonly trace: (line: () => string) => void;
+  readonly trace: Trace | null;
   readonly report: (violation: Violation) => void;
 }
 
 const BACKOFF = { baseMs: 30, maxMs: 400 };
 const BYTES_MAX = 400;
 export const LEASE_MS = 1_500;
-const TICK_MS = 500;
+const TICK_MS = 600;
+/** Idle looks are most of what there is to simulate, and the same over and over. */
+const PACE_GROWTH = 3;
 
 /** Every method of a port can be answered early, while its effect is still to come. */
 function interruptible<T extends object>(port: T, process: SimProcess): T {
-  return new Proxy(port, {
-    get: (target, name) => {
-      const method = Reflect.get(target, name) as unknown;
-      if (typeof method !== 'function' || name === 'scopeOf') return method;
-      return (...args: unknown[]) => process.call(() => method.apply(target, args) as Promise<unknown>);
-    },
-  });
+  const methods: Record<string, unknown> = {};
+  for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(port))) {
+    const method = Reflect.get(port, name) as unknown;
+    if (name === 'constructor' || typeof method !== 'function') continue;
+    methods[name] = (...args: unknown[]) => process.call(() => method.apply(port, args) as Promise<unknown>);
+  }
+  return Object.assign(Object.create(port) as T, methods);
 }
 
 function interruptibleKafka(port: KafkaPort, process: SimProcess): KafkaPort {
@@ -58,6 +60,7 @@ function interruptibleKafka(port: KafkaPort, process: SimProcess): KafkaPort {
     scopeOf: (error) => port.scopeOf(error),
     fence: (id) => process.call(() => port.fence(id)),
     readMarkers: (kind, lanes) => process.call(() => port.readMarkers(kind, lanes)),
+    findLanded: (ids, lanes) => process.call(() => port.findLanded(ids, lanes)),
     settledMarkers: (kind, lanes) => process.call(() => port.settledMarkers(kind, lanes)),
     open: async (id) => {
       const session = await process.call(() => port.open(id));
@@ -136,6 +139,7 @@ export async function runWriter(
           random: dice.next,
           limits: { rowsMax: scenario.writerRowsMax, bytesMax: BYTES_MAX },
           pollIntervalMs: 400,
+          paceGrowth: PACE_GROWTH,
           gapGraceMs: () => mutation?.gapGraceMs ?? source.gapGraceMs,
           gapsMax: scenario.gapsMax,
           backoff: BACKOFF,
@@ -156,7 +160,7 @@ export async function runWriter(
 function watchWriter(world: ProcessWorld, process: SimProcess): (event: WriterEvent) => void {
   let state: TermState = 'standby';
   return (event) => {
-    world.trace(() => `  ${process.name} ${show(event)}`);
+    world.trace?.(() => `  ${process.name} ${show(event)}`);
     const next = TERM_MOVES[state][event.kind];
     if (next === 'illegal') world.report(new Violation('I8', `${process.name} reports ${event.kind} while ${state}`));
     else state = next;
@@ -220,6 +224,7 @@ export async function runSender(
     random: dice.next,
     limits: { rowsMax: scenario.senderRowsMax, bytesMax: BYTES_MAX },
     pollIntervalMs: 500,
+    paceGrowth: PACE_GROWTH,
     leaseMs: LEASE_MS,
     tickMs: TICK_MS,
     markerSettleMs: 200,
@@ -230,7 +235,7 @@ export async function runSender(
     parkedKeysMax: scenario.parkedKeysMax,
     trimRowsMax: scenario.trimRowsMax,
     trimIntervalMs: 250,
-    onEvent: (event) => world.trace(() => `  ${process.name} ${show(event)}`),
+    onEvent: (event) => world.trace?.(() => `  ${process.name} ${show(event)}`),
   });
   await sender.run(signal);
   await doorbell.close();

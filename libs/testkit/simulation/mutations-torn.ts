@@ -1,0 +1,58 @@
+/** Ways to get commits wrong that a broker acknowledged and lost, wholly or in part. */
+import type { Mutation } from './mutation.ts';
+import { withKafka, withStore } from './wrap-ports.ts';
+
+const NONE: ReadonlySet<number> = new Set();
+
+export const TORN_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'what is acknowledged is taken for written for good',
+    theme: 'torn',
+    seedsMax: 2_000,
+    kafka: (port, { kafka }) =>
+      withKafka(port, {
+        settledMarkers: async (kind, lanes) => {
+          await port.settledMarkers(kind, lanes);
+          return new Map(lanes.map((lane) => [lane, kafka.marker(kind, lane)]));
+        },
+      }),
+  },
+  {
+    name: 'what arrived of a torn transaction is sent again',
+    theme: 'torn',
+    seedsMax: 2_000,
+    kafka: (port) =>
+      withKafka(port, {
+        findLanded: async (ids, lanes) => {
+          const landed = await port.findLanded(ids, lanes);
+          return landed === null ? null : { ...landed, committed: NONE };
+        },
+      }),
+  },
+  {
+    name: 'what did not arrive of a torn transaction is taken for delivered',
+    theme: 'torn',
+    seedsMax: 2_000,
+    kafka: (port) =>
+      withKafka(port, {
+        findLanded: async (ids, lanes) => {
+          const landed = await port.findLanded(ids, lanes);
+          return landed === null ? null : { ...landed, aborted: NONE };
+        },
+      }),
+  },
+  {
+    name: 'rows of a torn transaction are passed without being set aside',
+    theme: 'torn',
+    seedsMax: 2_000,
+    senderStore: (store) =>
+      withStore(store, {
+        setAside: (lane, claimEpoch, rows) =>
+          store.setAside(
+            lane,
+            claimEpoch,
+            rows.filter(({ error }) => error !== 'its transaction was torn'),
+          ),
+      }),
+  },
+];
