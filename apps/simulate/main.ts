@@ -14,7 +14,7 @@ interface Options {
 }
 
 const SEEDS_DEFAULT = 20_000;
-const PROGRESS_EVERY_MS = 2_000;
+const PROGRESS_EVERY_MS = 5_000;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -30,14 +30,17 @@ function positive(text: string): number {
   return number;
 }
 
-function progress(startedMs: number): (so: RangeDone) => void {
+/** `total` null: as many as fit into the time. */
+function progress(startedMs: number, total: number | null): (so: RangeDone) => void {
   let saidMs = startedMs;
-  return ({ count, rows, failures }) => {
+  return ({ count, rows }) => {
     const nowMs = performance.now();
     if (nowMs - saidMs < PROGRESS_EVERY_MS) return;
     saidMs = nowMs;
-    const rate = Math.round(count / ((nowMs - startedMs) / 1_000));
-    say(`${count} seeds, ${rows} rows, ${rate} seeds/s, ${failures.length} failed`);
+    const rate = count / ((nowMs - startedMs) / 1_000);
+    const left = total === null ? '' : `, ${Math.ceil((total - count) / rate / 60)} min to go`;
+    const of = total === null ? '' : ` of ${total}`;
+    say(`${count}${of} seeds hold, ${rows} rows, ${Math.round(rate)} seeds/s${left}`);
   };
 }
 
@@ -50,7 +53,7 @@ async function main(options: Options): Promise<ExitCode> {
     count: options.seeds ?? (options.minutes === undefined ? SEEDS_DEFAULT : Number.MAX_SAFE_INTEGER - options.from),
     ...(options.minutes === undefined ? {} : { forMs: options.minutes * 60_000 }),
     ...(options.workers === undefined ? {} : { workers: options.workers }),
-    onProgress: progress(startedMs),
+    onProgress: progress(startedMs, options.minutes === undefined ? (options.seeds ?? SEEDS_DEFAULT) : null),
     signal: interrupted.signal,
   });
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);

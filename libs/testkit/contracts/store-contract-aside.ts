@@ -119,6 +119,10 @@ function checkAttempts(check: StoreCheck): void {
     await world.one.sender.failAttempt(0, epoch, id, { error: 'e'.repeat(10_000), dueInMs: 1_000, state: 'retrying' });
     const [failed] = await world.other.sender.listAsideHeads([0], 1);
     assert.deepEqual([failed?.attemptToken, failed?.attempts, failed?.state], [0, 1, 'retrying']);
+    await world.one.sender.beginAttempt(0, epoch, id, 42);
+    assert.equal(await world.one.sender.beginAttempt(0, epoch, id, 0), true, 'no attempt is open after all');
+    const [again] = await world.other.sender.listAsideHeads([0], 1);
+    assert.deepEqual([again?.attemptToken, again?.attempts], [0, 1]);
     await world.one.sender.removeAside(id);
     await world.one.sender.removeAside(id);
     assert.equal(await world.one.sender.beginAttempt(0, epoch, id, 42), false, 'a row that is gone is not tried');

@@ -60,7 +60,7 @@ export class FakeKafka implements FakeBroker {
   /** True: commits settle by `settleAll` only; until then `loseUnsettled` undoes them. */
   settlesLate = false;
   #unsettled: Unsettled[] = [];
-  /** Markers of transactions torn or lost, with what they were before, until their producer begins anew. */
+  /** Markers of transactions torn or lost, with what they were before, until somebody looks at what became of them. */
   readonly #doubted = new Map<string, { readonly by: string | null; readonly before: number | undefined }>();
 
   constructor(options: FakeKafkaOptions = {}) {
@@ -120,7 +120,6 @@ export class FakeKafka implements FakeBroker {
   /** InitProducerId: ends the open transaction, raises the epoch. Returns the new epoch. */
   init(transactionalId: string): number {
     this.#reach();
-    for (const [name, { by }] of this.#doubted) if (by === transactionalId) this.#doubted.delete(name);
     return this.#renew(transactionalId);
   }
 
@@ -188,7 +187,10 @@ export class FakeKafka implements FakeBroker {
     if (fate === 'aborted') return;
     const before = new Map([...transaction.markers.keys()].map((name) => [name, this.#markers.get(name)]));
     if (this.settlesLate) this.#unsettled.push({ transaction, before });
-    for (const [name, value] of transaction.markers) this.#markers.set(name, value);
+    for (const [name, value] of transaction.markers) {
+      this.#doubted.delete(name);
+      this.#markers.set(name, value);
+    }
   }
 
   settleAll(): void {
@@ -203,8 +205,8 @@ export class FakeKafka implements FakeBroker {
   loseUnsettled(kept: (part: string) => number = () => 0): void {
     const lost = this.#unsettled;
     this.#unsettled = [];
-    for (const { name, by, before, isLost } of tear(this.#logs, lost, kept)) {
-      this.#doubted.set(name, { by, before });
+    for (const { name, by, before, isLost, hasRecords } of tear(this.#logs, lost, kept)) {
+      if (hasRecords) this.#doubted.set(name, { by, before });
       if (!isLost) continue;
       if (before === undefined) this.#markers.delete(name);
       else this.#markers.set(name, before);
@@ -239,6 +241,9 @@ export class FakeKafka implements FakeBroker {
 
   findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Landed | null {
     this.#reach();
+    for (const [name, { by }] of this.#doubted) {
+      if (by !== null && transactionalIds.includes(by)) this.#doubted.delete(name);
+    }
     return lookUp([...this.#logs.values()].flat(2), transactionalIds, lanes);
   }
 

@@ -26,6 +26,8 @@ export interface TornMarker {
   readonly by: string | null;
   readonly before: number | undefined;
   readonly isLost: boolean;
+  /** It was sent with records, whose fate it does not tell. */
+  readonly hasRecords: boolean;
 }
 
 /**
@@ -52,11 +54,13 @@ export function tear(
     shares.set(name, share);
     return place >= Math.floor(share * ((counts.get(by) ?? 0) + 1));
   };
+  const withRecords = new Set<Transaction>();
   for (const [topic, log] of logs) {
     for (const [partition, entries] of log.entries()) {
       for (const entry of entries) {
         const { transaction } = entry;
         const place = places.get(transaction);
+        if (place !== undefined) withRecords.add(transaction);
         if (place === undefined || !isLost(`${topic}/${partition}`, transaction, place)) continue;
         entry.transaction = { by: transaction.by, fate: 'aborted', markers: new Map() };
       }
@@ -65,12 +69,8 @@ export function tear(
   return [...unsettled].reverse().flatMap(({ transaction, before }) =>
     [...before].map(([name, value]) => {
       const group = name.split('/')[0] as string;
-      return {
-        name,
-        by: transaction.by,
-        before: value,
-        isLost: isLost(group, transaction, places.get(transaction) ?? 0),
-      };
+      const isGone = isLost(group, transaction, places.get(transaction) ?? 0);
+      return { name, by: transaction.by, before: value, isLost: isGone, hasRecords: withRecords.has(transaction) };
     }),
   );
 }

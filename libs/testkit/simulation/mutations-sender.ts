@@ -59,7 +59,7 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
       }),
   },
   {
-    name: 'a transaction with an unknown outcome is sent again',
+    name: 'a commit with an unknown outcome is retried on the same producer',
     theme: 'take-over',
     seedsMax: 2_000,
     kafka: (port) =>

@@ -17,7 +17,10 @@ async function simulateRange({ from, count }: SeedRange): Promise<RangeDone> {
     const outcome = await simulate(scenarioOf(seed));
     steps += outcome.steps;
     rows += outcome.rows;
-    if (outcome.violation !== null) failures.push({ seed, message: outcome.violation.message });
+    if (outcome.violation !== null) {
+      failures.push({ seed, message: outcome.violation.message });
+      return { count: seed - from + 1, steps, rows, failures };
+    }
     // A rejection that nobody caught shows up here, as the worker's end.
     await new Promise((resolve) => setImmediate(resolve));
   }

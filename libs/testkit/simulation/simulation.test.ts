@@ -10,16 +10,21 @@ import { reportFailure } from './report-failure.ts';
 import { runSeeds } from './run-seeds.ts';
 import { simulate } from './simulate.ts';
 
-/** What fits beside the other tests on two busy cores; `npm run simulate -- --seeds N` runs any number. */
-const SEEDS = Number(process.env.KRS_TEST_SIMULATION_SEEDS ?? 3_000);
+const SEEDS_DEFAULT = 20_000;
+/** Set, it says how many seeds to simulate, however long that takes; `npm run simulate -- --seeds N` does the same. */
+const wanted = process.env.KRS_TEST_SIMULATION_SEEDS;
+const SEEDS = wanted === undefined ? SEEDS_DEFAULT : Number(wanted);
+/** By default no more than what fits into two minutes, which is fewer only where others keep the cores busy. */
+const FOR_MS = wanted === undefined ? 115_000 : Number.POSITIVE_INFINITY;
 
 describe('simulation', () => {
   test(`I1 to I8 hold in ${SEEDS} simulated worlds`, async (t) => {
-    const done = await runSeeds({ from: 1, count: SEEDS });
-    t.diagnostic(`${done.count} seeds, ${done.rows} rows, ${done.steps} steps`);
+    const done = await runSeeds({ from: 1, count: SEEDS, forMs: FOR_MS });
+    t.diagnostic(`${done.count} of ${SEEDS} seeds, ${done.rows} rows, ${done.steps} steps`);
     const [first] = done.failures;
     if (first !== undefined) assert.fail(await reportFailure(first.seed));
-    assert.equal(done.count, SEEDS);
+    if (wanted !== undefined) assert.equal(done.count, SEEDS);
+    assert.ok(done.count > 0);
   });
 
   test('the same seed is the same world, step by step', async () => {
