@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import kafkajs from 'kafkajs';
-import type { KafkaPort, Landed } from '#outbox';
+import type { KafkaPort } from '#outbox';
 import { RelayError, silentLogger, systemClock } from '#runtime';
 import { failOnLeaks, freePort, type KafkaServer, startKafka, testKafka, until } from '#testkit';
 import {
@@ -256,53 +256,4 @@ test('a broker restarts under an idle session and before a commit: nothing lost,
     values.push(...batch.records.map(({ value }) => String(value)));
   }
   assert.deepEqual(values, ['1', '2', '3', '4', '5']);
-});
-
-test('a broker killed with its last commits acknowledged: markers and the look back tell what readers see (I4)', async (t) => {
-  const connection = connect(admin);
-  const topics = createTopicAdmin(connection);
-  const topic = 'torn';
-  await topics.ensureTopic(topic, 6);
-  await topics.close();
-  const port = createKafkaPortOn(connection);
-  const session = await port.open('own-3');
-  const sent = Array.from({ length: 400 }, (_, index) => index + 1);
-  for (let at = 0; at < sent.length; at += 40) {
-    const ids = sent.slice(at, at + 40);
-    const records = ids.map((id) => ({ ...record(id), topic, headers: { id: `e:${id}`, 'outbox-id': String(id) } }));
-    await session.transact(records, [{ kind: 'lane', lane: 0, value: ids.at(-1) ?? 0 }]);
-  }
-  await kafka.kill();
-  await kafka.restart();
-  await session.close();
-  let look: { readonly marker: number; readonly landed: Awaited<ReturnType<KafkaPort['findLanded']>> } | null = null;
-  await until(
-    'the broker answers',
-    async () => {
-      try {
-        await port.fence('own-3');
-        const markers = await port.readMarkers('lane', [0]);
-        look = { marker: markers.get(0) ?? -1, landed: await port.findLanded(['own-3'], [0]) };
-        return true;
-      } catch (error) {
-        assert.equal((error as RelayError).verdict, 'retry');
-        return false;
-      }
-    },
-    RECOVERY_DEADLINE_MS,
-  );
-  await port.close();
-  const { marker, landed } = look as unknown as { marker: number; landed: Landed };
-  const above = [...landed.committed].filter((id) => id > marker);
-  const missing = [...landed.aborted].filter((id) => id <= marker);
-  t.diagnostic(`marker ${marker}, ${above.length} above it, ${missing.length} missing below it`);
-  const seen = new Set<number>();
-  for await (const batch of readTopics(connection, { topics: [topic], to: 'written' })) {
-    for (const { headers } of batch.records) seen.add(Number(headers['outbox-id']));
-  }
-  const told = sent.filter((id) => (id <= marker && !missing.includes(id)) || above.includes(id));
-  assert.deepEqual(
-    sent.filter((id) => seen.has(id)),
-    told,
-  );
 });
