@@ -234,7 +234,8 @@ export class FakeKafka implements FakeBroker {
 
   #settledMarker(name: string): number {
     const doubted = this.#doubted.get(name);
-    if (doubted !== undefined) return doubted.before ?? -1;
+    // What it was before may itself be lost.
+    if (doubted !== undefined) return Math.min(doubted.before ?? -1, this.#markers.get(name) ?? -1);
     const first = this.#unsettled.find(({ before }) => before.has(name));
     return (first === undefined ? this.#markers.get(name) : first.before.get(name)) ?? -1;
   }

@@ -140,10 +140,11 @@ export class SimWeather implements Weather {
 
   /** The moment may be the last gate before a commit that is answered at once, so that a little time passes after it. */
   #loseCommits({ torn, until }: Extract<WorldFault, { readonly kind: 'commits-lost' }>): void {
-    const { kafka, scheduler, dice } = this.#parts;
+    const { kafka, scheduler, dice, trace } = this.#parts;
     const shares = torn === null ? null : new Dice(streamOf(torn, 'torn'));
     const lose = () => {
       if (!this.faulty) return;
+      trace?.(() => 'the broker loses what has not settled');
       kafka.loseUnsettled(shares === null ? undefined : () => shares.pick([0, 1, shares.next()]));
     };
     if (until === null) lose();
