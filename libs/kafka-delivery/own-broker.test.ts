@@ -147,7 +147,7 @@ async function grantDocumentedRights(): Promise<void> {
     [resource.TRANSACTIONAL_ID, 'own.', pattern.PREFIXED, [operation.WRITE, operation.DESCRIBE]],
     [resource.GROUP, 'own.outbox', pattern.PREFIXED, [operation.READ]],
     [resource.TOPIC, 'own.markers', pattern.LITERAL, [operation.READ, operation.DESCRIBE]],
-    [resource.TOPIC, GRANTED_TOPIC, pattern.LITERAL, [operation.WRITE, operation.DESCRIBE]],
+    [resource.TOPIC, GRANTED_TOPIC, pattern.LITERAL, [operation.WRITE, operation.DESCRIBE, operation.READ]],
   ] as const;
   const client = testKafka(kafka.bootstrap, {
     sasl: { mechanism: 'plain', username: 'admin', password: 'one' },

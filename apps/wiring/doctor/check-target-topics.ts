@@ -31,7 +31,7 @@ function judge(topic: string, found: TopicFacts | undefined, { config }: Facts):
   if (found.mayRead === false)
     return risky(
       about,
-      'may not be read: verify cannot look at it',
+      'may not be read: verify cannot look at it, and a lane halts after a commit that Kafka lost, since what arrived cannot be told',
       aclCommand(config, '--operation Read', `--topic ${topic}`),
     );
   return fine(about, `${found.partitions.length} partitions`);
