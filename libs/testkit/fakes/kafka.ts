@@ -243,7 +243,8 @@ export class FakeKafka implements FakeBroker {
   findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Landed | null {
     this.#reach();
     for (const [name, { by }] of this.#doubted) {
-      if (by !== null && transactionalIds.includes(by)) this.#doubted.delete(name);
+      const isAskedFor = lanes.includes(Number(name.split('/')[1]));
+      if (isAskedFor && by !== null && transactionalIds.includes(by)) this.#doubted.delete(name);
     }
     return lookUp([...this.#logs.values()].flat(2), transactionalIds, lanes);
   }
