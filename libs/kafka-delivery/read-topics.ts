@@ -2,7 +2,7 @@
  * A read_committed reader without a consumer group, for `verify`, the end-to-end checks and tests: it reads each
  * partition up to the end seen at its start (or goes on until told to stop), and leaves nothing behind.
  */
-import { asRelayError, RelayError } from '#runtime';
+import { RelayError } from '#runtime';
 import type { Brokers } from './brokers.ts';
 import type { KafkaConnection } from './connect-kafka.ts';
 import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
@@ -188,7 +188,7 @@ export async function* readTopics(connection: KafkaConnection, options: ReadOpti
       if (fault === null) continue;
       await clock.sleep(RETRY_MS, follow);
       await findAgain(brokers, options.topics, cursors).catch((error) => {
-        const again = asRelayError(error);
+        const again = faultOfThrown(error, { step: 'read' });
         if (again.verdict !== 'retry') throw again;
       });
     }
