@@ -7,11 +7,13 @@ import type { Pool } from '#database';
 import { connectKafka, createTopicAdmin, type KafkaConnection, preflight } from '#kafka-delivery';
 import { checkSchema, createSenderStore } from '#outbox-storage';
 import { asRelayError, EXIT, type ExitCode, RelayError, silentLogger } from '#runtime';
+import { sqliteOperator } from '../sqlite/sqlite-operator.ts';
+import { tablesOfFile } from '../sqlite/tables-of-file.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
 import { trySource } from '../wiring/try-source.ts';
 import type { Cli } from './cli.ts';
-import { withDatabase } from './connect.ts';
+import { withDatabase, withSqliteFile } from './connect.ts';
 import { lanesNeeded } from './init.ts';
 import { pingRedis } from './ping-redis.ts';
 
@@ -70,6 +72,7 @@ export async function checkConfig(cli: Cli): Promise<ExitCode> {
 
 /** Resolves to the lanes needed, or null when that could not be found out. */
 async function checkDatabase(config: Config, findings: Findings): Promise<number | null> {
+  if (config.sqlite !== null) return checkFile(config, config.sqlite.path, findings);
   const { db } = config;
   const what = `database ${db.host}:${db.port}/${db.database}`;
   try {
@@ -82,6 +85,32 @@ async function checkDatabase(config: Config, findings: Findings): Promise<number
     });
   } catch (thrown) {
     findings.fail(what, asRelayError(thrown));
+    return null;
+  }
+}
+
+async function checkFile(config: Config, path: string, findings: Findings): Promise<number | null> {
+  try {
+    return await withSqliteFile(config, async (file) => {
+      findings.ok(`SQLite file ${path}`, file.path);
+      const lanes = await findings.try('tables', async () => {
+        const operator = await sqliteOperator(file, config);
+        return { says: await operator.describe(), value: await operator.listLanes() };
+      });
+      for (const source of config.sources) {
+        await findings.try(`source ${source.name}`, async () => {
+          const { problem, highest } = await tablesOfFile(file)(source, null);
+          if (problem !== null) throw new RelayError('CONFIG_INVALID', problem);
+          return {
+            says: `table ${source.table}, mode ${source.mode}, highest position ${highest ?? 'none'}`,
+            value: null,
+          };
+        });
+      }
+      return lanes === null ? null : lanesNeeded(config, lanes);
+    });
+  } catch (thrown) {
+    findings.fail(`SQLite file ${path}`, asRelayError(thrown));
     return null;
   }
 }

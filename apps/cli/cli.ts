@@ -21,15 +21,17 @@ const ENV_FILE = '.env';
 
 export interface CliOptions {
   readonly configPath: () => string | null;
+  /** Of the option `--db`. */
+  readonly database: () => string | null;
   readonly end: (code: ExitCode) => void;
 }
 
-export function createCli({ configPath, end }: CliOptions): Cli {
-  const loadOptions = (options: Pick<LoadOptions, 'needs' | 'overrides'> = {}): LoadOptions => ({
-    ...options,
-    envFile: ENV_FILE,
-    configPath: configPath(),
-  });
+export function createCli({ configPath, database, end }: CliOptions): Cli {
+  const loadOptions = (options: Pick<LoadOptions, 'needs' | 'overrides'> = {}): LoadOptions => {
+    const db = database();
+    const overrides = { ...(db === null ? {} : { DB: db }), ...options.overrides };
+    return { ...options, overrides, envFile: ENV_FILE, configPath: configPath() };
+  };
   return {
     end,
     loadOptions,

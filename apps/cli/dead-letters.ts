@@ -1,18 +1,10 @@
 /** `dead-letters list|show|retry|drop`: rows that Kafka refused, first of all those whose attempts are spent. */
 import type { Command } from 'commander';
-import type { Config } from '#config';
-import type { Pool } from '#database';
-import {
-  checkSchema,
-  createSenderStore,
-  type DeadLetter,
-  dropDead,
-  listDeadLetters,
-  requeueDead,
-} from '#outbox-storage';
+import type { DeadLetter } from '#outbox-storage';
 import { RelayError } from '#runtime';
+import type { Operator } from '../wiring/operator.ts';
 import type { Cli } from './cli.ts';
-import { withDatabase } from './connect.ts';
+import { withOperator } from './connect.ts';
 import { integerBetween } from './parse-arguments.ts';
 import { renderTable, toJson } from './render-table.ts';
 
@@ -55,11 +47,11 @@ export function addDeadLetters(program: Command, cli: Cli): void {
     .action((id: number, options: { readonly yes?: boolean }) => drop(cli, id, options.yes ?? false));
 }
 
-async function withLetters<T>(cli: Cli, work: (config: Config, pool: Pool) => Promise<T>): Promise<T> {
+async function withLetters<T>(cli: Cli, work: (operator: Operator) => Promise<T>): Promise<T> {
   const { config } = cli.load({ needs: ['database'] });
-  return withDatabase(config, async (pool) => {
-    await checkSchema(pool, config.tables);
-    return work(config, pool);
+  return withOperator(config, async (operator) => {
+    await operator.checkSchema();
+    return work(operator);
   });
 }
 
@@ -70,9 +62,9 @@ const noSuchRow = (id: number): RelayError =>
 const brief = ({ value: _value, key, ...letter }: DeadLetter) => ({ ...letter, key: key?.toString('utf8') ?? null });
 
 async function list(cli: Cli, options: ListOptions): Promise<void> {
-  await withLetters(cli, async (config, pool) => {
+  await withLetters(cli, async (operator) => {
     const all = options.all ?? false;
-    const found = await listDeadLetters(pool, config.tables, { rowsMax: options.limit + 1, all });
+    const found = await operator.listDeadLetters({ rowsMax: options.limit + 1, all });
     const letters = found.slice(0, options.limit).map(brief);
     if (found.length > options.limit) cli.note(`there are more: give --limit above ${options.limit}`);
     if (options.json) {
@@ -96,27 +88,27 @@ async function list(cli: Cli, options: ListOptions): Promise<void> {
 }
 
 /** Any row set aside. Throws CONFIG_INVALID when there is none with this id. */
-async function findAside(config: Config, pool: Pool, id: number): Promise<DeadLetter> {
-  const [letter] = await listDeadLetters(pool, config.tables, { rowsMax: 1, after: id - 1, all: true });
+async function findAside(operator: Operator, id: number): Promise<DeadLetter> {
+  const [letter] = await operator.listDeadLetters({ rowsMax: 1, after: id - 1, all: true });
   if (letter?.id !== id) throw noSuchRow(id);
   return letter;
 }
 
 async function show(cli: Cli, id: number): Promise<void> {
-  await withLetters(cli, async (config, pool) => {
-    const letter = await findAside(config, pool, id);
+  await withLetters(cli, async (operator) => {
+    const letter = await findAside(operator, id);
     cli.print(toJson({ ...brief(letter), value: letter.value?.toString('utf8') ?? null }));
   });
 }
 
 async function retry(cli: Cli, id: number): Promise<void> {
-  await withLetters(cli, async (config, pool) => {
-    const { lane, state } = await findAside(config, pool, id);
-    if (!(await requeueDead(pool, config.tables, id))) {
+  await withLetters(cli, async (operator) => {
+    const { lane, state } = await findAside(operator, id);
+    if (!(await operator.requeueDead(id))) {
       throw new RelayError('CONFIG_INVALID', `row ${id} is not given up (${state}): it is tried again by itself`);
     }
     cli.print(`row ${id} will be tried again; if later rows of its key were delivered, it arrives after them`);
-    await noteHalted(cli, config, pool, lane);
+    await noteHalted(cli, operator, lane);
   });
 }
 
@@ -127,9 +119,9 @@ async function drop(cli: Cli, id: number, sure: boolean): Promise<void> {
       `row ${id} would never be delivered, and verify would miss it: add --yes if that is meant`,
     );
   }
-  await withLetters(cli, async (config, pool) => {
-    const { lane, state, attempts } = await findAside(config, pool, id);
-    if (!(await dropDead(pool, config.tables, id))) {
+  await withLetters(cli, async (operator) => {
+    const { lane, state, attempts } = await findAside(operator, id);
+    if (!(await operator.dropDead(id))) {
       const why =
         state === 'parked' && attempts === 0
           ? 'waits behind an earlier row of its key and was never refused: drop that one'
@@ -137,13 +129,13 @@ async function drop(cli: Cli, id: number, sure: boolean): Promise<void> {
       throw new RelayError('CONFIG_INVALID', `row ${id} ${why}`);
     }
     cli.print(`row ${id} was dropped`);
-    await noteHalted(cli, config, pool, lane);
+    await noteHalted(cli, operator, lane);
   });
 }
 
 /** A lane that was halted over the row goes on by the operator's word only. */
-async function noteHalted(cli: Cli, config: Config, pool: Pool, lane: number): Promise<void> {
-  const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
+async function noteHalted(cli: Cli, operator: Operator, lane: number): Promise<void> {
+  const lanes = await operator.listLanes();
   if (lanes.find((each) => each.lane === lane)?.state !== 'halted') return;
   cli.note(`lane ${lane} is halted: kafka-row-sender lane resume ${lane} lets it go on`);
 }

@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from '#runtime';
 import { type Diagnosis, examine, type Finding } from '../wiring/doctor/examine.ts';
 import type { Verdict } from '../wiring/doctor/finding.ts';
 import type { Cli } from './cli.ts';
-import { withDatabase } from './connect.ts';
+import { refuseSqlite, withDatabase } from './connect.ts';
 import { toJson } from './render-table.ts';
 
 const SHOWN: Readonly<Record<Verdict, string>> = {
@@ -32,6 +32,7 @@ export function addDoctor(program: Command, cli: Cli): void {
 
 async function doctor(cli: Cli, json: boolean): Promise<ExitCode> {
   const loaded = cli.load();
+  refuseSqlite(loaded.config, 'doctor');
   const diagnosis = await examine({ loaded, withDatabase: (work) => withDatabase(loaded.config, work) });
   if (json) cli.print(toJson(diagnosis));
   else for (const line of render(diagnosis)) cli.print(line);

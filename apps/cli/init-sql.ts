@@ -4,6 +4,7 @@ import type { SettingName } from '#config';
 import type { EngineKind } from '#database';
 import { initSql } from '#outbox-storage';
 import { canaryTableSql } from '#source-polling';
+import { initSql as fileInitSql } from '#sqlite-storage';
 import type { Cli } from './cli.ts';
 
 const TABLE_OPTIONS = [
@@ -16,10 +17,15 @@ const TABLE_OPTIONS = [
 
 type TableOptions = Readonly<Partial<Record<(typeof TABLE_OPTIONS)[number][0], string>>>;
 
-const ENGINES = ['mariadb', 'mysql', 'singlestore', 'tidb'] as const satisfies readonly EngineKind[];
+const ENGINES = ['mariadb', 'mysql', 'singlestore', 'tidb', 'sqlite'] as const satisfies readonly (
+  | EngineKind
+  | 'sqlite'
+)[];
 
 /** The canary proves InnoDB's locks: other engines have no use for it. */
 export const hasCanary = (engine: EngineKind): boolean => engine === 'mariadb' || engine === 'mysql';
+
+type Engine = (typeof ENGINES)[number];
 
 const flagOf = (setting: SettingName): string => `--${setting.toLowerCase().replaceAll('_', '-')} <name>`;
 
@@ -32,17 +38,19 @@ export function addInitSql(program: Command, cli: Cli): void {
     command.option(flagOf(setting), `name for the ${what} table (default: as in the settings)`);
   }
   command.option('--event-table <name>', 'the statement for an outbox table of the application, mode consume, too');
-  command.action(async (options: TableOptions & { readonly engine: EngineKind; readonly eventTable?: string }) => {
+  command.action(async (options: TableOptions & { readonly engine: Engine; readonly eventTable?: string }) => {
     const overrides = TABLE_OPTIONS.flatMap(([option, setting]) => {
       const name = options[option];
       return name === undefined ? [] : [[setting, name] as const];
     });
     const { config } = cli.load({ needs: [], overrides: Object.fromEntries(overrides) });
-    cli.print(initSql(config.tables, options.engine).trimEnd());
-    if (hasCanary(options.engine)) cli.print(`\n${canaryTableSql()};`);
-    const { eventTable: table } = options;
+    const { engine, eventTable: table } = options;
+    if (engine === 'sqlite') cli.print(fileInitSql(config.tables).trimEnd());
+    else cli.print(initSql(config.tables, engine).trimEnd());
+    if (engine !== 'sqlite' && hasCanary(engine)) cli.print(`\n${canaryTableSql()};`);
     if (table === undefined) return;
     const { outboxTableSql } = await import('#application-outbox');
-    for (const sql of outboxTableSql({ table })) cli.print(`\n${sql};`);
+    const dialect = engine === 'sqlite' ? 'sqlite' : 'mysql';
+    for (const sql of outboxTableSql({ table, dialect })) cli.print(`\n${sql};`);
   });
 }

@@ -6,6 +6,7 @@ import { createTopicAdmin, type TopicAdmin } from '#kafka-delivery';
 import type { LaneRow } from '#outbox';
 import { createSenderStore, migrate } from '#outbox-storage';
 import { archiveTableSql, CANARY_TABLE_DEFAULT, canaryTableSql, maintainArchive } from '#source-polling';
+import { createSenderStore as createFileStore, migrate as migrateFile, openSqliteFile } from '#sqlite-storage';
 import { fixedTopics } from '../wiring/source-topics.ts';
 import type { Cli } from './cli.ts';
 import { type Patience, reachKafka, withDatabase } from './connect.ts';
@@ -41,8 +42,23 @@ export function addInit(program: Command, cli: Cli): void {
 
 async function init(cli: Cli, options: InitOptions): Promise<void> {
   const { config } = cli.load();
-  const patience: Patience = { waitMs: options.wait, note: (line) => cli.note(line) };
-  const lanes = await withDatabase(
+  const patience = patienceOf(cli, options);
+  const lanes = config.sqlite === null ? await initServer(cli, config, options) : await initFile(cli, config, options);
+  if (!options.kafka) return;
+  const admin = createTopicAdmin(await reachKafka(config, patience));
+  try {
+    await makeMarkerTopic(cli, config, admin, lanesNeeded(config, lanes));
+    await lookAfterTopics(cli, config, admin, options);
+  } finally {
+    await admin.close();
+  }
+}
+
+const patienceOf = (cli: Cli, { wait }: InitOptions): Patience => ({ waitMs: wait, note: (line) => cli.note(line) });
+
+function initServer(cli: Cli, config: Config, options: InitOptions): Promise<readonly LaneRow[]> {
+  const patience = patienceOf(cli, options);
+  return withDatabase(
     config,
     async (pool) => {
       if (options.kafka) await refuseUsedPrefix(config, pool, () => reachKafka(config, patience));
@@ -52,13 +68,27 @@ async function init(cli: Cli, options: InitOptions): Promise<void> {
     },
     patience,
   );
-  if (!options.kafka) return;
-  const admin = createTopicAdmin(await reachKafka(config, patience));
+}
+
+/** Makes the file, too, so that relay and application may start in any order. */
+async function initFile(
+  cli: Cli,
+  { tables, sources, sqlite }: Config,
+  options: InitOptions,
+): Promise<readonly LaneRow[]> {
+  const file = await openSqliteFile({ path: sqlite?.path ?? '', create: true });
   try {
-    await makeMarkerTopic(cli, config, admin, lanesNeeded(config, lanes));
-    await lookAfterTopics(cli, config, admin, options);
+    const { outcome } = await migrateFile(file, tables);
+    cli.print(`tables ${outcome} in ${file.path}: ${Object.values(tables).join(', ')}`);
+    const events = options.eventTables ? sources.filter(({ mode }) => mode === 'consume') : [];
+    for (const { table } of events) {
+      const { outboxTableSql } = await import('#application-outbox');
+      for (const sql of outboxTableSql({ table, dialect: 'sqlite' })) await file.write((on) => on.run(sql));
+      cli.print(`outbox table made, or already there: ${table}`);
+    }
+    return await createFileStore({ file, tables }).listLanes();
   } finally {
-    await admin.close();
+    file.close();
   }
 }
 

@@ -1,14 +1,13 @@
 /** `lane list|pause|resume|grow`: what an operator can do with lanes. */
 import { type Command, Option } from 'commander';
 import { LANES_MAX } from '#outbox';
-import { checkSchema, createSenderStore, pauseLane } from '#outbox-storage';
-import { readStatus } from '../wiring/read-status.ts';
+import { checkSchema } from '#outbox-storage';
+import { readLanes } from '../wiring/read-lanes.ts';
 import type { Cli } from './cli.ts';
-import { reachKafka, withDatabase } from './connect.ts';
+import { reachKafka, refuseSqlite, withDatabase, withOperator } from './connect.ts';
 import { GROW_TEXT, grow } from './grow-lanes.ts';
 import { integerBetween, secondsAsMs } from './parse-arguments.ts';
 import { pickLanes } from './pick-lanes.ts';
-import { pingRedis } from './ping-redis.ts';
 import { renderLanes } from './render-status.ts';
 import { toJson } from './render-table.ts';
 import { RESUME_COSTS, type ResumeFromOption, resume } from './resume-lane.ts';
@@ -60,6 +59,7 @@ function addGrow(lane: Command, cli: Cli): void {
     .addHelpText('after', `\n${GROW_TEXT}`)
     .action(async (source: string, lanes: number, options: { readonly wait: number }) => {
       const { config } = cli.load({ needs: ['database'] });
+      refuseSqlite(config, 'lane grow');
       await withDatabase(config, async (pool) => {
         await checkSchema(pool, config.tables);
         await grow(cli, config, pool, { source, lanes, waitMs: options.wait });
@@ -69,9 +69,10 @@ function addGrow(lane: Command, cli: Cli): void {
 
 async function list(cli: Cli, json: boolean): Promise<void> {
   const { config } = cli.load({ needs: ['database'] });
-  await withDatabase(config, async (pool) => {
-    await checkSchema(pool, config.tables);
-    const { lanes, kafka } = await readStatus({ config, pool, kafka: () => reachKafka(config), redis: pingRedis });
+  await withOperator(config, async (operator) => {
+    await operator.checkSchema();
+    const { kafkaConfig } = operator;
+    const { lanes, kafka } = await readLanes({ config: kafkaConfig, operator, kafka: () => reachKafka(kafkaConfig) });
     if (!kafka.reachable) cli.note(`Kafka is away, so the markers are not known: ${kafka.says}`);
     if (json) cli.print(toJson(lanes));
     else for (const line of renderLanes(lanes)) cli.print(line);
@@ -83,11 +84,11 @@ async function list(cli: Cli, json: boolean): Promise<void> {
 
 async function pause(cli: Cli, numbers: readonly number[] | null, why: string): Promise<void> {
   const { config } = cli.load({ needs: ['database'] });
-  await withDatabase(config, async (pool) => {
-    await checkSchema(pool, config.tables);
-    const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
+  await withOperator(config, async (operator) => {
+    await operator.checkSchema();
+    const lanes = await operator.listLanes();
     for (const { lane } of pickLanes(lanes, numbers)) {
-      if (await pauseLane(pool, config.tables, lane, why)) {
+      if (await operator.pauseLane(lane, why)) {
         cli.print(`lane ${lane} is paused; its holder stops within its lease at the latest`);
         continue;
       }

@@ -9,7 +9,10 @@ const DEFAULT_COMMAND = 'run';
 
 /** `run` is meant when no command is named; options alone name none. */
 function withDefaultCommand(words: readonly string[]): readonly string[] {
-  const { operands, unknown } = new Command().option('--config <file>').parseOptions([...words]);
+  const { operands, unknown } = new Command()
+    .option('--config <file>')
+    .option('--db <address>')
+    .parseOptions([...words]);
   const asks = unknown.some((word) => ['-h', '--help', '-V', '--version'].includes(word));
   return operands.length > 0 || asks ? words : [...words, DEFAULT_COMMAND];
 }
@@ -28,6 +31,7 @@ async function main(words: readonly string[]): Promise<ExitCode> {
   const program = createProgram();
   const cli = createCli({
     configPath: () => program.opts<{ config?: string }>().config ?? null,
+    database: () => program.opts<{ db?: string }>().db ?? null,
     end: (wanted) => {
       code = wanted;
     },

@@ -24,6 +24,7 @@ export function createProgram(): Command {
     .description('Delivers the rows of a database table to Kafka exactly once, in order per key.')
     .version(readVersion(), '-V, --version', 'print the version')
     .option('--config <file>', 'YAML file with settings and sources')
+    .option('--db <address>', 'an SQLite file instead of a server: sqlite:./app.db')
     .helpOption('-h, --help', 'explain the program or a command')
     .helpCommand('help [command]', 'explain the program or a command')
     .addHelpText('after', EXIT_CODES);

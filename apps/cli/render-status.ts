@@ -1,5 +1,6 @@
 /** The status as tables for people. */
-import type { LaneStatus, SourceStatus, Status } from '../wiring/read-status.ts';
+import type { LaneStatus } from '../wiring/read-lanes.ts';
+import type { SourceStatus, Status } from '../wiring/read-status.ts';
 import { type Cell, renderTable, showDuration } from './render-table.ts';
 
 const GAPS_SHOWN_MAX = 3;

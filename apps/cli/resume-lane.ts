@@ -2,16 +2,14 @@
  * `lane resume`: a halted lane is one whose database and whose marker in Kafka do not agree, and only the operator can know
  * which of them to believe. Nothing is guessed: without `--from` a lane goes on only when the two do agree.
  */
-import type { Config } from '#config';
-import type { Pool } from '#database';
 import { type ClosableKafkaPort, createKafkaPort } from '#kafka-delivery';
 import { type LaneRow, laneEnd, laneFloor, sequenceOf } from '#outbox';
-import { checkSchema, createSenderStore, pauseLane, resumeLane } from '#outbox-storage';
 import { asRelayError, RelayError, silentLogger, systemClock } from '#runtime';
 import { type MarkerFacts, whatDisagrees } from '../wiring/judge-marker.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
+import type { Operator } from '../wiring/operator.ts';
 import type { Cli } from './cli.ts';
-import { reachKafka, withDatabase } from './connect.ts';
+import { reachKafka, withOperator } from './connect.ts';
 import { pickLanes } from './pick-lanes.ts';
 
 export type ResumeFromOption = 'marker' | 'delivered';
@@ -37,58 +35,47 @@ export async function resume(
   from: ResumeFromOption | null,
 ): Promise<void> {
   const { config } = cli.load({ needs: ['database'] });
-  await withDatabase(config, async (pool) => {
-    await checkSchema(pool, config.tables);
-    const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
-    for (const lane of pickLanes(lanes, numbers)) await resumeOne(cli, config, pool, lane, from);
+  await withOperator(config, async (operator) => {
+    await operator.checkSchema();
+    const lanes = await operator.listLanes();
+    for (const lane of pickLanes(lanes, numbers)) await resumeOne(cli, operator, lane, from);
   });
 }
 
-async function resumeOne(
-  cli: Cli,
-  config: Config,
-  pool: Pool,
-  found: LaneRow,
-  from: ResumeFromOption | null,
-): Promise<void> {
+async function resumeOne(cli: Cli, operator: Operator, found: LaneRow, from: ResumeFromOption | null): Promise<void> {
   if (found.state === 'running' && from === null) {
     cli.print(`lane ${found.lane} is running already`);
     return;
   }
-  const lane = found.state === 'running' ? await stopFirst(config, pool, found.lane) : found;
-  const markersMatter = config.deliveryMode === 'exactly-once' && (lane.state === 'halted' || from !== null);
-  if (markersMatter) await settleMarker(cli, config, pool, lane, from);
-  else await resumeLane(pool, config.tables, lane.lane);
+  const lane = found.state === 'running' ? await stopFirst(operator, found.lane) : found;
+  const markersMatter =
+    operator.kafkaConfig.deliveryMode === 'exactly-once' && (lane.state === 'halted' || from !== null);
+  if (markersMatter) await settleMarker(cli, operator, lane, from);
+  else await operator.resumeLane(lane.lane);
   cli.print(`lane ${lane.lane} is running: a sender takes it within moments`);
 }
 
 /** A lane whose marker is decided on must stand still meanwhile: nobody claims it, and its holder is fenced by what follows. */
-async function stopFirst(config: Config, pool: Pool, lane: number): Promise<LaneRow> {
-  await pauseLane(pool, config.tables, lane, 'its marker is being decided on');
-  const lanes = await createSenderStore({ pool, tables: config.tables }).listLanes();
+async function stopFirst(operator: Operator, lane: number): Promise<LaneRow> {
+  await operator.pauseLane(lane, 'its marker is being decided on');
+  const lanes = await operator.listLanes();
   const stopped = lanes.find((each) => each.lane === lane);
   if (stopped?.state !== 'paused') throw new RelayError('DB_TRANSIENT', `lane ${lane} changed meanwhile: try again`);
   return stopped;
 }
 
-async function settleMarker(
-  cli: Cli,
-  config: Config,
-  pool: Pool,
-  lane: LaneRow,
-  from: ResumeFromOption | null,
-): Promise<void> {
-  await reachKafka(config);
-  const port = createKafkaPort(kafkaOptions(config, silentLogger));
+async function settleMarker(cli: Cli, operator: Operator, lane: LaneRow, from: ResumeFromOption | null): Promise<void> {
+  await reachKafka(operator.kafkaConfig);
+  const port = createKafkaPort(kafkaOptions(operator.kafkaConfig, silentLogger));
   try {
     // Whoever held the lane may still be sending: only after this does the marker stand still.
     if (lane.holder !== null) await fenceHolder(port, lane.holder);
     const marker = (await port.readMarkers('lane', [lane.lane])).get(lane.lane) ?? -1;
-    const nextSequence = await createSenderStore({ pool, tables: config.tables }).nextSequenceOf(lane.lane);
+    const nextSequence = await operator.nextSequenceOf(lane.lane);
     const facts = { lane, marker, nextSequence };
-    if (from === 'marker') await believeMarker(cli, config, pool, facts);
-    else if (from === 'delivered') await believeDatabase(cli, config, pool, port, facts);
-    else await resumeIfSound(config, pool, facts);
+    if (from === 'marker') await believeMarker(cli, operator, facts);
+    else if (from === 'delivered') await believeDatabase(cli, operator, port, facts);
+    else await resumeIfSound(operator, facts);
   } finally {
     await port.close();
   }
@@ -106,7 +93,7 @@ async function fenceHolder(port: ClosableKafkaPort, holder: string): Promise<voi
   }
 }
 
-async function resumeIfSound(config: Config, pool: Pool, facts: Facts): Promise<void> {
+async function resumeIfSound(operator: Operator, facts: Facts): Promise<void> {
   const { lane } = facts.lane;
   const why = whatDisagrees(facts);
   if (why !== null) {
@@ -115,10 +102,10 @@ async function resumeIfSound(config: Config, pool: Pool, facts: Facts): Promise<
       `lane ${lane} stays halted, decide with --from: ${why}\n\n${RESUME_COSTS}`,
     );
   }
-  await resumeLane(pool, config.tables, lane);
+  await operator.resumeLane(lane);
 }
 
-async function believeMarker(cli: Cli, config: Config, pool: Pool, facts: Facts): Promise<void> {
+async function believeMarker(cli: Cli, operator: Operator, facts: Facts): Promise<void> {
   const { lane, marker, nextSequence } = facts;
   const refuse = (why: string) =>
     new RelayError('CONFIG_INVALID', `lane ${lane.lane} cannot go on from its marker: ${why}`);
@@ -129,18 +116,12 @@ async function believeMarker(cli: Cli, config: Config, pool: Pool, facts: Facts)
   if (marker > laneFloor(lane.lane) && sequenceOf(marker) >= nextSequence) {
     throw refuse('it is ahead of the database, so that rows to come would be skipped; use --from delivered');
   }
-  await resumeLane(pool, config.tables, lane.lane, { deliveredId: marker });
+  await operator.resumeLane(lane.lane, { deliveredId: marker });
   cli.print(`lane ${lane.lane}: delivered id was ${lane.deliveredId ?? 'none'}, is ${marker} as in Kafka`);
 }
 
 /** The marker first, then the lane: a crash in between leaves the lane halted, and the command can be run again. */
-async function believeDatabase(
-  cli: Cli,
-  config: Config,
-  pool: Pool,
-  port: ClosableKafkaPort,
-  facts: Facts,
-): Promise<void> {
+async function believeDatabase(cli: Cli, operator: Operator, port: ClosableKafkaPort, facts: Facts): Promise<void> {
   const { lane, marker, nextSequence } = facts;
   const why = whatDisagrees(facts);
   // Writing it would spoil somebody else's.
@@ -155,7 +136,7 @@ async function believeDatabase(
     );
   }
   if (marker !== wanted) {
-    const session = await port.open(`${config.kafka.transactionalIdPrefix}.cli-lane-${lane.lane}`);
+    const session = await port.open(`${operator.kafkaConfig.kafka.transactionalIdPrefix}.cli-lane-${lane.lane}`);
     try {
       await session.transact([], [{ kind: 'lane', lane: lane.lane, value: wanted }]);
     } finally {
@@ -163,5 +144,5 @@ async function believeDatabase(
     }
     cli.print(`lane ${lane.lane}: marker was ${marker === -1 ? 'none' : marker}, is ${wanted} as in the database`);
   }
-  await resumeLane(pool, config.tables, lane.lane);
+  await operator.resumeLane(lane.lane);
 }

@@ -1,10 +1,13 @@
 /** `status`: where every source and lane stands. Works while Kafka or Redis are away and says so; needs the database. */
 import type { Command } from 'commander';
-import { checkSchema } from '#outbox-storage';
+import type { Config } from '#config';
 import { systemClock } from '#runtime';
-import { readStatus } from '../wiring/read-status.ts';
+import { sqliteOperator } from '../sqlite/sqlite-operator.ts';
+import { tablesOfFile } from '../sqlite/tables-of-file.ts';
+import { type Operator, poolOperator } from '../wiring/operator.ts';
+import { type LookAtTable, readStatus, tablesOf } from '../wiring/read-status.ts';
 import type { Cli } from './cli.ts';
-import { reachKafka, withDatabase } from './connect.ts';
+import { reachKafka, withDatabase, withSqliteFile } from './connect.ts';
 import { secondsAsMs } from './parse-arguments.ts';
 import { pingRedis } from './ping-redis.ts';
 import { renderStatus } from './render-status.ts';
@@ -33,15 +36,29 @@ export function addStatus(program: Command, cli: Cli): void {
 
 async function status(cli: Cli, options: StatusOptions): Promise<void> {
   const { config } = cli.load();
-  await withDatabase(config, async (pool) => {
-    await checkSchema(pool, config.tables);
-    const proofs = new Map();
-    for (;;) {
-      const found = await readStatus({ config, pool, proofs, kafka: () => reachKafka(config), redis: pingRedis });
-      const text = options.json ? toJson(found) : renderStatus(found).join('\n');
-      cli.print(options.watch && process.stdout.isTTY ? `${HOME}${text}` : text);
-      if (!options.watch) return;
-      await systemClock.sleep(Math.max(EVERY_MS_MIN, options.every));
-    }
+  if (config.sqlite === null) {
+    await withDatabase(config, (pool) => show(cli, options, config, poolOperator(pool, config), tablesOf(pool)));
+    return;
+  }
+  await withSqliteFile(config, async (file) => {
+    await show(cli, options, config, await sqliteOperator(file, config), tablesOfFile(file));
   });
+}
+
+async function show(
+  cli: Cli,
+  options: StatusOptions,
+  config: Config,
+  operator: Operator,
+  lookAtTable: LookAtTable,
+): Promise<void> {
+  await operator.checkSchema();
+  const kafka = () => reachKafka(operator.kafkaConfig);
+  for (;;) {
+    const found = await readStatus({ config, operator, lookAtTable, kafka, redis: pingRedis });
+    const text = options.json ? toJson(found) : renderStatus(found).join('\n');
+    cli.print(options.watch && process.stdout.isTTY ? `${HOME}${text}` : text);
+    if (!options.watch) return;
+    await systemClock.sleep(Math.max(EVERY_MS_MIN, options.every));
+  }
 }

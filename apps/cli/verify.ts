@@ -1,13 +1,16 @@
 /** `verify`: is every row of the source in its topic once, and in order per key? */
 import cliProgress from 'cli-progress';
 import type { Command } from 'commander';
+import type { Config } from '#config';
 import { checkSchema } from '#outbox-storage';
 import { EXIT, type ExitCode } from '#runtime';
 import { type Finding, type SourceCheck, summaryLine } from '#verification';
+import { untilFileDrained } from '../sqlite/until-file-drained.ts';
+import { verifySqlite } from '../sqlite/verify-sqlite.ts';
 import { type VerifyDeliveryResult, type VerifyProgress, verifyDelivery } from '../wiring/verify-delivery.ts';
 import { type WaitUntilDrainedOptions, waitUntilDrained } from '../wiring/wait-until-drained.ts';
 import type { Cli } from './cli.ts';
-import { reachKafka, withDatabase } from './connect.ts';
+import { reachKafka, refuseSqlite, withDatabase, withSqliteFile } from './connect.ts';
 import { secondsAsMs } from './parse-arguments.ts';
 import { toJson } from './render-table.ts';
 import { verifyInBackground } from './verify-background.ts';
@@ -17,6 +20,7 @@ interface VerifyOptions {
   readonly background?: boolean;
   readonly source?: readonly string[];
   readonly wait: number;
+  readonly topic?: readonly string[];
 }
 
 export function addVerify(program: Command, cli: Cli): void {
@@ -25,6 +29,7 @@ export function addVerify(program: Command, cli: Cli): void {
     .description('compare the topics with the sources: missing, duplicated, out of order per key')
     .option('--json', 'print JSON')
     .option('--source <name...>', 'only these sources (default: all)')
+    .option('--topic <name...>', 'further topics to read: of an SQLite source whose rows name them')
     .option('--background', 'let a sender do it, beside its work; the result goes to its log')
     .option('--wait <seconds>', 'first wait so long until everything is delivered', secondsAsMs, 0)
     .action(async (options: VerifyOptions) => cli.end(await verify(cli, options)));
@@ -32,6 +37,7 @@ export function addVerify(program: Command, cli: Cli): void {
 
 async function verify(cli: Cli, options: VerifyOptions): Promise<ExitCode> {
   const { config } = cli.load();
+  if (config.sqlite !== null) return verifyFile(cli, config, options);
   if (options.background === true) return verifyInBackground(config, options.source ?? []);
   const kafka = await reachKafka(config);
   return withDatabase(config, async (pool) => {
@@ -45,6 +51,25 @@ async function verify(cli: Cli, options: VerifyOptions): Promise<ExitCode> {
       bar.stop();
       report(cli, result, options.json ?? false);
       return result.totals.passed && !late ? EXIT.done : EXIT.checkFailed;
+    } finally {
+      bar.stop();
+    }
+  });
+}
+
+async function verifyFile(cli: Cli, config: Config, options: VerifyOptions): Promise<ExitCode> {
+  if (options.background === true) refuseSqlite(config, 'verify --background');
+  const kafka = await reachKafka(config);
+  return withSqliteFile(config, async (file) => {
+    const watched = { file, config, only: options.source ?? [] };
+    const why = options.wait > 0 ? await untilFileDrained({ ...watched, deadlineMs: options.wait }) : null;
+    if (why !== null) cli.note(`still not delivered after ${options.wait / 1000} s: ${why}`);
+    const bar = startBar();
+    try {
+      const result = await verifySqlite({ ...watched, topics: options.topic ?? [], kafka, onProgress: bar.show });
+      bar.stop();
+      report(cli, result, options.json ?? false);
+      return result.totals.passed && why === null ? EXIT.done : EXIT.checkFailed;
     } finally {
       bar.stop();
     }

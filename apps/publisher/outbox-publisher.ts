@@ -5,12 +5,13 @@ import { type Config, ENV_PREFIX, loadConfig } from '#config';
 import { type Pool, quoteIdentifier } from '#database';
 import { createKafkaPort } from '#kafka-delivery';
 import type { Doorbell, LeaderElection, SenderEvent, WriterEvent } from '#outbox';
-import { checkSchema } from '#outbox-storage';
+import { checkSchema, createSenderStore } from '#outbox-storage';
 import { asRelayError, type Logger, RelayError, silentLogger, systemClock } from '#runtime';
 import { runSender } from '../sender/run-sender.ts';
 import { openDoorbell, openElection } from '../wiring/open-coordination.ts';
 import { openDatabase } from '../wiring/open-database.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
+import { poolOperator } from '../wiring/operator.ts';
 import { type Served, serve } from '../wiring/serve.ts';
 import type { Service } from '../wiring/service.ts';
 import { runWriter } from '../writer/run-writer.ts';
@@ -185,12 +186,13 @@ export class OutboxPublisher {
     const doorbell = openDoorbell(config, logger);
     const election = openElection(config, doorbell, logger);
     const kafka = createKafkaPort(kafkaOptions(config, logger));
-    const served = await serve(service, pool, { writer: true, sender: true });
+    const served = await serve(service, poolOperator(pool, config), { writer: true, sender: true });
+    const store = createSenderStore({ pool, tables: config.tables });
     const onEvent = (event: SenderEvent) => {
       served.onSenderEvent(event);
       this.#tell(event);
     };
-    const sender = runSender(service, { pool, doorbell, kafka, onEvent, onSender: served.watch });
+    const sender = runSender(service, { store, doorbell, kafka, onEvent, onSender: served.watch });
     // Told by `schedulePublishing`; to `publishBatch` it shows as a batch that Kafka does not get.
     sender.catch(() => undefined);
     return { service, pool, doorbell, election, kafka, served, sender };

@@ -4,7 +4,8 @@ import type { Pool } from '#database';
 import { connectKafka, preflight } from '#kafka-delivery';
 import { asRelayError, RelayError, silentLogger, withDeadline } from '#runtime';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
-import { readStatus } from '../wiring/read-status.ts';
+import { poolOperator } from '../wiring/operator.ts';
+import { readStatus, tablesOf } from '../wiring/read-status.ts';
 
 export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
 
@@ -40,7 +41,13 @@ async function attempt(work: Promise<HealthCheck>): Promise<HealthCheck> {
 const elsewhere = () => Promise.reject(new RelayError('STOPPED', 'not looked at here'));
 
 async function lagOf(config: Config, pool: Pool, limits: HealthLimits): Promise<HealthCheck> {
-  const { backlog, sources, aside, lanes } = await readStatus({ config, pool, kafka: elsewhere, redis: elsewhere });
+  const { backlog, sources, aside, lanes } = await readStatus({
+    config,
+    operator: poolOperator(pool, config),
+    lookAtTable: tablesOf(pool),
+    kafka: elsewhere,
+    redis: elsewhere,
+  });
   const inTable = sources.reduce((sum, { distance, highest, watermark }) => {
     // A source that nobody has led yet: all of its ids may wait.
     return sum + Number(distance ?? (watermark === null ? (highest ?? 0n) : 0n));

@@ -2,24 +2,30 @@
 import type { LoadOptions } from '#config';
 import { createKafkaPort } from '#kafka-delivery';
 import type { SenderEvent } from '#outbox';
+import { createSenderStore } from '#outbox-storage';
 import { runJobs } from '../sender/run-jobs.ts';
 import { runSender } from '../sender/run-sender.ts';
+import { runRelay } from '../sqlite/run-relay.ts';
 import { openDoorbell, openElection } from '../wiring/open-coordination.ts';
 import { openDatabase } from '../wiring/open-database.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
+import { poolOperator } from '../wiring/operator.ts';
 import { serve } from '../wiring/serve.ts';
-import { runService, type Service } from '../wiring/service.ts';
+import { runService } from '../wiring/service.ts';
+import { together } from '../wiring/together.ts';
 import { runWriter } from '../writer/run-writer.ts';
 
 /** Runs until SIGTERM or SIGINT; ends the process. */
 export function runAll(options: LoadOptions): Promise<never> {
   return runService('run', options, async (service) => {
     const { config, logger, signal } = service;
+    if (config.sqlite !== null) return runRelay(service);
     const pool = await openDatabase(config, 'run', logger, signal);
     const doorbell = openDoorbell(config, logger);
     const election = openElection(config, doorbell, logger);
     const kafka = createKafkaPort(kafkaOptions(config, logger));
-    const served = await serve(service, pool, { writer: true, sender: true });
+    const served = await serve(service, poolOperator(pool, config), { writer: true, sender: true });
+    const store = createSenderStore({ pool, tables: config.tables });
     const jobs = runJobs(service, pool, doorbell);
     const onSenderEvent = (event: SenderEvent) => {
       served.onSenderEvent(event);
@@ -28,7 +34,7 @@ export function runAll(options: LoadOptions): Promise<never> {
     try {
       await together(service, [
         (each) => runWriter(each, { pool, doorbell, election, onEvent: served.onWriterEvent }),
-        (each) => runSender(each, { pool, doorbell, kafka, onEvent: onSenderEvent, onSender: served.watch }),
+        (each) => runSender(each, { store, doorbell, kafka, onEvent: onSenderEvent, onSender: served.watch }),
       ]);
     } finally {
       await jobs.stop();
@@ -39,19 +45,4 @@ export function runAll(options: LoadOptions): Promise<never> {
       await pool.close();
     }
   });
-}
-
-/** Runs the parts side by side; the fault of one stops the others cleanly before it is passed on. */
-async function together(service: Service, parts: readonly ((service: Service) => Promise<void>)[]): Promise<void> {
-  const failed = new AbortController();
-  const signal = AbortSignal.any([service.signal, failed.signal]);
-  const outcomes = await Promise.allSettled(
-    parts.map((part) =>
-      part({ ...service, signal }).catch((thrown: unknown) => {
-        failed.abort();
-        throw thrown;
-      }),
-    ),
-  );
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }

@@ -1,8 +1,5 @@
 /** A sender process: one track, that is one transactional producer for all the lanes it holds. */
-import type { Pool } from '#database';
-import type { KafkaPort } from '#outbox';
-import { type Doorbell, Sender, type SenderEvent } from '#outbox';
-import { createSenderStore } from '#outbox-storage';
+import { type Doorbell, type KafkaPort, Sender, type SenderEvent, type SenderStore } from '#outbox';
 import { systemClock, systemRandom } from '#runtime';
 import { logSenderEvents, summariseDeliveries } from '../wiring/log-events.ts';
 import { MARKER_REFRESH_MS, SUMMARY_INTERVAL_MS, senderTickMs } from '../wiring/pace.ts';
@@ -14,7 +11,7 @@ const TRIM_ROWS_MAX = 5_000;
 const TRIM_INTERVAL_MS = 250;
 
 export interface SenderParts {
-  readonly pool: Pool;
+  readonly store: SenderStore;
   readonly doorbell: Doorbell;
   readonly kafka: KafkaPort;
   readonly onEvent: (event: SenderEvent) => void;
@@ -28,7 +25,7 @@ export async function runSender(service: Service, parts: SenderParts): Promise<v
   const summary = summariseDeliveries(logger);
   const sender = new Sender({
     transactionalId: `${config.kafka.transactionalIdPrefix}.${instanceId}`,
-    store: createSenderStore({ pool: parts.pool, tables: config.tables }),
+    store: parts.store,
     kafka: parts.kafka,
     doorbell: parts.doorbell,
     clock: systemClock,

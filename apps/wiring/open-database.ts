@@ -2,7 +2,7 @@
 import type { Config } from '#config';
 import { createPool, type DatabaseOptions, type Pool } from '#database';
 import { checkSchema } from '#outbox-storage';
-import { asRelayError, backoffMs, type Logger, systemClock, systemRandom } from '#runtime';
+import { asRelayError, backoffMs, type Logger, RelayError, systemClock, systemRandom } from '#runtime';
 
 /** How long a starting process waits for its database before it gives up with exit code 3. */
 const STARTUP_WAIT_MS = 60_000;
@@ -28,6 +28,12 @@ export function databaseOptions(config: Config, applicationName: string): Databa
  * our tables are missing or of another version.
  */
 export async function openDatabase(config: Config, name: string, logger: Logger, signal: AbortSignal): Promise<Pool> {
+  if (config.sqlite !== null) {
+    throw new RelayError(
+      'CONFIG_INVALID',
+      `${name} needs a database server: on an SQLite file there is one process, run`,
+    );
+  }
   const pool = createPool(databaseOptions(config, `kafka-row-sender ${name}`));
   const deadlineMs = systemClock.nowMs() + STARTUP_WAIT_MS;
   for (let attempt = 1; ; attempt += 1) {

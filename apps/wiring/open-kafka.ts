@@ -13,7 +13,7 @@ export function kafkaOptions(config: Config, logger: Logger): KafkaOptions {
     ssl: kafka.ssl === null ? false : tlsOptions(kafka.ssl),
     ...(kafka.sasl === null ? {} : { sasl: saslOptions(kafka.sasl) }),
     prefix: kafka.transactionalIdPrefix,
-    outboxTable: config.tables.outbox,
+    outboxTable: kafka.markerName,
     topics: fixedTopics(config.sources),
     transactionTimeoutMs: kafka.transactionTimeoutMs,
     acks: kafka.acks,

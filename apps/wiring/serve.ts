@@ -1,5 +1,5 @@
-/** What a process shows while it runs: events of the core as metrics and health, served when HTTP_PORT is set. */
-import type { Pool } from '#database';
+/** What a process shows while it runs: events of the core as metrics and health, served when HTTP_PORT is set, and told to people. */
+import { createNotifier, type NotifierOptions } from '#notification';
 import {
   createMetrics,
   createProgressHealth,
@@ -10,6 +10,7 @@ import {
 import type { Sender, SenderEvent, WriterEvent } from '#outbox';
 import { systemClock } from '#runtime';
 import { createHaltedLanes, type HaltedLanes } from './halted-lanes.ts';
+import type { Operator } from './operator.ts';
 import { sampleBacklog } from './sample-backlog.ts';
 import type { Service } from './service.ts';
 
@@ -29,15 +30,27 @@ export interface ServeRoles {
   readonly sender: boolean;
 }
 
-export async function serve(service: Service, pool: Pool, roles: ServeRoles): Promise<Served> {
-  const { config, logger } = service;
+/** `onNotification` is told what the webhook of the settings is told. */
+export async function serve(
+  service: Service,
+  operator: Operator,
+  roles: ServeRoles,
+  onNotification?: NotifierOptions['callback'],
+): Promise<Served> {
+  const { config, logger, instanceId: instance } = service;
+  const { webhookUrl, afterRetries: afterAttempts } = config.notify;
+  const notifier = createNotifier({ instance, afterAttempts, callback: onNotification, webhookUrl, logger });
   const metrics = createMetrics(roles);
   const health = createProgressHealth({ clock: systemClock, stallMs: STALL_MS });
   const haltedLanes = createHaltedLanes(health);
   const state = { sender: null as Sender | null, waitsFor: new Set<string>(roles.sender ? ['Kafka'] : []) };
   const shown = {
-    onWriterEvent: (event: WriterEvent) => showWriterEvent(metrics, health, event),
+    onWriterEvent: (event: WriterEvent) => {
+      notifier.onWriterEvent(event);
+      showWriterEvent(metrics, health, event);
+    },
     onSenderEvent: (event: SenderEvent) => {
+      notifier.onSenderEvent(event);
       if (event.kind === 'session-opened') state.waitsFor.delete('Kafka');
       if (event.kind === 'session-lost') state.waitsFor.add('Kafka');
       showSenderEvent(metrics, haltedLanes, event);
@@ -48,7 +61,7 @@ export async function serve(service: Service, pool: Pool, roles: ServeRoles): Pr
     },
   };
   const { host, port } = config.http;
-  if (port === null) return { ...shown, close: async () => undefined };
+  if (port === null) return { ...shown, close: () => notifier.close() };
   const server = await startHttpServer({
     host,
     port,
@@ -70,13 +83,16 @@ export async function serve(service: Service, pool: Pool, roles: ServeRoles): Pr
   });
   logger.info({ host: server.host, port: server.port }, 'serving health and metrics');
   const ended = new AbortController();
-  const sampling = roles.sender ? sampleBacklog(service, pool, metrics, haltedLanes, ended.signal) : Promise.resolve();
+  const sampling = roles.sender
+    ? sampleBacklog(service, operator, metrics, haltedLanes, ended.signal)
+    : Promise.resolve();
   return {
     ...shown,
     close: async () => {
       ended.abort();
       await sampling;
       await server.close();
+      await notifier.close();
     },
   };
 }

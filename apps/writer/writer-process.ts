@@ -1,6 +1,7 @@
 /** One writer process, from its settings to its end. */
 import { openDoorbell, openElection } from '../wiring/open-coordination.ts';
 import { openDatabase } from '../wiring/open-database.ts';
+import { poolOperator } from '../wiring/operator.ts';
 import { serve } from '../wiring/serve.ts';
 import { runService } from '../wiring/service.ts';
 import { runWriter } from './run-writer.ts';
@@ -12,7 +13,7 @@ export const writerProcess = (): Promise<never> =>
     const pool = await openDatabase(config, 'writer', logger, signal);
     const doorbell = openDoorbell(config, logger);
     const election = openElection(config, doorbell, logger);
-    const served = await serve(service, pool, { writer: true, sender: false });
+    const served = await serve(service, poolOperator(pool, config), { writer: true, sender: false });
     try {
       await runWriter(service, { pool, doorbell, election, onEvent: served.onWriterEvent });
     } finally {

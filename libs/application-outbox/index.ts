@@ -41,6 +41,7 @@ export {
   type SchemaRegistryOptions,
 } from './registry/schema-registry.ts';
 export type { SqlDialect, SqlExecutor, SqlParameter, SyncSqlExecutor } from './sql-executor.ts';
+export { type SqliteConnection, sqliteTransaction } from './sqlite-executor.ts';
 export {
   recordBytes,
   sizeCheck,

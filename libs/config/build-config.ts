@@ -2,6 +2,7 @@
 import { isAcksAll } from './check-contradictions.ts';
 import type { Config, KafkaConfig, SaslConfig, SourceConfig, SslConfig } from './config.ts';
 import type { Values } from './settings.ts';
+import { SQLITE_SCHEME } from './settings-database.ts';
 
 /** What was put together from more than one setting. */
 export interface ConfigParts {
@@ -14,6 +15,7 @@ export interface ConfigParts {
 export function buildConfig(values: Values, parts: ConfigParts): Config {
   const kafka = buildKafka(values, parts);
   return {
+    sqlite: values.DB === null ? null : { path: values.DB.slice(SQLITE_SCHEME.length) },
     db: {
       host: values.DB_HOST,
       port: values.DB_PORT,
@@ -52,6 +54,7 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
       deadLetterRetentionMs: values.DEAD_LETTER_RETENTION,
     },
     http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
+    notify: { webhookUrl: values.NOTIFY_WEBHOOK_URL, afterRetries: values.NOTIFY_AFTER_RETRIES },
     logLevel: values.LOG_LEVEL,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
     instanceId: values.INSTANCE_ID,
@@ -75,6 +78,7 @@ function buildKafka(values: Values, parts: ConfigParts): KafkaConfig {
     sasl: parts.sasl,
     transactionalIdPrefix: prefix,
     transactionTimeoutMs: values.KAFKA_TRANSACTION_TIMEOUT,
+    markerName: values.OUTBOX_TABLE,
     markerGroup: `${prefix}.${values.OUTBOX_TABLE}`,
     markerTopic: `${prefix}.markers`,
   };

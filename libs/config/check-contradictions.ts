@@ -12,7 +12,7 @@ export type Need = 'database' | 'sources';
 export function checkRequired(needs: readonly Need[], resolved: Resolved, listed: boolean, problems: Problems): void {
   const { given } = resolved;
   const isMissing = (name: SettingName) => !given.has(name);
-  if (needs.includes('database')) {
+  if (needs.includes('database') && !given.has('DB')) {
     for (const name of SETTING_NAMES.filter((one) => settingOf(one).required && isMissing(one))) {
       problems.add(envName(name), `required; set it to the ${settingOf(name).text.replace(/\.$/, '').toLowerCase()}`);
     }

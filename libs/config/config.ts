@@ -105,7 +105,9 @@ export interface KafkaConfig {
   readonly sasl: SaslConfig | null;
   readonly transactionalIdPrefix: string;
   readonly transactionTimeoutMs: number;
-  /** `<prefix>.<outbox table>`. */
+  /** The marker group's name behind the prefix: the outbox table's, followed by the file's id for an SQLite file. */
+  readonly markerName: string;
+  /** `<prefix>.<markerName>`. */
   readonly markerGroup: string;
   /** `<prefix>.markers`. */
   readonly markerTopic: string;
@@ -140,6 +142,8 @@ export interface SenderConfig {
 }
 
 export interface Config {
+  /** A file instead of the server of `db`; null means the server. */
+  readonly sqlite: { readonly path: string } | null;
   readonly db: DatabaseConfig;
   readonly redis: { readonly url: string | null; readonly prefix: string };
   readonly kafka: KafkaConfig;
@@ -148,6 +152,7 @@ export interface Config {
   readonly writer: WriterConfig;
   readonly sender: SenderConfig;
   readonly http: { readonly host: string; readonly port: number | null };
+  readonly notify: { readonly webhookUrl: string | null; readonly afterRetries: number };
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   readonly shutdownTimeoutMs: number;
   /** Null means that the process generates one. */

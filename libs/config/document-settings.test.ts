@@ -25,6 +25,7 @@ test('each setting is in the table, in the help and in the example, each secret 
     'KAFKA_SASL_OAUTH_CLIENT_SECRET',
     'KAFKA_SASL_PASSWORD',
     'KAFKA_SSL_KEY',
+    'NOTIFY_WEBHOOK_URL',
     'REDIS_URL',
   ]);
 });

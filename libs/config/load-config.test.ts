@@ -84,6 +84,7 @@ test('the required settings alone give the defaults of servers, source and table
     sasl: null,
     transactionalIdPrefix: 'kafka-row-sender',
     transactionTimeoutMs: 40_000,
+    markerName: 'kafka_row_sender_outbox',
     markerGroup: 'kafka-row-sender.kafka_row_sender_outbox',
     markerTopic: 'kafka-row-sender.markers',
   });

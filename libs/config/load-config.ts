@@ -30,6 +30,8 @@ export interface LoadOptions {
   readonly configPath?: string | null;
   /** Values of command-line options by setting name; they override everything. */
   readonly overrides?: Overrides;
+  /** A list of sources, with the fields of the YAML file's; instead of that file's. */
+  readonly sources?: readonly unknown[];
   /** Default: the database and the sources. */
   readonly needs?: readonly Need[];
 }
@@ -43,6 +45,9 @@ export interface LoadedConfig {
   /** The settings as `describeConfig` gives them. */
   readonly shown: readonly ShownSetting[];
 }
+
+/** What has no meaning for a file. */
+const SERVER_ONLY = ['DB_HOST', 'DB_NAME', 'REDIS_URL'] as const satisfies readonly SettingName[];
 
 const NO_FILE: YamlFile = { entries: [], sources: null, refused: false };
 
@@ -60,10 +65,10 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const problems = new Problems();
   const warnings: string[] = [];
   const { layers, file, path } = readPlaces(options, problems);
-  const listed = file.sources;
+  const listed = options.sources ?? file.sources;
   const resolved = resolveValues(layers, problems);
   const isListed = listed !== null;
-  const built = buildSources(resolved, listed, path, problems);
+  const built = buildSources(resolved, listed, options.sources === undefined ? path : 'options', problems);
   if (!file.refused) checkRequired(options.needs ?? ['database', 'sources'], resolved, isListed, problems);
   checkContradictions(resolved, problems);
   checkSources(built.sources, resolved, isListed, problems);
@@ -79,6 +84,10 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     warnings.push(
       `${envName('KAFKA_ACKS')} is not all, or ${envName('KAFKA_ENABLE_IDEMPOTENCE')} is false: delivery is at-least-once, with duplicates after failures`,
     );
+  }
+  if (config.sqlite !== null) {
+    const unused = SERVER_ONLY.filter((name) => resolved.given.has(name)).map(envName);
+    if (unused.length > 0) warnings.push(`${envName('DB')} is an SQLite file: ${unused.join(', ')} is not used`);
   }
   const origins = Object.fromEntries(
     SETTING_NAMES.map((name) => [name, resolved.given.get(name)?.origin ?? 'default']),

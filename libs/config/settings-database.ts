@@ -1,7 +1,16 @@
 /** The rows of the table about the database connection and the relay's own tables. */
-import { boolean, identifier, integer, pem, plainText, seconds, secretText } from './setting.ts';
+import { boolean, identifier, integer, pem, plainText, seconds, secretText, text } from './setting.ts';
+
+export const SQLITE_SCHEME = 'sqlite:';
 
 export const DATABASE = {
+  DB: text({
+    default: null,
+    defaultText: '(a server)',
+    type: 'sqlite:PATH',
+    pattern: /^sqlite:[^\p{Cc}]+$/u,
+    text: 'An SQLite file instead of a server, such as `sqlite:./app.db`; `DB_HOST` and its like are then not used.',
+  }),
   DB_HOST: plainText({ default: 'localhost', text: 'Database host.' }),
   DB_PORT: integer({ default: '3306', min: 1, max: 65535, text: 'Database port.' }),
   DB_USER: plainText({ default: null, required: true, text: 'Database user name.' }),

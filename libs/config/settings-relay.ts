@@ -88,7 +88,7 @@ export const SENDER = {
     defaultText: '(kept for ever)',
     min: 60,
     max: 10 * 366 * 86_400,
-    text: 'Dead letters older than this are deleted (seconds). Needs `REDIS_URL`, whose background jobs do it.',
+    text: 'Dead letters older than this are deleted (seconds). On a server it needs `REDIS_URL`, whose background jobs do it.',
   }),
 };
 
@@ -132,6 +132,18 @@ export const SERVICE = {
     min: 0,
     max: 65535,
     text: 'Port of `/healthz`, `/readyz` and `/metrics`; 0 takes any free one.',
+  }),
+  NOTIFY_WEBHOOK_URL: url({
+    default: null,
+    protocols: ['http:', 'https:'],
+    secret: true,
+    text: 'Gets a POST with JSON when the relay needs somebody: a row given up, a lane or source halted, a fault that lasts, and its end.',
+  }),
+  NOTIFY_AFTER_RETRIES: integer({
+    default: '5',
+    min: 1,
+    max: 1_000_000,
+    text: 'How often the same thing fails in a row before `NOTIFY_WEBHOOK_URL` is told.',
   }),
   LOG_LEVEL: choice({
     default: 'info',

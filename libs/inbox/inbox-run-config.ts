@@ -72,7 +72,9 @@ export function inboxRunConfig<D extends InboxDatabase>(options: InboxRunOptions
   const { timers = systemClock, heartbeatIntervalMs = 1_000 } = options;
   const handle = async (topic: string, partition: number, message: KafkaMessage) => {
     const delivery = { topic, partition, message, eventId: eventIdOf(message, topic, partition) };
-    onOutcome?.(await transactOnce(database, delivery.eventId, (tx) => handler(tx, delivery), options), delivery);
+    // Not as an argument of the optional call: without `onOutcome` it would not be evaluated.
+    const outcome = await transactOnce(database, delivery.eventId, (tx) => handler(tx, delivery), options);
+    onOutcome?.(outcome, delivery);
   };
   const eachBatch = async ({
     batch,

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, beforeEach, test } from 'node:test';
-import { inboxTableSql, once, pruneInbox, transactOnce } from './index.ts';
+import type { EachBatchPayload } from 'kafkajs';
+import { inboxRunConfig, inboxTableSql, once, pruneInbox, transactOnce } from './index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'krs-inbox-'));
 const file = join(folder, 'app.db');
@@ -86,6 +87,28 @@ test('transactOnce: commits or rolls back; while another process writes it rejec
     assert.equal(count('effects'), 1);
   } finally {
     other.close();
+  }
+});
+
+test('as a kafkajs consumer, with or without onOutcome: each message is handled, then its offset resolved', async () => {
+  for (const onOutcome of [undefined, () => undefined]) {
+    db.exec('DELETE FROM kafka_row_sender_inbox; DELETE FROM effects');
+    const resolved: string[] = [];
+    const config = inboxRunConfig({
+      database: db,
+      handler: (tx, { eventId }) => effect(eventId)(tx),
+      ...(onOutcome === undefined ? {} : { onOutcome }),
+    });
+    const message = (offset: string) => ({ offset, headers: { id: Buffer.from(`e${offset}`) } });
+    await config.eachBatch?.({
+      batch: { topic: 't', partition: 0, messages: ['0', '1', '0'].map(message) },
+      resolveOffset: (offset: string) => void resolved.push(`${offset}:${count('effects')}`),
+      heartbeat: async () => undefined,
+      commitOffsetsIfNecessary: async () => undefined,
+      isRunning: () => true,
+      isStale: () => false,
+    } as unknown as EachBatchPayload);
+    assert.deepEqual(resolved, ['0:1', '1:2', '0:2']);
   }
 });
 

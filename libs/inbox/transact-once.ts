@@ -41,7 +41,9 @@ function onSqlite(
   db.exec('BEGIN IMMEDIATE');
   try {
     const outcome = once(db, eventId, handler as (tx: SqliteTransaction) => undefined, options);
+    crashPoint('inbox-before-commit');
     db.exec('COMMIT');
+    crashPoint('inbox-after-commit');
     return outcome;
   } catch (thrown) {
     if (db.isTransaction) db.exec('ROLLBACK');

@@ -5,3 +5,4 @@ export { crashPoint } from './crash-point.ts';
 export { withDeadline } from './deadline.ts';
 export { asRelayError, type ErrorCode, EXIT, type ExitCode, RelayError, type Verdict } from './errors.ts';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts';
+export { nextTurn } from './next-turn.ts';

@@ -30,6 +30,8 @@ const RANKS: Readonly<Record<string, number>> = {
   verification: 2,
   'source-polling': 2,
   'outbox-storage': 2,
+  'sqlite-storage': 2,
+  notification: 2,
   'kafka-delivery': 2,
   'leader-election': 2,
   doorbell: 2,

@@ -5,7 +5,8 @@ import type { WatermarkState } from '#outbox';
 import { checkSchema, findMissingGrants, largestRows, listWatermarks } from '#outbox-storage';
 import { asRelayError, RelayError, systemClock } from '#runtime';
 import { nextPosition } from '#source-polling';
-import { readStatus, type Status } from '../read-status.ts';
+import { poolOperator } from '../operator.ts';
+import { readStatus, type Status, tablesOf } from '../read-status.ts';
 import { trySource } from '../try-source.ts';
 import type { RelayFacts, ServerLook, SourceFacts } from './facts.ts';
 
@@ -52,7 +53,8 @@ const elsewhere = () => Promise.reject(new RelayError('STOPPED', 'not looked at 
 
 /** What is read before Kafka's markers; null when the tables cannot be read. */
 export async function gatherRelay(config: Config, pool: Pool): Promise<Pick<RelayFacts, 'status' | 'largest'> | null> {
-  const status = await orFault<Status>(() => readStatus({ config, pool, kafka: elsewhere, redis: elsewhere }));
+  const look = { config, operator: poolOperator(pool, config), lookAtTable: tablesOf(pool) };
+  const status = await orFault<Status>(() => readStatus({ ...look, kafka: elsewhere, redis: elsewhere }));
   const largest = await orFault(() => largestRows(pool, config.tables));
   if (status instanceof RelayError || largest instanceof RelayError) return null;
   return { status, largest };

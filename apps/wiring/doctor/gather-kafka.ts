@@ -10,7 +10,7 @@ import {
 } from '#kafka-delivery';
 import { LANES_MAX } from '#outbox';
 import { asRelayError, RelayError, systemClock } from '#runtime';
-import { readLaneMarkers } from '../read-status.ts';
+import { readLaneMarkers } from '../read-lanes.ts';
 import type { KafkaFacts } from './facts.ts';
 
 export const OFFSETS_TOPIC = '__consumer_offsets';

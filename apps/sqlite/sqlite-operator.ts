@@ -1,0 +1,46 @@
+/** The operator's side of an outbox in an SQLite file. */
+import type { Config } from '#config';
+import {
+  countAside,
+  createSenderStore,
+  createWriterStore,
+  dropDead,
+  fileIdOf,
+  listDeadLetters,
+  listMembers,
+  listWaiting,
+  listWatermarks,
+  outboxStatistics,
+  pauseLane,
+  requeueDead,
+  resumeLane,
+  type SqliteFile,
+} from '#sqlite-storage';
+import type { Operator } from '../wiring/operator.ts';
+import { kafkaView } from './kafka-view.ts';
+
+/** Rejects with DB_SCHEMA when the tables are not in the file. */
+export async function sqliteOperator(file: SqliteFile, config: Config): Promise<Operator> {
+  const options = { file, tables: config.tables };
+  const fileId = await fileIdOf(file, config.tables);
+  const sender = createSenderStore(options);
+  return {
+    kafkaConfig: kafkaView(config, fileId),
+    describe: async () => `SQLite file ${file.path} (${fileId})`,
+    // Looked at above: the id is in the tables.
+    checkSchema: async () => undefined,
+    listWatermarks: () => listWatermarks(options),
+    listMembers: () => listMembers(options),
+    outboxStatistics: () => outboxStatistics(options),
+    countAside: () => countAside(options),
+    listWaiting: () => listWaiting(options),
+    listLanes: () => sender.listLanes(),
+    nextSequenceOf: (lane) => sender.nextSequenceOf(lane),
+    loadWatermark: (source) => createWriterStore(options).loadWatermark(source),
+    pauseLane: (lane, why) => pauseLane(options, lane, why),
+    resumeLane: (lane, from) => resumeLane(options, lane, from),
+    listDeadLetters: (wanted) => listDeadLetters(options, wanted),
+    requeueDead: (id) => requeueDead(options, id),
+    dropDead: (id) => dropDead(options, id),
+  };
+}

@@ -1,0 +1,73 @@
+/** What commands and metrics ask of the outbox and change in it, wherever its tables are. */
+import type { Config } from '#config';
+import type { Pool } from '#database';
+import type { AsideState, LaneRow, WatermarkState } from '#outbox';
+import {
+  checkSchema,
+  countAside,
+  createSenderStore,
+  createWriterStore,
+  type DeadLetter,
+  dropDead,
+  type LaneBacklog,
+  type ListAsideOptions,
+  listDeadLetters,
+  listMembers,
+  listWaiting,
+  listWatermarks,
+  type MemberStatus,
+  outboxStatistics,
+  pauseLane,
+  type ResumeFrom,
+  requeueDead,
+  resumeLane,
+  type WaitingRow,
+} from '#outbox-storage';
+
+export interface Operator {
+  /** The settings as Kafka is to be asked with them: they name the marker group. */
+  readonly kafkaConfig: Config;
+  /** What `status` calls the database. */
+  describe(): Promise<string>;
+  /** Rejects with DB_SCHEMA when `init` has not been run. */
+  checkSchema(): Promise<void>;
+  listWatermarks(): Promise<readonly WatermarkState[]>;
+  listMembers(): Promise<readonly MemberStatus[]>;
+  outboxStatistics(): Promise<readonly LaneBacklog[]>;
+  countAside(): Promise<Readonly<Record<AsideState, number>>>;
+  listWaiting(): AsyncIterable<readonly WaitingRow[]>;
+  listLanes(): Promise<readonly LaneRow[]>;
+  nextSequenceOf(lane: number): Promise<number>;
+  loadWatermark(source: string): Promise<WatermarkState | null>;
+  pauseLane(lane: number, why: string): Promise<boolean>;
+  resumeLane(lane: number, from?: ResumeFrom): Promise<boolean>;
+  listDeadLetters(options: ListAsideOptions): Promise<readonly DeadLetter[]>;
+  requeueDead(id: number): Promise<boolean>;
+  dropDead(id: number): Promise<boolean>;
+}
+
+export function poolOperator(pool: Pool, config: Config): Operator {
+  const { tables } = config;
+  const sender = createSenderStore({ pool, tables });
+  return {
+    kafkaConfig: config,
+    describe: async () => {
+      const { kind, version } = await pool.engine();
+      return `${kind} ${version} at ${config.db.host}:${config.db.port}/${config.db.database}`;
+    },
+    checkSchema: () => checkSchema(pool, tables),
+    listWatermarks: () => listWatermarks(pool, tables),
+    listMembers: () => listMembers(pool, tables),
+    outboxStatistics: () => outboxStatistics(pool, tables),
+    countAside: () => countAside(pool, tables),
+    listWaiting: () => listWaiting({ pool, tables }),
+    listLanes: () => sender.listLanes(),
+    nextSequenceOf: (lane) => sender.nextSequenceOf(lane),
+    loadWatermark: (source) => createWriterStore({ pool, tables }).loadWatermark(source),
+    pauseLane: (lane, why) => pauseLane(pool, tables, lane, why),
+    resumeLane: (lane, from) => resumeLane(pool, tables, lane, from),
+    listDeadLetters: (options) => listDeadLetters(pool, tables, options),
+    requeueDead: (id) => requeueDead(pool, tables, id),
+    dropDead: (id) => dropDead(pool, tables, id),
+  };
+}

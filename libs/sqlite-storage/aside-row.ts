@@ -1,0 +1,113 @@
+/** Rows set aside: their columns, their mapping, and the verbs that change them under a claim. */
+import type { AsideRow, AsideState, OutboxRow } from '#outbox';
+import { bufferOf, type Storage } from './storage.ts';
+import { NOW } from './tables.ts';
+import { underClaim } from './under-claim.ts';
+
+export interface AsideColumns {
+  readonly id: number;
+  readonly lane: number;
+  readonly state: string;
+  readonly event_id: string;
+  readonly topic: string;
+  readonly record_key: Uint8Array | null;
+  readonly payload: Uint8Array | null;
+  readonly headers: string | null;
+  readonly size: number;
+  readonly attempts: number;
+  readonly attempt_token: number;
+  readonly due_in_ms: number;
+}
+
+/** `d` is the table's alias. */
+export const ASIDE_COLUMNS = `d.id, d.lane, d.state, d.event_id, d.topic, d.record_key, d.payload, d.headers, d.size, d.attempts, d.attempt_token, d.due_at - ${NOW} AS due_in_ms`;
+
+export const toAside = (row: AsideColumns): AsideRow => ({
+  id: row.id,
+  lane: row.lane,
+  state: row.state as AsideState,
+  eventId: row.event_id,
+  topic: row.topic,
+  key: bufferOf(row.record_key),
+  value: bufferOf(row.payload),
+  headers: row.headers === null ? null : (JSON.parse(row.headers) as Record<string, string>),
+  size: row.size,
+  attempts: row.attempts,
+  attemptToken: row.attempt_token,
+  dueInMs: row.due_in_ms,
+});
+
+const ERROR_LENGTH_MAX = 4_000;
+const errorText = (error: string): string => error.slice(0, ERROR_LENGTH_MAX);
+
+export interface AsideEntry {
+  readonly row: OutboxRow;
+  readonly state: AsideState;
+  readonly error: string;
+  readonly dueInMs: number;
+}
+
+/** All of them or none; false, with nothing changed, when the claim is no longer ours. A row already there stays as it is. */
+export function setAside(
+  storage: Storage,
+  lane: number,
+  claimEpoch: number,
+  entries: readonly AsideEntry[],
+): Promise<boolean> {
+  const insert = `INSERT INTO ${storage.tables.deadLetter} (id, lane, state, event_id, topic, record_key, payload, headers, size, attempts, attempt_token, error, due_at, first_at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ${NOW} + ?, ${NOW}, ${NOW}) ON CONFLICT (id) DO NOTHING`;
+  return underClaim(storage, lane, claimEpoch, (sql) => {
+    for (const { row, state, error, dueInMs } of entries) {
+      const { id, eventId, topic, key, value, size } = row;
+      const headers = row.headers === null ? null : JSON.stringify(row.headers);
+      const due = Math.round(dueInMs);
+      sql.run(insert, id, lane, state, eventId, topic, key, value, headers, size, errorText(error), due);
+    }
+    return true;
+  });
+}
+
+/** Persists an attempt's token before it is sent. False also when the row is not waiting for an attempt any more. */
+export function beginAttempt(
+  storage: Storage,
+  lane: number,
+  claimEpoch: number,
+  id: number,
+  token: number,
+): Promise<boolean> {
+  const update = `UPDATE ${storage.tables.deadLetter} SET attempt_token = ?, last_at = ${NOW} WHERE id = ? AND state <> 'dead'`;
+  return underClaim(storage, lane, claimEpoch, (sql) => sql.run(update, token, id) === 1);
+}
+
+/** One attempt more, its token forgotten since its outcome is known. False also when the row is gone. */
+export function failAttempt(
+  storage: Storage,
+  lane: number,
+  claimEpoch: number,
+  id: number,
+  { state, error, dueInMs }: Omit<AsideEntry, 'row'>,
+): Promise<boolean> {
+  const update = `UPDATE ${storage.tables.deadLetter} SET attempts = attempts + 1, attempt_token = 0, state = ?, error = ?, due_at = ${NOW} + ?, last_at = ${NOW} WHERE id = ?`;
+  return underClaim(
+    storage,
+    lane,
+    claimEpoch,
+    (sql) => sql.run(update, state, errorText(error), Math.round(dueInMs), id) === 1,
+  );
+}
+
+/**
+ * Of each lane and key the row with the lowest id, in id order, at most `rowsMax`; a row without a key is its own head; dead
+ * rows are left out.
+ */
+export async function listAsideHeads(
+  { file, tables }: Storage,
+  lanes: readonly number[],
+  rowsMax: number,
+): Promise<readonly AsideRow[]> {
+  if (lanes.length === 0) return [];
+  const live = "IN ('retrying', 'parked')";
+  const earlier = `SELECT 1 FROM ${tables.deadLetter} e WHERE e.lane = d.lane AND e.record_key = d.record_key AND e.id < d.id AND e.state ${live}`;
+  const select = `SELECT ${ASIDE_COLUMNS} FROM ${tables.deadLetter} d WHERE d.lane IN (SELECT value FROM json_each(?)) AND d.state ${live} AND NOT EXISTS (${earlier}) ORDER BY d.id LIMIT ?`;
+  const rows = await file.read((sql) => sql.all<AsideColumns>(select, JSON.stringify(lanes), rowsMax));
+  return rows.map(toAside);
+}

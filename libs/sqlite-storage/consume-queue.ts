@@ -1,0 +1,123 @@
+/**
+ * Mode `consume`: an outbox table of the application's, whose rows leave it in the transaction that moves them. Rows go by
+ * their row ids, which in a table with one writer is the order in which they were inserted. The ids themselves may come
+ * again once the table is empty (`INTEGER PRIMARY KEY` without AUTOINCREMENT), so the position of a row is a count of rows
+ * moved, without gaps, and it is what an event without an id of its own is called by.
+ */
+import type { BatchLimits, PositionRange, ProbeOutcome, SourceBatch, SourceReader } from '#outbox';
+import { RelayError } from '#runtime';
+import type { TakeMoved } from './append.ts';
+import { CONSTRAINT, resultCodeOf } from './as-sqlite-error.ts';
+import { type ColumnValue, sameValue } from './column-values.ts';
+import { type EventColumns, eventColumns, messageOf } from './event-columns.ts';
+import { RowCollector } from './row-collector.ts';
+import { inspectTable, type SourceDefinition } from './source-table.ts';
+import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
+
+export interface ConsumeQueueOptions {
+  readonly file: SqliteFile;
+  readonly source: SourceDefinition;
+  /** Of the file, so that events of a file made anew are told from those of the old one. */
+  readonly fileId: string;
+}
+
+interface TakenRow {
+  readonly position: bigint;
+  readonly rowid: bigint;
+  readonly values: readonly ColumnValue[];
+}
+
+export class ConsumeQueue {
+  readonly #options: ConsumeQueueOptions;
+  /** The rows last read, to be deleted if they are what is moved. */
+  #taken: readonly TakenRow[] = [];
+
+  constructor(options: ConsumeQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with DB_SCHEMA or CONFIG_INVALID when the table cannot be a source. */
+  async openReader(): Promise<SourceReader> {
+    const { file } = this.#options;
+    await file.read((sql) => this.#columns(sql));
+    return {
+      gapMode: 'locks',
+      readAfter: (after, limits) => file.read((sql) => this.#read(sql, after, limits)),
+      readRanges: async (_ranges: readonly PositionRange[]): Promise<SourceBatch> => ({ rows: [], full: false }),
+      probe: async (): Promise<ProbeOutcome> => 'empty',
+      highestPosition: async () => null,
+      positionsIn: async () => [],
+    };
+  }
+
+  /** Rows in the table: committed and not moved yet. */
+  waiting(): Promise<number> {
+    const { file, source } = this.#options;
+    return file.read((sql) => {
+      const { quotedName } = inspectTable(sql, source.table);
+      return sql.get<{ n: number }>(`SELECT COUNT(*) AS n FROM ${quotedName}`)?.n ?? 0;
+    });
+  }
+
+  /**
+   * Deletes the rows up to a position, and makes sure that they are still what was read: DB_TRANSIENT, and everything is
+   * rolled back, when the application changed or deleted one in between.
+   */
+  readonly takeMoved: TakeMoved = (sql, upTo) => {
+    const moved = this.#taken.filter(({ position }) => position <= upTo);
+    if (moved.length === 0) return;
+    const columns = this.#columns(sql);
+    const remove = sql.prepare(`DELETE FROM ${columns.table.quotedName} WHERE rowid = ? RETURNING ${listOf(columns)}`);
+    for (const { rowid, values } of moved) {
+      const found = this.#delete(() => remove.get(rowid) as ColumnValue[] | undefined);
+      if (found?.length === values.length && values.every((value, at) => sameValue(value, found[at] ?? null))) continue;
+      const { table } = this.#options.source;
+      throw new RelayError('DB_TRANSIENT', `a row of ${table} was changed between its reading and its moving`);
+    }
+  };
+
+  #delete<T>(remove: () => T): T {
+    try {
+      return remove();
+    } catch (thrown) {
+      if (resultCodeOf(thrown) !== CONSTRAINT) throw thrown;
+      const { table } = this.#options.source;
+      throw new RelayError('DB_SCHEMA', `rows of ${table} cannot be deleted: a constraint or a trigger is in the way`, {
+        cause: thrown,
+      });
+    }
+  }
+
+  #read(sql: SqliteStatements, after: bigint, limits: BatchLimits): SourceBatch {
+    const columns = this.#columns(sql);
+    const { name } = this.#options.source;
+    const select = sql.prepare(
+      `SELECT rowid, ${listOf(columns)} FROM ${columns.table.quotedName} ORDER BY rowid LIMIT ?`,
+    );
+    const collector = new RowCollector(limits);
+    const taken: TakenRow[] = [];
+    let position = after;
+    for (const [rowid, ...values] of select.iterate(limits.rowsMax + 1) as unknown as Iterable<
+      [bigint, ...ColumnValue[]]
+    >) {
+      position += 1n;
+      const { eventId, ...message } = messageOf(columns, values);
+      const ownId = eventId ?? `${name}:${this.#options.fileId}:${position}`;
+      if (!collector.add({ position, eventId: ownId, ...message })) break;
+      taken.push({ position, rowid, values });
+    }
+    this.#taken = taken;
+    return collector.batch();
+  }
+
+  /** Looked at anew each time: it costs less than a row, and a table altered meanwhile is read as it is. */
+  #columns(sql: SqliteStatements): EventColumns {
+    const { source } = this.#options;
+    const { event = null } = source;
+    if (event === null) throw new RelayError('INTERNAL', `source ${source.name} is not in mode consume`);
+    return eventColumns(inspectTable(sql, source.table), source, event);
+  }
+}
+
+const listOf = ({ table }: EventColumns): string =>
+  table.columns.map(({ name }) => `"${name.replaceAll('"', '""')}"`).join(', ');

@@ -1,0 +1,82 @@
+/** The sender's half of the outbox in an SQLite file. */
+import { laneFloor, type Member, type SenderStore } from '#outbox';
+import { RelayError } from '#runtime';
+import { beginAttempt, failAttempt, listAsideHeads, setAside } from './aside-row.ts';
+import { claimLane } from './claim-lane.ts';
+import { deleteDelivered } from './delete-delivered.ts';
+import { LANE_COLUMNS, type LaneColumns, toLane } from './lane-row.ts';
+import { readBatches } from './read-batches.ts';
+import { renewLeases } from './renew-leases.ts';
+import { openStorage, type Storage, type StoreOptions } from './storage.ts';
+import { NOW } from './tables.ts';
+import { underClaim } from './under-claim.ts';
+
+const WHY_LENGTH_MAX = 4_000;
+
+export function createSenderStore(options: StoreOptions): SenderStore {
+  const storage = openStorage(options);
+  const { file, tables } = storage;
+  const changeLane = (lane: number, claimEpoch: number, set: string, ...values: readonly (number | string)[]) =>
+    underClaim(
+      storage,
+      lane,
+      claimEpoch,
+      (sql) => sql.run(`UPDATE ${tables.lane} SET ${set}, updated_at = ${NOW} WHERE lane = ?`, ...values, lane) === 1,
+    );
+  const selectLanes = `SELECT ${LANE_COLUMNS} FROM ${tables.lane} ORDER BY lane`;
+  return {
+    heartbeat: (member, ttlMs) => heartbeat(storage, member, ttlMs),
+    leave: async (memberId) => {
+      await file.write((sql) => sql.run(`DELETE FROM ${tables.member} WHERE id = ?`, memberId));
+    },
+    listLanes: () => file.read((sql) => sql.all<LaneColumns>(selectLanes).map(toLane)),
+    claimLane: (lane, holder, leaseMs) => claimLane(storage, lane, holder, leaseMs),
+    clearFences: (lane, claimEpoch) => changeLane(lane, claimEpoch, "fence_ids = '[]'"),
+    renewLeases: (claims, leaseMs) => renewLeases(storage, claims, leaseMs),
+    // A lane whose first marker was not recorded stays without one as long as nothing was delivered: otherwise its missing
+    // marker would halt it.
+    releaseLane: (lane, claimEpoch, deliveredId) =>
+      changeLane(
+        lane,
+        claimEpoch,
+        'delivered_id = CASE WHEN delivered_id IS NULL AND ? <= ? THEN NULL ELSE MAX(COALESCE(delivered_id, ?), ?) END, holder = NULL, lease_until = NULL',
+        deliveredId,
+        laneFloor(lane),
+        deliveredId,
+        deliveredId,
+      ),
+    recordMarkerWritten: (lane, claimEpoch, deliveredId) =>
+      changeLane(lane, claimEpoch, 'delivered_id = MAX(COALESCE(delivered_id, ?), ?)', deliveredId, deliveredId),
+    haltLane: (lane, claimEpoch, why) =>
+      changeLane(lane, claimEpoch, "state = 'halted', why = ?", why.slice(0, WHY_LENGTH_MAX)),
+    nextSequenceOf: (lane) => nextSequenceOf(storage, lane),
+    readBatches: (cursors, limits) => readBatches(storage, cursors, limits),
+    deleteDelivered: (lane, after, upTo, rowsMax) => deleteDelivered(storage, lane, after, upTo, rowsMax),
+    setAside: (lane, claimEpoch, rows) => setAside(storage, lane, claimEpoch, rows),
+    listAsideHeads: (lanes, rowsMax) => listAsideHeads(storage, lanes, rowsMax),
+    beginAttempt: (lane, claimEpoch, id, token) => beginAttempt(storage, lane, claimEpoch, id, token),
+    failAttempt: (lane, claimEpoch, id, outcome) => failAttempt(storage, lane, claimEpoch, id, outcome),
+    removeAside: async (id) => {
+      await file.write((sql) => sql.run(`DELETE FROM ${tables.deadLetter} WHERE id = ?`, id));
+    },
+  };
+}
+
+/** Writes this member's heartbeat, forgets those silent for longer than `ttlMs`; resolves to the live ids of the kind, ascending. */
+function heartbeat({ file, tables }: Storage, { id, kind }: Member, ttlMs: number): Promise<readonly string[]> {
+  const beat = `INSERT INTO ${tables.member} (id, kind, heartbeat_at, started_at) VALUES (?, ?, ${NOW}, ${NOW}) ON CONFLICT (id, kind) DO UPDATE SET heartbeat_at = ${NOW}`;
+  return file.write((sql) => {
+    sql.run(beat, id, kind);
+    sql.run(`DELETE FROM ${tables.member} WHERE heartbeat_at < ${NOW} - ?`, ttlMs);
+    const live = sql.all<{ id: string }>(`SELECT id FROM ${tables.member} WHERE kind = ? ORDER BY id`, kind);
+    return live.map((row) => row.id);
+  });
+}
+
+/** Throws INVARIANT_BROKEN for a lane without a source. */
+async function nextSequenceOf({ file, tables }: Storage, lane: number): Promise<number> {
+  const select = `SELECT w.next_sequence AS next FROM ${tables.lane} l JOIN ${tables.watermark} w ON w.source = l.source WHERE l.lane = ?`;
+  const row = await file.read((sql) => sql.get<{ next: number }>(select, lane));
+  if (row === undefined) throw new RelayError('INVARIANT_BROKEN', `lane ${lane} has no source with a watermark`);
+  return row.next;
+}

@@ -1,0 +1,143 @@
+/**
+ * The source port on a table of the file, mode `append`: rows stay. SQLite has one writer at a time and gives out an
+ * AUTOINCREMENT id inside the transaction that uses it, so ids commit in order and a missing one was deleted or skipped
+ * by its own transaction: the probe has nothing to wait for.
+ */
+import type { BatchLimits, PositionRange, ProbeOutcome, SourceBatch, SourceReader, SourceRow } from '#outbox';
+import { RelayError } from '#runtime';
+import { bytesOf, type ColumnValue, rowJson, textOf } from './column-values.ts';
+import { RowCollector } from './row-collector.ts';
+import {
+  inspectTable,
+  placeOf,
+  refuseLostColumn,
+  type SourceColumn,
+  type SourceDefinition,
+  type SourceTable,
+  sameName,
+} from './source-table.ts';
+import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
+
+export interface SourceReaderOptions {
+  readonly file: SqliteFile;
+  readonly source: SourceDefinition;
+}
+
+/** Inspects the table. Rejects with DB_SCHEMA when table, watermark column or a named column is not as it must be. */
+export async function createSourceReader(options: SourceReaderOptions): Promise<SourceReader> {
+  const plan = await options.file.read((sql) => planOf(sql, options.source));
+  return new TableReader(options, plan);
+}
+
+interface Plan {
+  readonly table: SourceTable;
+  /** Places in the row, which is all the table's columns. */
+  readonly json: readonly { readonly column: SourceColumn; readonly at: number }[];
+  readonly position: number;
+  readonly key: number | null;
+  readonly topic: number | null;
+}
+
+function planOf(sql: SqliteStatements, source: SourceDefinition): Plan {
+  const table = inspectTable(sql, source.table);
+  const position = placeOf(table, source.watermarkColumn, 'watermark column');
+  if (table.rowidColumn === null || !sameName(table.rowidColumn, source.watermarkColumn) || !table.autoincrement) {
+    throw new RelayError(
+      'DB_SCHEMA',
+      `${source.watermarkColumn} of ${table.name} is not INTEGER PRIMARY KEY AUTOINCREMENT, so SQLite would hand its numbers out again after deletes: make it so, or use source mode consume`,
+    );
+  }
+  const listed = source.columns ?? table.columns.map(({ name }) => name);
+  const places = [...new Set(listed.map((name) => placeOf(table, name, 'listed column')))];
+  return {
+    table,
+    json: places.map((at) => ({ column: table.columns[at] as SourceColumn, at })),
+    position,
+    key: source.keyColumn === null ? null : placeOf(table, source.keyColumn, 'key column'),
+    topic: source.topicColumn === null ? null : placeOf(table, source.topicColumn, 'topic column'),
+  };
+}
+
+class TableReader implements SourceReader {
+  /** A gap closes at the second empty probe; nothing has to be waited out. */
+  readonly gapMode = 'locks';
+  readonly #file: SqliteFile;
+  readonly #source: SourceDefinition;
+  #plan: Plan;
+
+  constructor({ file, source }: SourceReaderOptions, plan: Plan) {
+    this.#file = file;
+    this.#source = source;
+    this.#plan = plan;
+  }
+
+  readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch> {
+    return this.#read([{ from: after + 1n, to: POSITION_MAX }], limits);
+  }
+
+  readRanges(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
+    return this.#read(ranges, limits);
+  }
+
+  async probe(...ranges: readonly PositionRange[]): Promise<ProbeOutcome> {
+    for (const range of ranges) if ((await this.positionsIn(range, 1)).length > 0) return 'rows';
+    return 'empty';
+  }
+
+  highestPosition(): Promise<bigint | null> {
+    return this.#file.read((sql) => {
+      const [row] = sql.prepare(`SELECT MAX(rowid) FROM ${this.#plan.table.quotedName}`).all() as unknown as [
+        [bigint | null],
+      ];
+      return row[0];
+    });
+  }
+
+  positionsIn({ from, to }: PositionRange, rowsMax: number): Promise<readonly bigint[]> {
+    const select = `SELECT rowid FROM ${this.#plan.table.quotedName} WHERE rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?`;
+    return this.#file.read((sql) =>
+      (sql.prepare(select).all(clamp(from), clamp(to), rowsMax) as unknown as [bigint][]).map(([position]) => position),
+    );
+  }
+
+  #read(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
+    return this.#file.read((sql) => {
+      const plan = planOf(sql, this.#source);
+      refuseLostColumn(this.#plan.table, plan.table);
+      this.#plan = plan;
+      const columns = plan.table.columns.map(({ name }) => `"${name.replaceAll('"', '""')}"`).join(', ');
+      const statement = sql.prepare(
+        `SELECT ${columns} FROM ${plan.table.quotedName} WHERE rowid BETWEEN ? AND ? ORDER BY rowid`,
+      );
+      const collector = new RowCollector(limits);
+      for (const { from, to } of ranges) {
+        for (const values of statement.iterate(clamp(from), clamp(to)) as unknown as Iterable<ColumnValue[]>) {
+          if (!collector.add(this.#rowOf(plan, values))) return collector.batch();
+        }
+      }
+      return collector.batch();
+    });
+  }
+
+  #rowOf(plan: Plan, values: readonly ColumnValue[]): SourceRow {
+    const position = values[plan.position] as bigint;
+    const valueAt = (at: number | null): ColumnValue => (at === null ? null : (values[at] ?? null));
+    const key = textOf(valueAt(plan.key));
+    return {
+      position,
+      eventId: `${this.#source.name}:${position}`,
+      topic: textOf(valueAt(plan.topic)) ?? this.#source.topic ?? '',
+      key: key === null ? null : bytesOf(key),
+      value: rowJson(
+        plan.json.map(({ column }) => column),
+        plan.json.map(({ at }) => values[at] ?? null),
+      ),
+      headers: null,
+    };
+  }
+}
+
+const POSITION_MAX = 2n ** 63n - 1n;
+
+/** Row ids are signed 64 bits; a position read elsewhere may be larger. */
+const clamp = (position: bigint): bigint => (position > POSITION_MAX ? POSITION_MAX : position);
