@@ -8,7 +8,7 @@ interface CrashPlace {
   readonly point: string;
   readonly kind: Kind;
   readonly what: string;
-  /** It is passed once in a process's life or so, not with every batch. */
+  /** It is passed once in a process's life or so, not with every batch: only the first pass is sure to come. */
   readonly rare?: boolean;
 }
 
@@ -38,7 +38,7 @@ async function crash(scene: Scene, place: CrashPlace): Promise<Injection> {
   const { chance } = scene;
   const ofKind = place.kind === 'writer' ? scene.writers() : scene.senders();
   const slot = chance.pick(ofKind);
-  const pass = place.rare ? chance.integer(1, 2) : chance.integer(1, BATCHES_MAX);
+  const pass = place.rare ? 1 : chance.integer(1, BATCHES_MAX);
   const crashed = slot.crashNext({ KRS_CRASH_AT: `${place.point}:${pass}` });
   await slot.kill();
   // The place lies in a leader's life: all others make way.
