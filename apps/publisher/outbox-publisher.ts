@@ -5,7 +5,7 @@ import { type Config, ENV_PREFIX, loadConfig } from '#config';
 import { type Pool, quoteIdentifier } from '#database';
 import { createKafkaPort } from '#kafka-delivery';
 import type { Doorbell, LeaderElection, SenderEvent, WriterEvent } from '#outbox';
-import { checkSchema, createSenderStore } from '#outbox-storage';
+import { createSenderStore } from '#outbox-storage';
 import { asRelayError, type Logger, RelayError, silentLogger, systemClock } from '#runtime';
 import { runSender } from '../sender/run-sender.ts';
 import { openDoorbell, openElection } from '../wiring/open-coordination.ts';
@@ -177,12 +177,6 @@ export class OutboxPublisher {
     const instanceId = config.instanceId ?? `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
     const service: Service = { config, logger, instanceId, signal };
     const pool = await openDatabase(config, 'publisher', logger, signal);
-    try {
-      await checkSchema(pool, config.tables);
-    } catch (thrown) {
-      await pool.close();
-      throw thrown;
-    }
     const doorbell = openDoorbell(config, logger);
     const election = openElection(config, doorbell, logger);
     const kafka = createKafkaPort(kafkaOptions(config, logger));
