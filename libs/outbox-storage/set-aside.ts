@@ -1,16 +1,9 @@
 /** Copies rows into the dead-letter table before the lane's marker may pass them. */
 import type { SqlValue } from '#database';
-import type { AsideState, OutboxRow } from '#outbox';
+import type { AsideEntry } from '#outbox';
 import { errorText, keyHash } from './aside-row.ts';
 import { underClaim } from './prove-claim.ts';
 import type { Storage } from './storage.ts';
-
-export interface AsideEntry {
-  readonly row: OutboxRow;
-  readonly state: AsideState;
-  readonly error: string;
-  readonly dueInMs: number;
-}
 
 /** All of them or none; false, with nothing changed, when the claim is no longer ours. A row already there stays as it is. */
 export function setAside(

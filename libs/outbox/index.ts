@@ -3,6 +3,7 @@
  * source (stand by, lead, move rows), `Sender` a sender's (take lanes, deliver, give back). Nothing here touches a server,
  * a timer or chance directly. After a crash at any point, the watermark row and the markers in Kafka say what is true.
  */
+export { ownHeaders, traceHeaders } from './event-headers.ts';
 export type { SenderEvent, WriterEvent } from './events.ts';
 export { fairShare } from './fair-share.ts';
 export { GapSet } from './gap-set.ts';

@@ -132,6 +132,14 @@ export interface LaneBatch {
 /** A row set aside from its lane: being retried, waiting behind a parked key, or dead (policy `dead-letter` spent). */
 export type AsideState = 'retrying' | 'parked' | 'dead';
 
+/** A row to be set aside. */
+export interface AsideEntry {
+  readonly row: OutboxRow;
+  readonly state: AsideState;
+  readonly error: string;
+  readonly dueInMs: number;
+}
+
 export interface AsideRow extends OutboxRow {
   readonly lane: number;
   readonly state: AsideState;
@@ -180,16 +188,7 @@ export interface SenderStore {
   // means that the claim is no longer ours and nothing changed. A paused sender's late copy or token would otherwise
   // send a row twice, or take one for delivered that never was.
   /** Copies rows aside (a row already there stays as it is): before the marker may pass them. */
-  setAside(
-    lane: number,
-    claimEpoch: number,
-    rows: readonly {
-      readonly row: OutboxRow;
-      readonly state: AsideState;
-      readonly error: string;
-      readonly dueInMs: number;
-    }[],
-  ): Promise<boolean>;
+  setAside(lane: number, claimEpoch: number, entries: readonly AsideEntry[]): Promise<boolean>;
   /**
    * Heads of the rows set aside and not dead: per lane and key the row with the lowest id (a row without a key is its own
    * head), in id order, at most `rowsMax`. Every key with a row aside is named by its head.

@@ -4,49 +4,17 @@
  * Beyond it, where the table has the columns: a topic and a key of the row's own, headers of its own, and the trace context.
  */
 import type { RowBytes } from '#database';
-import type { SourceRow } from '#outbox';
+import { ownHeaders, type SourceRow, traceHeaders } from '#outbox';
 import { ByteWriter } from './byte-writer.ts';
 import type { ColumnKind } from './column-kinds.ts';
 import type { EventPlan, PlanColumn, ReadPlan } from './read-plan.ts';
 import { plainValue, positionDigits, positionOf } from './row-encoder.ts';
 
 const UUID_BYTES = 16;
-const TRACE_HEADERS: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
 
 function uuidText(bytes: Buffer): string {
   const hex = bytes.toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-}
-
-/** Lines `name=value` of Java properties; a backslash makes the next character plain. */
-export function traceHeaders(text: string): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const line of text.split(/[\r\n]+/)) {
-    const at = line.search(/[=:]/);
-    const name = line.slice(0, Math.max(at, 0)).trim();
-    if (TRACE_HEADERS.has(name))
-      headers[name] = line
-        .slice(at + 1)
-        .trim()
-        .replaceAll(/\\(.)/g, '$1');
-  }
-  return headers;
-}
-
-/** What is no JSON object of texts goes out as it is, in one header: a row must not stop those behind it. */
-export function ownHeaders(text: string): Record<string, string> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      const entries = Object.entries(value).filter(([, one]) => one !== null);
-      return Object.fromEntries(
-        entries.map(([name, one]) => [name, typeof one === 'string' ? one : JSON.stringify(one)]),
-      );
-    }
-  } catch {
-    // Told by the return below.
-  }
-  return { headers: text };
 }
 
 export class EventEncoder {

@@ -4,6 +4,7 @@
  * letter case and underscores, so that tables written by hand are read too (`aggregateId`, `aggregate_id`). A table
  * without a payload column is sent as the JSON of its whole rows.
  */
+import { ownHeaders, traceHeaders } from '#outbox';
 import { RelayError } from '#runtime';
 import { bytesOf, type ColumnValue, rowJson, textOf } from './column-values.ts';
 import type { EventDefinition, OptionalColumn, SourceDefinition, SourceTable } from './source-table.ts';
@@ -36,7 +37,6 @@ export interface EventColumns {
 
 const PAYLOAD_COLUMN = 'payload';
 const UUID_BYTES = 16;
-const TRACE_HEADERS: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
 
 const plainName = (name: string): string => name.toLowerCase().replaceAll('_', '');
 
@@ -110,30 +110,4 @@ function headersOf(columns: EventColumns, at: (place: Place) => ColumnValue): Re
   const own = textOf(at(columns.headers));
   if (own !== null) Object.assign(all, ownHeaders(own));
   return Object.keys(all).length === 0 ? null : all;
-}
-
-/** What is no JSON object of texts goes out as it is, in one header: a row must not stop those behind it. */
-function ownHeaders(text: string): Record<string, string> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      const entries = Object.entries(value).filter(([, one]) => one !== null);
-      return Object.fromEntries(
-        entries.map(([name, one]) => [name, typeof one === 'string' ? one : JSON.stringify(one)]),
-      );
-    }
-  } catch {
-    // Told by the return below.
-  }
-  return { headers: text };
-}
-
-/** Lines `name=value` of Java properties; a backslash makes the next character plain. */
-function traceHeaders(text: string): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const line of text.split(/[\r\n]+/)) {
-    const [, name = '', value = ''] = /^\s*(\w+)\s*[=:]\s*(.*)$/.exec(line) ?? [];
-    if (TRACE_HEADERS.has(name)) found[name] = value.trim().replaceAll(/\\(.)/g, '$1');
-  }
-  return found;
 }
