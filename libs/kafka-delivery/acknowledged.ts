@@ -5,6 +5,7 @@
 import type { Brokers } from './brokers.ts';
 import { faultOfThrown } from './fault-table.ts';
 import { findOffsets, findPartitions, findProducers, type PartitionPlace, placeName } from './find-producers.ts';
+import type { ProducerIdentity } from './wire/transaction-requests.ts';
 
 /** The partition's offset behind the last record sent to it. */
 export interface SentEnd {
@@ -24,16 +25,19 @@ interface Lot {
 /** Answers which of the ends are not decided yet, by what the partitions' leaders say of them. */
 export type Undecided = (ends: readonly SentEnd[]) => Promise<boolean>;
 
+/** Answers whether nobody has opened a producer of the same transactional id since. */
+export type Standing = () => Promise<boolean>;
+
 export class Acknowledged {
-  readonly producerId: number;
+  readonly identity: ProducerIdentity;
   /** Not asked about yet, and asked about without success. */
   #fresh: Lot | null = null;
   #waiting: Lot | null = null;
   /** Markers up to which everything is written for good, of those ever given here. */
   readonly #settled = new Map<string, number>();
 
-  constructor(producerId: number) {
-    this.producerId = producerId;
+  constructor(identity: ProducerIdentity) {
+    this.identity = identity;
   }
 
   /** The start of the oldest transaction that is not known to be written for good; of one begun now, where there is none. */
@@ -48,15 +52,19 @@ export class Acknowledged {
     for (const [name, value] of markers) this.#fresh.markers.set(name, value);
   }
 
-  /** Asks about what was acknowledged until now; it is asked about again at the next call where it is not decided. */
-  async look(isUndecided: Undecided): Promise<void> {
+  /**
+   * Asks about what was acknowledged until now; it is asked about again at the next call where it is not decided. Whoever
+   * fences us aborts what a broker has left open, and that looks decided too: so the order is the look first, and then the
+   * proof that nobody had done so by then. Once fenced, nothing of this producer's is called settled any more.
+   */
+  async look(isUndecided: Undecided, isStanding: Standing): Promise<void> {
     for (let round = 0; round < 2; round += 1) {
       if (this.#waiting === null) {
         this.#waiting = this.#fresh;
         this.#fresh = null;
       }
       const lot = this.#waiting;
-      if (lot === null || (await isUndecided([...lot.ends.values()]))) return;
+      if (lot === null || (await isUndecided([...lot.ends.values()])) || !(await isStanding())) return;
       for (const [name, value] of lot.markers) this.#settled.set(name, value);
       if (this.#waiting === lot) this.#waiting = null;
     }

@@ -59,7 +59,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
     open: async (transactionalId) => {
       const onOpened = (acknowledged: Acknowledged) => {
         book.opened(transactionalId, acknowledged);
-        producerIds.set(transactionalId, acknowledged.producerId);
+        producerIds.set(transactionalId, acknowledged.identity.producerId);
       };
       const context = { settings, bounds, topics, onOpened, brokers: connection.brokers() };
       return transactional ? openTransactionalSession(transactionalId, context) : openAtLeastOnceSession(context);

@@ -113,6 +113,7 @@ export const CODE = {
   unknownTopic: 3,
   concurrentTransactions: 51,
   unstableOffsets: 88,
+  transactionalIdNotFound: 105,
 } as const;
 
 const outcomeOpen = (step: Step): boolean => step === 'send' || step === 'markers' || step === 'commit';

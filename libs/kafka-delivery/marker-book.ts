@@ -2,6 +2,7 @@
 import { type Acknowledged, isUndecided } from './acknowledged.ts';
 import type { Brokers } from './brokers.ts';
 import type { MarkerNote } from './find-landed.ts';
+import { isStanding } from './is-standing.ts';
 import { type KafkaSettings, markerName } from './kafka-options.ts';
 import { readMarkers, readSettledMarkers } from './read-markers.ts';
 
@@ -33,7 +34,12 @@ export class MarkerBook {
 
   async settled(kind: 'lane' | 'retry', lanes: readonly number[]): Promise<ReadonlyMap<number, number>> {
     const sent = [...this.#sent.values()];
-    for (const each of sent) await each.look((ends) => isUndecided(this.#brokers, each.producerId, ends));
+    for (const each of sent) {
+      await each.look(
+        (ends) => isUndecided(this.#brokers, each.identity.producerId, ends),
+        () => isStanding(this.#brokers, this.#settings, each.identity),
+      );
+    }
     // Asked after the look: a marker seen now may not be taken for one of those looked at.
     const found = await readSettledMarkers(this.#brokers, this.#settings, kind, lanes);
     const capped = (lane: number, value: number) =>

@@ -17,6 +17,7 @@ import type { FlowSender } from './send-flows.ts';
 import { createSequences, type Sequences } from './sequences.ts';
 import { createTopicViews } from './topic-views.ts';
 import { endTransaction, fillTransaction, type OffsetSet, type TransactionParts } from './transaction.ts';
+import type { ProducerIdentity } from './wire/transaction-requests.ts';
 
 export interface SessionContext {
   readonly settings: KafkaSettings;
@@ -44,7 +45,7 @@ interface Progress {
 
 /** A producer from InitProducerId to its first error. */
 export interface OpenProducer {
-  readonly producerId: number;
+  readonly identity: ProducerIdentity;
   /**
    * One transaction; resolves when it is certainly committed. After a rejection close it and open a new one. `onAppended` is
    * told of each batch that a broker has acknowledged: the offset behind its last record.
@@ -65,8 +66,8 @@ export async function openTransactionalSession(
 ): Promise<ProducerSession> {
   const { settings } = context;
   const producer = await openProducer(transactionalId, context, markerGroups(settings));
-  const { producerId } = producer;
-  const acknowledged = new Acknowledged(producerId);
+  const { producerId } = producer.identity;
+  const acknowledged = new Acknowledged(producer.identity);
   context.onOpened?.(acknowledged);
   return {
     transactional: true,
@@ -165,5 +166,5 @@ function startSession(parts: TransactionParts, topics: Set<string>): OpenProduce
     await brokers.close();
   }
 
-  return { producerId: parts.identity.producerId, transact, close };
+  return { identity: parts.identity, transact, close };
 }

@@ -60,7 +60,8 @@ export interface KafkaPort {
    * Markers that Kafka has written for good, -1 where there is none: what lies at or below may be deleted. They may lag
    * behind what is committed, and are asked for without waiting and without fencing. Null in the at-least-once mode, which
    * has no markers. A marker is not called written for good before the records of its transaction are; after a session
-   * of this port has died, not before the next one is open.
+   * of this port has died, not before the next one is open; and none that a session of this port has written once somebody
+   * else has fenced it.
    */
   settledMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): Promise<ReadonlyMap<number, number> | null>;
   /**

@@ -160,6 +160,9 @@ export interface TransactionState {
   readonly code: number;
   /** When its last transaction began, open or ended, by its coordinator's clock; -1 before the first one. */
   readonly startedAtMs: number;
+  /** Its last producer; the coordinator raises the epoch before it ends anything of an earlier one. */
+  readonly producerId: number;
+  readonly producerEpoch: number;
 }
 
 /** Asked of the ids' own coordinator. Kafka 3.0 or newer. */
@@ -181,15 +184,15 @@ export const describeTransactions = (
       reader.compactString(); // state
       reader.int32(); // timeout
       const startedAtMs = reader.int64();
-      reader.int64(); // producer id
-      reader.int16(); // producer epoch
+      const producerId = reader.int64();
+      const producerEpoch = reader.int16();
       reader.compactArray(() => {
         reader.compactString();
         reader.compactArray(() => reader.int32());
         reader.skipTags();
       });
       reader.skipTags();
-      return { transactionalId, code, startedAtMs };
+      return { transactionalId, code, startedAtMs, producerId, producerEpoch };
     });
     return { code: transactions.find(({ code }) => code !== 0)?.code ?? 0, transactions };
   },

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { RelayError } from '#runtime';
 import type { KafkaGate } from '../fakes/kafka-port.ts';
 import { uniqueName } from '../unique-name.ts';
+import { until } from '../until.ts';
 import { type Check, failAt, marker, numbered, numbersOf, record, rejection } from './kafka-contract-scene.ts';
+
+const SETTLES_WITHIN_MS = 10_000;
 
 export function checkAtomicity(check: Check): void {
   for (const place of ['after:send', 'after:markers', 'before:commit']) {
@@ -83,6 +86,27 @@ export function checkFencing(check: Check): void {
     assert.equal((await scene.world.committed(topic)).length, 0);
     assert.equal((await stranger.readMarkers('lane', [scene.lane])).get(scene.lane), -1);
   });
+
+  check(
+    'what a producer had acknowledged does not count as written for good once it is fenced (I4, I6)',
+    async (scene) => {
+      const topic = await scene.world.createTopic(1);
+      const port = scene.port();
+      const session = await port.open(scene.id);
+      await session.transact(numbered(topic, 0, 5), [marker(scene.lane, 4)]);
+      const settled = async () => (await port.settledMarkers('lane', [scene.lane]))?.get(scene.lane);
+      await until('the marker is written for good', async () => (await settled()) === 4, SETTLES_WITHIN_MS);
+      await session.transact(numbered(topic, 5, 5), [marker(scene.lane, 9)]);
+      const stranger = scene.port();
+      await stranger.fence(scene.id);
+      assert.equal((await stranger.readMarkers('lane', [scene.lane])).get(scene.lane), 9);
+      for (let look = 0; look < 3; look += 1) assert.notEqual(await settled(), 9);
+      await session.close();
+      // Who it is under now has looked at what became of it.
+      await port.open(scene.id);
+      assert.equal(await settled(), 9);
+    },
+  );
 
   check('fencing an id nobody uses is fine, and twice as well', async (scene) => {
     const port = scene.port();

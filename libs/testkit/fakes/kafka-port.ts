@@ -26,7 +26,11 @@ export interface FakeBroker {
   putMarkers(transactionalId: string, epoch: number, markers: readonly MarkerWrite[]): void;
   end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): void;
   readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number>;
-  settledMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number>;
+  settledMarkers(
+    kind: 'lane' | 'retry',
+    lanes: readonly number[],
+    producers: ReadonlyMap<string, number>,
+  ): ReadonlyMap<number, number>;
   findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Landed | null;
 }
 
@@ -74,8 +78,12 @@ export function createFakePort(kafka: FakeBroker, gate: FakeKafkaGate, transacti
     return result;
   }
 
+  /** Of the present session of each transactional id. */
+  const producers = new Map<string, number>();
+
   async function open(id: string): Promise<ProducerSession> {
     const epoch = await step('open', () => kafka.init(id));
+    producers.set(id, epoch);
     let commitSent = false;
     const deliver: Deliver = async (records, markers) => {
       commitSent = false;
@@ -119,7 +127,9 @@ export function createFakePort(kafka: FakeBroker, gate: FakeKafkaGate, transacti
     findLanded: (ids, lanes) =>
       transactional ? step('find-landed', () => kafka.findLanded(ids, lanes)) : Promise.resolve(null),
     settledMarkers: (kind, lanes) =>
-      transactional ? step('settled-markers', () => kafka.settledMarkers(kind, lanes)) : Promise.resolve(null),
+      transactional
+        ? step('settled-markers', () => kafka.settledMarkers(kind, lanes, producers))
+        : Promise.resolve(null),
     close: async () => undefined,
   };
 }

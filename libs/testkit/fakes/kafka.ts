@@ -60,8 +60,6 @@ export class FakeKafka implements FakeBroker {
   /** True: commits settle by `settleAll` only; until then `loseUnsettled` undoes them. */
   settlesLate = false;
   #unsettled: Unsettled[] = [];
-  /** Markers of transactions torn or lost, with what they were before, until somebody looks at what became of them. */
-  readonly #doubted = new Map<string, { readonly by: string | null; readonly before: number | undefined }>();
 
   constructor(options: FakeKafkaOptions = {}) {
     this.prefix = options.prefix ?? 'fake';
@@ -101,7 +99,6 @@ export class FakeKafka implements FakeBroker {
   /** What happens to the markers of an idle group after the retention. */
   forgetMarkers(): void {
     this.#unsettled = [];
-    this.#doubted.clear();
     this.#markers.clear();
   }
 
@@ -187,10 +184,7 @@ export class FakeKafka implements FakeBroker {
     if (fate === 'aborted') return;
     const before = new Map([...transaction.markers.keys()].map((name) => [name, this.#markers.get(name)]));
     if (this.settlesLate) this.#unsettled.push({ transaction, before });
-    for (const [name, value] of transaction.markers) {
-      this.#doubted.delete(name);
-      this.#markers.set(name, value);
-    }
+    for (const [name, value] of transaction.markers) this.#markers.set(name, value);
   }
 
   settleAll(): void {
@@ -205,9 +199,7 @@ export class FakeKafka implements FakeBroker {
   loseUnsettled(kept: (part: string) => number = () => 0): void {
     const lost = this.#unsettled;
     this.#unsettled = [];
-    for (const { name, by, before, isLost, hasRecords } of tear(this.#logs, lost, kept)) {
-      if (hasRecords) this.#doubted.set(name, { by, before });
-      if (!isLost) continue;
+    for (const { name, before } of tear(this.#logs, lost, kept)) {
       if (before === undefined) this.#markers.delete(name);
       else this.#markers.set(name, before);
     }
@@ -227,25 +219,24 @@ export class FakeKafka implements FakeBroker {
     return new Map(lanes.map((lane) => [lane, this.marker(kind, lane)]));
   }
 
-  settledMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number> {
+  /** Of a port whose producers, with the epochs they got, are `producers`: nothing that one of them sent counts once it is fenced. */
+  settledMarkers(
+    kind: 'lane' | 'retry',
+    lanes: readonly number[],
+    producers: ReadonlyMap<string, number>,
+  ): ReadonlyMap<number, number> {
     this.#reach();
-    return new Map(lanes.map((lane) => [lane, this.#settledMarker(markerName(kind, lane))]));
+    const isStanding = [...producers].every(([id, epoch]) => this.#producers.get(id)?.epoch === epoch);
+    return new Map(lanes.map((lane) => [lane, isStanding ? this.#settledMarker(markerName(kind, lane)) : -1]));
   }
 
   #settledMarker(name: string): number {
-    const doubted = this.#doubted.get(name);
-    // What it was before may itself be lost.
-    if (doubted !== undefined) return Math.min(doubted.before ?? -1, this.#markers.get(name) ?? -1);
     const first = this.#unsettled.find(({ before }) => before.has(name));
     return (first === undefined ? this.#markers.get(name) : first.before.get(name)) ?? -1;
   }
 
   findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Landed | null {
     this.#reach();
-    for (const [name, { by }] of this.#doubted) {
-      const isAskedFor = lanes.includes(Number(name.split('/')[1]));
-      if (isAskedFor && by !== null && transactionalIds.includes(by)) this.#doubted.delete(name);
-    }
     return lookUp([...this.#logs.values()].flat(2), transactionalIds, lanes);
   }
 

@@ -20,26 +20,22 @@ export interface Unsettled {
   readonly before: ReadonlyMap<string, number | undefined>;
 }
 
-/** What a marker was in front of a transaction, and whether it is that again. */
-export interface TornMarker {
+/** A marker that was lost, and what it is again. */
+export interface LostMarker {
   readonly name: string;
-  readonly by: string | null;
   readonly before: number | undefined;
-  readonly isLost: boolean;
-  /** It was sent with records, whose fate it does not tell. */
-  readonly hasRecords: boolean;
 }
 
 /**
  * Aborts what is lost of the transactions: each part (a partition, a group of markers) of each producer keeps the first ones,
  * as many as its share says, since a later commit of the producer in the same part would have ended the earlier ones with it.
- * Answers with their markers, the last one first, so that putting them back in this order leaves what was before.
+ * Answers with the markers that are lost, the last one first, so that putting them back in this order leaves what was before.
  */
 export function tear(
   logs: ReadonlyMap<string, readonly (readonly Entry[])[]>,
   unsettled: readonly Unsettled[],
   kept: (part: string) => number,
-): TornMarker[] {
+): LostMarker[] {
   const places = new Map<Transaction, number>();
   const counts = new Map<string | null, number>();
   for (const { transaction } of unsettled) {
@@ -54,23 +50,20 @@ export function tear(
     shares.set(name, share);
     return place >= Math.floor(share * ((counts.get(by) ?? 0) + 1));
   };
-  const withRecords = new Set<Transaction>();
   for (const [topic, log] of logs) {
     for (const [partition, entries] of log.entries()) {
       for (const entry of entries) {
         const { transaction } = entry;
         const place = places.get(transaction);
-        if (place !== undefined) withRecords.add(transaction);
         if (place === undefined || !isLost(`${topic}/${partition}`, transaction, place)) continue;
         entry.transaction = { by: transaction.by, fate: 'aborted', markers: new Map() };
       }
     }
   }
   return [...unsettled].reverse().flatMap(({ transaction, before }) =>
-    [...before].map(([name, value]) => {
+    [...before].flatMap(([name, value]) => {
       const group = name.split('/')[0] as string;
-      const isGone = isLost(group, transaction, places.get(transaction) ?? 0);
-      return { name, by: transaction.by, before: value, isLost: isGone, hasRecords: withRecords.has(transaction) };
+      return isLost(group, transaction, places.get(transaction) ?? 0) ? [{ name, before: value }] : [];
     }),
   );
 }

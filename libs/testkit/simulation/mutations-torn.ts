@@ -18,6 +18,18 @@ export const TORN_MUTATIONS: readonly Mutation[] = [
       }),
   },
   {
+    name: 'a fenced producer takes what was aborted behind it for written for good',
+    theme: 'torn',
+    seedsMax: 2_000,
+    kafka: (port, { kafka }) =>
+      withKafka(port, {
+        settledMarkers: async (kind, lanes) => {
+          await port.settledMarkers(kind, lanes);
+          return kafka.settledMarkers(kind, lanes, new Map());
+        },
+      }),
+  },
+  {
     name: 'what arrived of a torn transaction is sent again',
     theme: 'torn',
     seedsMax: 2_000,
