@@ -1,13 +1,25 @@
 /** `verify --background`: leaves the comparison to a sender, whose log gets the result. */
 import type { Config } from '#config';
 import { createJobs } from '#jobs';
+import { checkSchema, listMembers } from '#outbox-storage';
 import { EXIT, type ExitCode, RelayError, silentLogger } from '#runtime';
 import { pickSources } from '../wiring/verify-delivery.ts';
+import type { Cli } from './cli.ts';
+import { withDatabase } from './connect.ts';
 
 const STOP_DEADLINE_MS = 1_000;
 
-/** Rejects with CONFIG_INVALID without Redis, REDIS_UNREACHABLE when it does not answer. */
-export async function verifyInBackground(config: Config, only: readonly string[]): Promise<ExitCode> {
+/** Of all that have a heartbeat: those that have not been silent for longer than a lease, after which others forget them. */
+async function anySenderLives(config: Config): Promise<boolean> {
+  return withDatabase(config, async (pool) => {
+    await checkSchema(pool, config.tables);
+    const members = await listMembers(pool, config.tables);
+    return members.some(({ kind, silentMs }) => kind === 'sender' && silentMs <= config.sender.laneLeaseMs);
+  });
+}
+
+/** Rejects with CONFIG_INVALID without Redis, REDIS_UNREACHABLE when it does not answer, and the database's faults. */
+export async function verifyInBackground(cli: Cli, config: Config, only: readonly string[]): Promise<ExitCode> {
   const { url, prefix } = config.redis;
   if (url === null) {
     throw new RelayError(
@@ -16,6 +28,7 @@ export async function verifyInBackground(config: Config, only: readonly string[]
     );
   }
   const sources = pickSources(config.sources, only);
+  const awaited = !(await anySenderLives(config));
   // This process only adds jobs; it never starts a worker, so no handler is ever called.
   const never = async () => undefined;
   const handlers = { 'retry-due': never, 'refresh-markers': never, cleanup: never, verify: never };
@@ -31,8 +44,10 @@ export async function verifyInBackground(config: Config, only: readonly string[]
     for (const { name } of sources) {
       const outcome = await jobs.add('verify', { source: name }, { dedupeKey: `verify:${name}` });
       if (outcome === 'away') throw new RelayError('REDIS_UNREACHABLE', 'Redis does not answer: nothing was queued');
-      process.stdout.write(`queued: a sender compares ${name} and logs the result (event "verified")\n`);
+      cli.print(`queued: a sender compares ${name} and logs the result (event "verified")`);
     }
+    if (awaited)
+      cli.note('no sender runs now: nothing is compared until one does; start one, or verify without --background');
     return EXIT.done;
   } finally {
     await jobs.stop(STOP_DEADLINE_MS);

@@ -135,3 +135,20 @@ test('an unknown source and a missing topic have one clear line and their exit c
   assert.equal(topic.code, 3);
   assert.match(topic.stderr, /topic .*-nowhere does not exist/);
 });
+
+test('--background says when no sender runs that could do it', async () => {
+  const queue = { KAFKA_ROW_SENDER_REDIS_URL: testEnvironment().redisUrl };
+  const beat =
+    "REPLACE INTO kafka_row_sender_member (id, kind, heartbeat_at, started_at) VALUES ('s', ?, NOW(6) - INTERVAL ? SECOND, NOW(6))";
+  const notes = async (kind: string, silentSeconds: number): Promise<string> => {
+    await world.db.query(beat, [kind, silentSeconds]);
+    const { code, stdout, stderr } = await world.run(['verify', '--background'], queue);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^queued: a sender compares orders/);
+    await world.db.query('DELETE FROM kafka_row_sender_member');
+    return stderr;
+  };
+  assert.equal(await notes('sender', 0), '');
+  assert.match(await notes('sender', 3_600), /^no sender runs now: nothing is compared until one does/);
+  assert.match(await notes('writer', 0), /^no sender runs now/);
+});

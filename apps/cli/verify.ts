@@ -38,7 +38,7 @@ export function addVerify(program: Command, cli: Cli): void {
 async function verify(cli: Cli, options: VerifyOptions): Promise<ExitCode> {
   const { config } = cli.load();
   if (config.sqlite !== null) return verifyFile(cli, config, options);
-  if (options.background === true) return verifyInBackground(config, options.source ?? []);
+  if (options.background === true) return verifyInBackground(cli, config, options.source ?? []);
   const kafka = await reachKafka(config);
   return withDatabase(config, async (pool) => {
     await checkSchema(pool, config.tables);

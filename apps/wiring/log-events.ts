@@ -28,7 +28,7 @@ export const SENDER_LINES: Record<SenderEvent['kind'], readonly [Level, string]>
   'lane-lost': ['warn', 'lost lane'],
   'commit-lost': ['error', 'Kafka lost a commit that it had acknowledged: its rows are delivered again'],
   'commit-torn': ['error', 'Kafka tore a transaction apart: what arrived is not sent again, the rest is'],
-  'lane-halted': ['error', 'lane halted: needs the operator'],
+  'lane-halted': ['error', 'lane halted: doctor says what disagrees, lane resume lets it go on'],
   members: ['info', 'fair share of lanes'],
   delivered: ['debug', 'delivered'],
   deleted: ['debug', 'deleted delivered rows'],

@@ -1,4 +1,6 @@
 /** Kafka loses the markers: then nobody knows what was delivered, and nothing may be until the operator has decided. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { systemClock } from '#runtime';
 import { until } from '#testkit';
 import type { Fault, Injection } from '../fault.ts';
@@ -7,6 +9,7 @@ import type { Scene } from '../scene.ts';
 
 const EMPTY_DEADLINE_MS = 180_000;
 const HALT_DEADLINE_MS = 180_000;
+const TOLD_DEADLINE_MS = 10_000;
 /** Longer than it takes to begin delivering. */
 const QUIET_MS = 5_000;
 /** The stage's brokers forget after a minute, and look every few seconds. */
@@ -34,6 +37,26 @@ async function everyLaneHalted(scene: Scene): Promise<boolean> {
   return Number(row?.others) === 0;
 }
 
+/** What an operator finds in the log: the lane's number, that its marker is the reason, and the command that lets it go on. */
+function isToldOf(lane: number, log: string): boolean {
+  return log
+    .split('\n')
+    .some(
+      (line) =>
+        line.includes(`"event":"lane-halted","lane":${lane},`) &&
+        /"why":"[^"]*marker/.test(line) &&
+        /lane resume/.test(line),
+    );
+}
+
+async function everyHaltTold(scene: Scene): Promise<boolean> {
+  const log = readdirSync(scene.logs)
+    .map((file) => readFileSync(join(scene.logs, file), 'utf8'))
+    .join('\n');
+  const lanes = await scene.ask<{ lane: number }>("SELECT lane FROM kafka_row_sender_lane WHERE state = 'halted'");
+  return lanes.every(({ lane }) => isToldOf(lane, log));
+}
+
 async function operate(scene: Scene, ...command: string[]): Promise<void> {
   const { code, output } = await scene.deployment.cli(...command);
   if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}: ${output}`);
@@ -51,6 +74,7 @@ async function loseMarkers(scene: Scene, lose: () => Promise<unknown>): Promise<
   // Senders without a marker topic wait for it; only with one is there a marker to miss.
   await operate(scene, 'init');
   await until('every lane halted', () => everyLaneHalted(scene), HALT_DEADLINE_MS);
+  await until('a log line for every lane that is halted', () => everyHaltTold(scene), TOLD_DEADLINE_MS);
   const more = scene.tally.figures.arrived - arrived;
   if (more > 0) throw new Error(`${more} rows were delivered before the operator had decided`);
   await operate(scene, 'lane', 'resume', 'all', '--from', 'delivered');
@@ -65,7 +89,8 @@ async function forgotten(scene: Scene): Promise<boolean> {
 }
 
 const common = {
-  expected: 'Every lane halts and delivers nothing; `init` and `lane resume all --from delivered` let them go on.',
+  expected:
+    'Every lane halts, says so with the command that lets it go on, and delivers nothing; `init` and `lane resume all --from delivered` let them go on.',
   targets: ['kafka', 'writers', 'senders'],
 } as const;
 
