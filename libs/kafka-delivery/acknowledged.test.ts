@@ -66,3 +66,13 @@ test('what looks decided after somebody fenced the producer may have been aborte
   assert.deepEqual(asked, ['look', 'proof'], 'the proof comes last: a fence in between must not pass');
   assert.equal(sent.cap('lane/0', 5), -1);
 });
+
+test('a marker written again as it was is not settled until that is decided, too', async () => {
+  const sent = new Acknowledged(producer);
+  sent.add(100, ends(10), markers(5));
+  await sent.look(decided, standing);
+  sent.add(200, new Map(), markers(5));
+  assert.equal(sent.cap('lane/0', 5), 4);
+  await sent.look(decided, standing);
+  assert.equal(sent.cap('lane/0', 5), 5);
+});

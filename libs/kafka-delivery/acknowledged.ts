@@ -70,10 +70,15 @@ export class Acknowledged {
     }
   }
 
-  /** The most that may be called written for good of a marker. */
+  /**
+   * The most that may be called written for good of a marker. One that was written again with the same value is not, either,
+   * until the latest of its transactions is decided: a pending offset hides the one before it.
+   */
   cap(name: string, value: number): number {
-    const isOpen = this.#waiting?.markers.has(name) || this.#fresh?.markers.has(name);
-    return isOpen ? Math.min(value, this.#settled.get(name) ?? -1) : value;
+    const open = [this.#waiting?.markers.get(name), this.#fresh?.markers.get(name)].filter(
+      (each) => each !== undefined,
+    );
+    return open.length === 0 ? value : Math.min(value, this.#settled.get(name) ?? -1, Math.min(...open) - 1);
   }
 }
 

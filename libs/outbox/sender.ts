@@ -132,7 +132,12 @@ export class Sender {
     const due = dueMarkers(this.#lanes.holds.values(), clock.nowMs(), markerRefreshMs);
     if (due.length === 0) return false;
     await session.transact([], due);
-    for (const { lane } of due) this.#markerWritten(lane);
+    for (const { lane } of due) {
+      const hold = this.#lanes.holds.get(lane);
+      // The same marker again, and yet not there to stay: whoever took the lane from us now might find it pending for ever.
+      if (hold !== undefined) hold.settled = Math.min(hold.settled, hold.marker - 1);
+      this.#markerWritten(lane);
+    }
     return true;
   }
 

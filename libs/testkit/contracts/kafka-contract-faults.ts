@@ -87,6 +87,14 @@ export function checkFencing(check: Check): void {
     assert.equal((await stranger.readMarkers('lane', [scene.lane])).get(scene.lane), -1);
   });
 
+  check('fencing an id nobody uses is fine, and twice as well', async (scene) => {
+    const port = scene.port();
+    await port.fence(scene.id);
+    await port.fence(scene.id);
+  });
+}
+
+export function checkSettling(check: Check): void {
   check(
     'what a producer had acknowledged does not count as written for good once it is fenced (I4, I6)',
     async (scene) => {
@@ -108,10 +116,16 @@ export function checkFencing(check: Check): void {
     },
   );
 
-  check('fencing an id nobody uses is fine, and twice as well', async (scene) => {
+  check('a marker written again as it was is not settled until that commit is (I8)', async (scene) => {
     const port = scene.port();
-    await port.fence(scene.id);
-    await port.fence(scene.id);
+    const session = await port.open(scene.id);
+    const settled = async () => (await port.settledMarkers('lane', [scene.lane]))?.get(scene.lane) ?? -1;
+    await session.transact([], [marker(scene.lane, 4)]);
+    await until('the marker is written for good', async () => (await settled()) === 4, SETTLES_WITHIN_MS);
+    await session.transact([], [marker(scene.lane, 4)]);
+    // Fenced at once, so that it cannot settle on the way.
+    await scene.port().fence(scene.id);
+    assert.ok((await settled()) < 4);
   });
 }
 

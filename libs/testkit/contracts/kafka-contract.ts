@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { murmur2, type ProducerSession } from '#outbox';
 import { assertOrderPerKey } from '../oracles.ts';
 import { uniqueName } from '../unique-name.ts';
-import { checkAtomicity, checkFaults, checkFencing } from './kafka-contract-faults.ts';
+import { checkAtomicity, checkFaults, checkFencing, checkSettling } from './kafka-contract-faults.ts';
 import {
   type Check,
   type ClosablePort,
@@ -56,6 +56,7 @@ export function kafkaContract(harness: KafkaHarness): void {
   checkDelivery(check);
   checkAtomicity(check);
   checkFencing(check);
+  checkSettling(check);
   checkTorn(check);
   checkFaults(check);
   checkMarkers(check);

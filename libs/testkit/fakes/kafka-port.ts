@@ -15,6 +15,8 @@ export interface FakePortOptions {
 
 export interface FakeKafkaPort extends KafkaPort {
   readonly transactional: boolean;
+  /** `isWanted` false: whoever asked has given up, and the port will never know of this producer. */
+  open(transactionalId: string, isWanted?: () => boolean): Promise<ProducerSession>;
   close(): Promise<void>;
 }
 
@@ -81,9 +83,9 @@ export function createFakePort(kafka: FakeBroker, gate: FakeKafkaGate, transacti
   /** Of the present session of each transactional id. */
   const producers = new Map<string, number>();
 
-  async function open(id: string): Promise<ProducerSession> {
+  async function open(id: string, isWanted: () => boolean): Promise<ProducerSession> {
     const epoch = await step('open', () => kafka.init(id));
-    producers.set(id, epoch);
+    if (isWanted()) producers.set(id, epoch);
     let commitSent = false;
     const deliver: Deliver = async (records, markers) => {
       commitSent = false;
@@ -116,7 +118,7 @@ export function createFakePort(kafka: FakeBroker, gate: FakeKafkaGate, transacti
   return {
     transactional,
     scopeOf,
-    open: (id) => (transactional ? open(id) : openPlain()),
+    open: (id, isWanted = () => true) => (transactional ? open(id, isWanted) : openPlain()),
     async fence(id) {
       if (transactional) await step('fence', () => kafka.init(id));
     },

@@ -6,8 +6,20 @@
 import type { DeliveryRecord, Landed, MarkerWrite } from '#outbox';
 import { murmur2 } from '#outbox';
 import { RelayError } from '#runtime';
+import { isTooLarge } from './is-too-large.ts';
 import { createFakePort, type FakeBroker, type FakeKafkaPort, type FakePortOptions } from './kafka-port.ts';
-import { type Entry, lookUp, type Transaction, tear, type Unsettled } from './torn-commits.ts';
+import { Leftovers, type Revived } from './leftovers.ts';
+import {
+  begun,
+  type Entry,
+  groupPart,
+  lookUp,
+  partitionPart,
+  settledBefore,
+  type Transaction,
+  tear,
+  type Unsettled,
+} from './torn-commits.ts';
 
 export interface FakeKafkaOptions {
   readonly prefix?: string;
@@ -30,19 +42,9 @@ interface Producer {
   transaction: Transaction | null;
 }
 
-const COMMITTED: Transaction = { by: null, fate: 'committed', markers: new Map() };
-
-/** More than the headers of a record take. */
-const HEADERS_ROOM = 10_000;
+const COMMITTED: Transaction = { ...begun(null), fate: 'committed' };
 
 const markerName = (kind: 'lane' | 'retry', lane: number): string => `${kind}/${lane}`;
-
-/** Headers are made when they are asked for, which a record far from the bound is spared. */
-function isTooLarge(record: DeliveryRecord, bytesMax: number): boolean {
-  const bare = (record.key?.length ?? 0) + (record.value?.length ?? 0);
-  if (bare + 2 * record.size + HEADERS_ROOM < bytesMax) return false;
-  return Object.entries(record.headers).reduce((sum, [name, held]) => sum + name.length + held.length, bare) > bytesMax;
-}
 
 export class FakeKafka implements FakeBroker {
   readonly prefix: string;
@@ -60,6 +62,7 @@ export class FakeKafka implements FakeBroker {
   /** True: commits settle by `settleAll` only; until then `loseUnsettled` undoes them. */
   settlesLate = false;
   #unsettled: Unsettled[] = [];
+  readonly #leftovers = new Leftovers();
 
   constructor(options: FakeKafkaOptions = {}) {
     this.prefix = options.prefix ?? 'fake';
@@ -104,7 +107,8 @@ export class FakeKafka implements FakeBroker {
 
   /** Transactional ids with an open transaction: they stall their readers. */
   openTransactions(): readonly string[] {
-    return [...this.#producers].filter(([, { transaction }]) => transaction !== null).map(([id]) => id);
+    const open = [...this.#producers].filter(([, { transaction }]) => transaction !== null).map(([id]) => id);
+    return [...new Set([...open, ...this.#leftovers.producers])];
   }
 
   /** The broker's transaction timeout: ends the open transaction and fences its producer. */
@@ -124,6 +128,7 @@ export class FakeKafka implements FakeBroker {
     const producer = this.#producers.get(transactionalId) ?? { epoch: -1, transaction: null };
     if (producer.transaction) producer.transaction.fate = 'aborted';
     producer.transaction = null;
+    this.#leftovers.abort(transactionalId);
     producer.epoch += 1;
     this.#producers.set(transactionalId, producer);
     return producer.epoch;
@@ -162,6 +167,7 @@ export class FakeKafka implements FakeBroker {
         });
       }
       log[partition]?.push({ record, transaction });
+      transaction.parts.add(partitionPart(record.topic, partition));
     }
   }
 
@@ -170,7 +176,9 @@ export class FakeKafka implements FakeBroker {
     const transaction = this.#transactionOf(transactionalId, epoch);
     for (const { kind, lane, value } of markers) {
       if (lane >= this.markerPartitions) throw this.#noMarkerPartition(lane);
-      transaction.markers.set(markerName(kind, lane), value);
+      const name = markerName(kind, lane);
+      transaction.markers.set(name, value);
+      transaction.parts.add(groupPart(name));
     }
   }
 
@@ -181,9 +189,12 @@ export class FakeKafka implements FakeBroker {
     if (!transaction) throw new RelayError('KAFKA_OUTCOME_UNKNOWN', 'no transaction is open');
     transaction.fate = fate;
     producer.transaction = null;
+    // Its producer is done for: the next one aborts what else is open.
     if (fate === 'aborted') return;
+    const revived = this.#leftovers.revive(transactionalId, transaction);
+    this.revived(transactionalId, revived);
     const before = new Map([...transaction.markers.keys()].map((name) => [name, this.#markers.get(name)]));
-    if (this.settlesLate) this.#unsettled.push({ transaction, before });
+    if (this.settlesLate) this.#unsettled.push({ transaction, before, doubts: revived.doubts });
     for (const [name, value] of transaction.markers) this.#markers.set(name, value);
   }
 
@@ -191,18 +202,36 @@ export class FakeKafka implements FakeBroker {
     this.#unsettled = [];
   }
 
+  /** True when nothing of what was acknowledged can be lost any more, whatever was lost before. */
+  get isAtRest(): boolean {
+    return this.#unsettled.length === 0;
+  }
+
+  /** What was lost, and is committed after all. */
+  protected revived(_by: string, _revived: Revived): void {}
+
+  /** Event ids of all records that are committed, also behind a transaction that is still open. */
+  protected committedIds(): Set<string | undefined> {
+    const entries = [...this.#logs.values()].flat(2).filter(({ transaction }) => transaction.fate === 'committed');
+    return new Set(entries.map(({ record }) => record.headers.id));
+  }
+
   /**
    * What a broker stopped under load has done (KAFKA-20734): of the commits that it had acknowledged, each part (a partition,
    * a group of markers) keeps those before some point and loses the rest, and no reader has seen what is lost. `kept` says
-   * which share a part of a producer keeps; nothing by default. Every producer has to begin anew.
+   * which share a part of a producer keeps; nothing by default. What is lost stays open, and producers go on as if nothing had
+   * happened, or every one of them has to begin anew (`fences`).
    */
-  loseUnsettled(kept: (part: string) => number = () => 0): void {
-    const lost = this.#unsettled;
+  loseUnsettled(kept: (part: string) => number = () => 0, fences = true): void {
+    const torn = tear(this.#logs, this.#unsettled, kept);
     this.#unsettled = [];
-    for (const { name, before } of tear(this.#logs, lost, kept)) {
+    for (const { name, before, isLost } of torn.markers) {
+      if (!isLost) continue;
       if (before === undefined) this.#markers.delete(name);
       else this.#markers.set(name, before);
     }
+    this.#leftovers.leave(torn);
+    if (!fences) return;
     for (const transactionalId of this.#producers.keys()) this.#renew(transactionalId);
   }
 
@@ -210,9 +239,9 @@ export class FakeKafka implements FakeBroker {
     this.#reach();
     for (const lane of lanes) {
       if (lane >= this.markerPartitions) throw this.#noMarkerPartition(lane);
-      const pending = [...this.#producers.values()].some(({ transaction }) =>
-        transaction?.markers.has(markerName(kind, lane)),
-      );
+      const pending =
+        [...this.#producers.values()].some(({ transaction }) => transaction?.markers.has(markerName(kind, lane))) ||
+        this.#leftovers.hasPending(markerName(kind, lane));
       // The broker answers UNSTABLE_OFFSET_COMMIT: somebody who could still write it was not fenced.
       if (pending) throw new RelayError('KAFKA_UNREACHABLE', `the marker of lane ${lane} is not settled`);
     }
@@ -231,8 +260,8 @@ export class FakeKafka implements FakeBroker {
   }
 
   #settledMarker(name: string): number {
-    const first = this.#unsettled.find(({ before }) => before.has(name));
-    return (first === undefined ? this.#markers.get(name) : first.before.get(name)) ?? -1;
+    const bounds = this.#unsettled.map((each) => settledBefore(each, name));
+    return this.#leftovers.settled(name, Math.min(this.#markers.get(name) ?? -1, ...bounds));
   }
 
   findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Landed | null {
@@ -258,7 +287,7 @@ export class FakeKafka implements FakeBroker {
 
   #transactionOf(transactionalId: string, epoch: number): Transaction {
     const producer = this.#producerAt(transactionalId, epoch);
-    producer.transaction ??= { by: transactionalId, fate: 'open', markers: new Map() };
+    producer.transaction ??= begun(transactionalId);
     return producer.transaction;
   }
 

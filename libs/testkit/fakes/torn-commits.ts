@@ -6,7 +6,15 @@ export interface Transaction {
   readonly by: string | null;
   fate: 'open' | 'committed' | 'aborted';
   readonly markers: Map<string, number>;
+  /** The partitions and groups of markers it has written to. */
+  readonly parts: Set<string>;
 }
+
+export const begun = (by: string | null): Transaction => ({ by, fate: 'open', markers: new Map(), parts: new Set() });
+
+export const partitionPart = (topic: string, partition: number): string => `${topic}/${partition}`;
+/** Of a marker by its name. */
+export const groupPart = (marker: string): string => marker.slice(0, marker.indexOf('/'));
 
 export interface Entry {
   readonly record: DeliveryRecord;
@@ -18,24 +26,49 @@ export interface Entry {
 export interface Unsettled {
   readonly transaction: Transaction;
   readonly before: ReadonlyMap<string, number | undefined>;
+  /** What may be called settled of other markers, whose records were open until this transaction ended them. */
+  readonly doubts: ReadonlyMap<string, number>;
 }
 
-/** A marker that was lost, and what it is again. */
-export interface LostMarker {
+/** What a marker was in front of a transaction, and whether it is that again. */
+export interface TornMarker {
   readonly name: string;
+  readonly by: string | null;
   readonly before: number | undefined;
+  readonly isLost: boolean;
+}
+
+/** What may be called settled of a marker while the transaction is not decided: less, too, than one that was written again as it was. */
+export function settledBefore({ transaction, before, doubts }: Unsettled, name: string): number {
+  const bounds = before.has(name) ? [before.get(name) ?? -1, (transaction.markers.get(name) ?? 0) - 1] : [];
+  return Math.min(...bounds, doubts.get(name) ?? Infinity);
+}
+
+/** What a part has lost of one producer: no transaction's any more but one of its own, which is open. */
+export interface LostPart {
+  readonly by: string | null;
+  readonly part: string;
+  readonly transaction: Transaction;
+  readonly entries: Entry[];
+}
+
+export interface Torn {
+  readonly lost: readonly LostPart[];
+  /** What may be called settled of markers while something of their transaction is open. */
+  readonly doubts: readonly { readonly by: string | null; readonly name: string; readonly settled: number }[];
+  /** The last one first, so that putting them back in this order leaves what was before. */
+  readonly markers: readonly TornMarker[];
 }
 
 /**
- * Aborts what is lost of the transactions: each part (a partition, a group of markers) of each producer keeps the first ones,
+ * Takes away what is lost of the transactions: each part (a partition, a group of markers) of each producer keeps the first ones,
  * as many as its share says, since a later commit of the producer in the same part would have ended the earlier ones with it.
- * Answers with the markers that are lost, the last one first, so that putting them back in this order leaves what was before.
  */
 export function tear(
   logs: ReadonlyMap<string, readonly (readonly Entry[])[]>,
   unsettled: readonly Unsettled[],
   kept: (part: string) => number,
-): LostMarker[] {
+): Torn {
   const places = new Map<Transaction, number>();
   const counts = new Map<string | null, number>();
   for (const { transaction } of unsettled) {
@@ -50,22 +83,42 @@ export function tear(
     shares.set(name, share);
     return place >= Math.floor(share * ((counts.get(by) ?? 0) + 1));
   };
+  const lost = new Map<string, LostPart>();
+  const lostOf = (part: string, { by }: Transaction): LostPart => {
+    const name = `${by} ${part}`;
+    const found = lost.get(name) ?? { by, part, transaction: begun(by), entries: [] };
+    lost.set(name, found);
+    return found;
+  };
   for (const [topic, log] of logs) {
     for (const [partition, entries] of log.entries()) {
+      const part = partitionPart(topic, partition);
       for (const entry of entries) {
-        const { transaction } = entry;
-        const place = places.get(transaction);
-        if (place === undefined || !isLost(`${topic}/${partition}`, transaction, place)) continue;
-        entry.transaction = { by: transaction.by, fate: 'aborted', markers: new Map() };
+        const place = places.get(entry.transaction);
+        if (place === undefined || !isLost(part, entry.transaction, place)) continue;
+        const { transaction, entries: theirs } = lostOf(part, entry.transaction);
+        entry.transaction = transaction;
+        theirs.push(entry);
       }
     }
   }
-  return [...unsettled].reverse().flatMap(({ transaction, before }) =>
-    [...before].flatMap(([name, value]) => {
-      const group = name.split('/')[0] as string;
-      return isLost(group, transaction, places.get(transaction) ?? 0) ? [{ name, before: value }] : [];
+  const markers = [...unsettled].reverse().flatMap((each) =>
+    [...each.before].map(([name, before]) => {
+      const { transaction } = each;
+      const part = groupPart(name);
+      const isGone = isLost(part, transaction, places.get(transaction) ?? 0);
+      const pending = isGone ? lostOf(part, transaction).transaction.markers : null;
+      // The last one is met first, and it is the one that counts.
+      if (pending?.has(name) === false) pending.set(name, transaction.markers.get(name) ?? -1);
+      return { name, by: transaction.by, before, isLost: isGone };
     }),
   );
+  const doubts = unsettled.flatMap((each) =>
+    [...each.before.keys(), ...each.doubts.keys()].map((name) => {
+      return { by: each.transaction.by, name, settled: settledBefore(each, name) };
+    }),
+  );
+  return { lost: [...lost.values()], markers, doubts };
 }
 
 export function lookUp(

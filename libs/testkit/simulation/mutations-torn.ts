@@ -30,6 +30,21 @@ export const TORN_MUTATIONS: readonly Mutation[] = [
       }),
   },
   {
+    name: 'records that the broker left open are taken for ended',
+    theme: 'torn',
+    seedsMax: 2_000,
+    kafka: (port, { kafka }) =>
+      withKafka(port, {
+        settledMarkers: async (kind, lanes) => {
+          const settled = await port.settledMarkers(kind, lanes);
+          // While nothing is unsettled by time, what a marker says of its records is all that is held back.
+          // A fenced producer is told nothing at all.
+          const isTold = settled !== null && [...settled.values()].some((value) => value >= 0);
+          return !isTold || !kafka.isAtRest ? settled : new Map(lanes.map((lane) => [lane, kafka.marker(kind, lane)]));
+        },
+      }),
+  },
+  {
     name: 'what arrived of a torn transaction is sent again',
     theme: 'torn',
     seedsMax: 2_000,

@@ -2,7 +2,7 @@
 import { type DeliveryRecord, laneFloor, type MarkerWrite } from '#outbox';
 import { RelayError } from '#runtime';
 import { FakeKafka } from '../fakes/kafka.ts';
-import { TOPICS } from './scenario.ts';
+import type { Revived } from '../fakes/leftovers.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Violation } from './violation.ts';
 
@@ -83,15 +83,14 @@ export class SimKafka extends FakeKafka {
   }
 
   override end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): void {
+    const isFirst = this.#doubtful.length + this.#doubtfulMarkers.length === 0;
     super.end(transactionalId, epoch, fate);
     const pending = this.#pending.get(transactionalId);
     this.#pending.delete(transactionalId);
     if (fate === 'aborted' || pending === undefined) return;
     for (const record of pending.records) this.#deliver(record, transactionalId);
     for (const marker of pending.markers) if (marker.kind === 'lane') this.#raise(marker, transactionalId);
-    if (this.#doubtful.length + this.#doubtfulMarkers.length === 0) {
-      this.#scheduler.after(SETTLES_AFTER_MS, () => this.settleAll());
-    }
+    if (isFirst) this.#scheduler.after(SETTLES_AFTER_MS, () => this.settleAll());
     this.#doubtful.push(...pending.records.map(({ headers }) => headers.id as string));
     this.#doubtfulMarkers.push(...pending.markers);
   }
@@ -103,14 +102,26 @@ export class SimKafka extends FakeKafka {
     for (const [lane, marker] of this.#highest) this.#settled.set(lane, marker);
   }
 
-  override loseUnsettled(kept?: (part: string) => number): void {
-    super.loseUnsettled(kept);
-    const there = new Set(TOPICS.flatMap((topic) => this.committed(topic).map(({ headers }) => headers.id)));
+  protected override revived(by: string, { entries, markers }: Revived): void {
+    for (const { record } of entries) this.#deliver(record, by);
+    for (const [name, value] of markers) {
+      const [kind, lane] = name.split('/');
+      if (kind !== 'lane') continue;
+      const write = { kind, lane: Number(lane), value } as const;
+      this.#raise(write, by);
+      this.#doubtfulMarkers.push(write);
+    }
+    this.#doubtful.push(...entries.map(({ record }) => record.headers.id as string));
+  }
+
+  override loseUnsettled(kept?: (part: string) => number, fences = true): void {
+    super.loseUnsettled(kept, fences);
+    const there = this.committedIds();
     for (const eventId of this.#doubtful) if (!there.has(eventId)) this.delivered.delete(eventId);
     this.#doubtful = [];
     const lanes = this.#doubtfulMarkers.filter(({ kind }) => kind === 'lane').map(({ lane }) => lane);
     this.#doubtfulMarkers = [];
-    this.#pending.clear();
+    if (fences) this.#pending.clear();
     for (const lane of lanes) this.#highest.set(lane, Math.max(this.settledMarker(lane), this.marker('lane', lane)));
     for (const [lane, marker] of this.#highest) this.#settled.set(lane, marker);
   }

@@ -142,10 +142,12 @@ export class SimWeather implements Weather {
   #loseCommits({ torn, until }: Extract<WorldFault, { readonly kind: 'commits-lost' }>): void {
     const { kafka, scheduler, dice, trace } = this.#parts;
     const shares = torn === null ? null : new Dice(streamOf(torn, 'torn'));
+    // Half the time nobody is disturbed, and goes on beside what was left open.
+    const fences = torn === null || new Dice(streamOf(torn, 'fences')).next() < 0.5;
     const lose = () => {
       if (!this.faulty) return;
       trace?.(() => 'the broker loses what has not settled');
-      kafka.loseUnsettled(shares === null ? undefined : () => shares.pick([0, 1, shares.next()]));
+      kafka.loseUnsettled(shares === null ? undefined : () => shares.pick([0, 1, shares.next()]), fences);
     };
     if (until === null) lose();
     else this.#moments.push({ gate: until, act: () => scheduler.after(dice.between(0, LOSES_WITHIN_MS), lose) });

@@ -13,6 +13,7 @@ import {
 } from '#outbox';
 import type { FakeDoorbells } from '../fakes/doorbell.ts';
 import type { FakeElections } from '../fakes/election.ts';
+import type { FakeKafkaPort } from '../fakes/kafka-port.ts';
 import { FakeSourceReader, type FakeSourceTable } from '../fakes/source.ts';
 import { createFakeStore } from '../fakes/store.ts';
 import type { Dice } from './chance.ts';
@@ -55,7 +56,7 @@ function interruptible<T extends object>(port: T, process: SimProcess): T {
   return Object.assign(Object.create(port) as T, methods);
 }
 
-function interruptibleKafka(port: KafkaPort, process: SimProcess): KafkaPort {
+function interruptibleKafka(port: FakeKafkaPort, process: SimProcess): KafkaPort {
   return {
     scopeOf: (error) => port.scopeOf(error),
     fence: (id) => process.call(() => port.fence(id)),
@@ -63,7 +64,12 @@ function interruptibleKafka(port: KafkaPort, process: SimProcess): KafkaPort {
     findLanded: (ids, lanes) => process.call(() => port.findLanded(ids, lanes)),
     settledMarkers: (kind, lanes) => process.call(() => port.settledMarkers(kind, lanes)),
     open: async (id) => {
-      const session = await process.call(() => port.open(id));
+      let isWanted = true;
+      const session = await process
+        .call(() => port.open(id, () => isWanted))
+        .finally(() => {
+          isWanted = false;
+        });
       return {
         transactional: session.transactional,
         transact: (records, markers) => process.call(() => session.transact(records, markers), true),
