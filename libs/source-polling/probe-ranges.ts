@@ -7,6 +7,9 @@
  * updating there looks just like an open insert inside (seen on MariaDB 10.11). So short ranges are asked id by id, which
  * touches no neighbour, and a long range that looks locked is walked once more from its other end, which meets the other
  * neighbour: a row inside is locked from both ends. `locked` can still be said wrongly, `empty` never.
+ *
+ * MySQL may walk a small table's whole index for a list of ids or a range, hint or not, and meet everybody's locks (seen on 9.7):
+ * there each id is a look-up of its own, in one statement, which its optimiser always does by the unique index.
  */
 import { type EngineKind, errnoOf, type Pool } from '#database';
 import type { PositionRange, ProbeOutcome } from '#outbox';
@@ -38,7 +41,11 @@ export async function probeRanges(
       `SELECT ${column} AS position ${target.from} WHERE ${condition} ORDER BY ${column} ${direction} LIMIT 1 ${locking}`,
       values,
     );
-  const askSingly = (ids: readonly bigint[]) => ask(`${column} IN (${ids.map(() => '?').join(', ')})`, ids, 'ASC');
+  const askSingly = (ids: readonly bigint[]) => {
+    if (kind !== 'mysql') return ask(`${column} IN (${ids.map(() => '?').join(', ')})`, ids, 'ASC');
+    const one = `(SELECT ${column} AS position ${target.from} WHERE ${column} = ? ${locking})`;
+    return askOnce(pool, `${ids.map(() => one).join(' UNION ALL ')} LIMIT 1`, ids);
+  };
   let single: bigint[] = [];
   for (const { from, to } of ranges) {
     const size = to - from + 1n;
