@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Config, ENV_PREFIX, loadConfig } from '#config';
 import { type Pool, quoteIdentifier } from '#database';
+import { createCommitHints } from '#doorbell';
 import { createKafkaPort } from '#kafka-delivery';
 import type { Doorbell, LeaderElection, SenderEvent, WriterEvent } from '#outbox';
 import { createSenderStore } from '#outbox-storage';
@@ -54,6 +55,7 @@ export class OutboxPublisher {
   #running: Promise<Running> | null = null;
   #scheduled: Promise<void> | null = null;
   #batch: Promise<unknown> = Promise.resolve();
+  readonly #hints = createCommitHints({ ring: () => this.ring() });
 
   /** Throws CONFIG_INVALID, all that is wrong in one message. */
   constructor(options: OutboxPublisherOptions) {
@@ -114,9 +116,25 @@ export class OutboxPublisher {
     return Number(row?.n ?? 0);
   }
 
+  /** Events were committed: scheduled publishing looks at once, here and, with Redis, in other processes. Never throws, never waits. */
+  ring(): void {
+    const { sources } = this.#config;
+    const rung = this.#running?.then(({ doorbell }) => {
+      for (const { name } of sources) doorbell.ring({ kind: 'source-rows', source: name });
+    });
+    // Not connected yet: there is nobody to tell.
+    rung?.catch(() => undefined);
+  }
+
+  /** Events may be committed soon: what an OutboxRepository with this publisher as its `doorbell` calls. Never throws, never waits. */
+  ringSoon(): void {
+    this.#hints.ringSoon();
+  }
+
   /** Gives lanes and lock back. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#hints.close();
     const running = await this.#running?.catch(() => null);
     if (!running) return;
     this.#running = null;

@@ -25,6 +25,11 @@ export interface OutboxRepositoryOptions extends EventDefaults {
   readonly formatter?: EventFormatter;
   /** Further looks at an event before it is stored; each throws EVENT_REFUSED. */
   readonly checks?: readonly EventCheck[];
+  /**
+   * Told of every row stored, so that the relay hears of it soon after the commit: `createOutboxDoorbell` or an OutboxPublisher. Not
+   * waited for, and whatever it throws is left alone: the relay finds the row by polling all the same.
+   */
+  readonly doorbell?: { ringSoon(): void };
 }
 
 /** What `add` takes for a transaction: a mysql2 connection, or what an adapter made of another library's. */
@@ -76,6 +81,7 @@ export class OutboxRepository {
         throw asRefusal(thrown);
       }
     }
+    if (rows.length > 0) this.#ringSoon();
     return rows.map(({ event }) => event as OutboxEvent<P>);
   }
 
@@ -98,7 +104,16 @@ export class OutboxRepository {
         throw asRefusal(thrown);
       }
     }
+    if (rows.length > 0) this.#ringSoon();
     return rows.map(({ event }) => event as OutboxEvent<P>);
+  }
+
+  #ringSoon(): void {
+    try {
+      this.#options.doorbell?.ringSoon();
+    } catch {
+      // A hint that cannot be given must not fail a business transaction whose row is stored.
+    }
   }
 
   *#statements(rows: readonly EncodedEvent[], { dialect }: Pick<SqlExecutor, 'dialect'>) {

@@ -5,5 +5,6 @@
  * ring, the process that rang included, and hears its own even while Redis is away. Rings of the same kind that come
  * faster than Redis answers are merged, so a slow Redis gets fewer and larger messages, never a queue.
  */
+export { type CommitHints, type CommitHintsOptions, createCommitHints } from './create-commit-hints.ts';
 export { createMemoryDoorbell } from './memory-doorbell.ts';
 export { createRedisDoorbell, type RedisDoorbellOptions } from './redis-doorbell.ts';

@@ -12,7 +12,7 @@ export interface Clock {
 /** Uniform in [0, 1). */
 export type Random = () => number;
 
-export const systemClock: Clock = {
+const clockOf = (keepsAlive: boolean): Clock => ({
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   sleep: (ms, signal) =>
@@ -27,8 +27,14 @@ export const systemClock: Clock = {
         resolve();
       };
       const timer = setTimeout(finish, ms);
+      if (!keepsAlive) timer.unref();
       signal?.addEventListener('abort', finish, { once: true });
     }),
-};
+});
+
+export const systemClock: Clock = clockOf(true);
+
+/** Its sleeps do not keep a process alive that has nothing else to do: only for what may as well not happen. */
+export const backgroundClock: Clock = clockOf(false);
 
 export const systemRandom: Random = () => Math.random();

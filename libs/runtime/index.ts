@@ -1,6 +1,6 @@
 /** Rank 0: errors, time, chance, backoff, deadlines, logging and crash points. Imports nothing of ours. */
 export { type BackoffLimits, backoffMs } from './backoff.ts';
-export { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
+export { backgroundClock, type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 export { crashPoint } from './crash-point.ts';
 export { withDeadline } from './deadline.ts';
 export { asRelayError, type ErrorCode, EXIT, type ExitCode, RelayError, type Verdict } from './errors.ts';

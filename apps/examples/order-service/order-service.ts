@@ -6,8 +6,6 @@ import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql
 export interface OrderServiceOptions {
   readonly pool: Pool;
   readonly outbox: OutboxRepository;
-  /** Called after each commit: rings the relay's doorbell, where there is one. */
-  readonly afterCommit?: () => void;
 }
 
 interface OrderBody {
@@ -45,7 +43,7 @@ const orderEvent = (id: number, type: string, payload: object): OutboxEventInit 
   payload,
 });
 
-export function createOrderService({ pool, outbox, afterCommit }: OrderServiceOptions): FastifyInstance {
+export function createOrderService({ pool, outbox }: OrderServiceOptions): FastifyInstance {
   const service = Fastify();
 
   /** Commits what `work` did; a fault anywhere, the outbox's too, undoes all of it. */
@@ -55,7 +53,6 @@ export function createOrderService({ pool, outbox, afterCommit }: OrderServiceOp
       await tx.beginTransaction();
       const result = await work(tx);
       await tx.commit();
-      afterCommit?.();
       return result;
     } catch (fault) {
       await tx.rollback();
