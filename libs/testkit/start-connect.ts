@@ -1,18 +1,19 @@
 /** Kafka Connect, a standalone worker with Debezium's MariaDB connector, as a server process of our own. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureBinaries } from './ensure-binary.ts';
 import { freePort } from './free-port.ts';
 import { KAFKA_VERSION } from './kafka-jars.ts';
 import { mavenClassPath } from './maven-jars.ts';
-import { serverFolder } from './server-folder.ts';
-import { ServerProcess } from './server-process.ts';
+import { startInFolder } from './start-in-folder.ts';
 
 export const DEBEZIUM_VERSION = '3.5.0.Final';
 
 const READY_DEADLINE_MS = 60_000;
 const ANSWER_DEADLINE_MS = 15_000;
 const HEAP_MB = 320;
+const WORKER = 'worker.properties';
+const LOG = 'connect.log';
 
 export interface ConnectOptions {
   readonly bootstrap: string;
@@ -46,46 +47,39 @@ const classPath = (): Promise<string> =>
 export async function startConnect({ bootstrap, workerFile }: ConnectOptions): Promise<ConnectServer> {
   const { java } = await ensureBinaries(['java']);
   const jars = await classPath();
-  const folder = await serverFolder('connect', undefined);
   const port = await freePort();
-  await mkdir(folder.dir, { recursive: true });
-  const worker = join(folder.dir, 'worker.properties');
-  const own = {
-    'bootstrap.servers': bootstrap,
-    listeners: `http://127.0.0.1:${port}`,
-    'offset.storage.file.filename': join(folder.dir, 'offsets'),
-  };
-  await writeFile(worker, replaceProperties(await readFile(workerFile, 'utf8'), own));
-  const logFile = join(folder.dir, 'connect.log');
   const ask = (path: string, init: RequestInit = {}) =>
     fetch(`http://127.0.0.1:${port}${path}`, { ...init, signal: AbortSignal.timeout(ANSWER_DEADLINE_MS) });
   const logging = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-XX:TieredStopAtLevel=1'];
-  const server = new ServerProcess({
-    name: 'kafka connect',
-    binary: java,
-    args: [
-      ...[`-Xmx${HEAP_MB}m`, '-XX:+UseSerialGC', ...logging, '-cp', jars],
-      ...['org.apache.kafka.connect.cli.ConnectStandalone', worker],
-    ],
-    dir: folder.dir,
-    logFile,
-    probe: async () => {
-      const answer = await ask('/connectors');
-      if (!answer.ok) throw new Error(`kafka connect answers ${answer.status}`);
+  let logFile = '';
+  const server = await startInFolder({
+    name: 'connect',
+    prepare: async (dir) => {
+      const own = {
+        'bootstrap.servers': bootstrap,
+        listeners: `http://127.0.0.1:${port}`,
+        'offset.storage.file.filename': join(dir, 'offsets'),
+      };
+      await writeFile(join(dir, WORKER), replaceProperties(await readFile(workerFile, 'utf8'), own));
     },
-    readyDeadlineMs: READY_DEADLINE_MS,
-    detached: false,
+    plan: (dir) => {
+      logFile = join(dir, LOG);
+      return {
+        name: 'kafka connect',
+        binary: java,
+        args: [
+          ...[`-Xmx${HEAP_MB}m`, '-XX:+UseSerialGC', ...logging, '-cp', jars],
+          ...['org.apache.kafka.connect.cli.ConnectStandalone', join(dir, WORKER)],
+        ],
+        log: LOG,
+        probe: async () => {
+          const answer = await ask('/connectors');
+          if (!answer.ok) throw new Error(`kafka connect answers ${answer.status}`);
+        },
+        readyDeadlineMs: READY_DEADLINE_MS,
+      };
+    },
   });
-  const stop = async () => {
-    await server.kill();
-    await folder.dispose();
-  };
-  try {
-    await server.start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
     create: async (connector) => {
       const headers = { 'content-type': 'application/json' };
@@ -102,7 +96,7 @@ export async function startConnect({ bootstrap, workerFile }: ConnectOptions): P
       return tasks.length > 0 && parts.every(({ state }) => state === 'RUNNING') ? 'RUNNING' : connector.state;
     },
     log: async () => (await readFile(logFile, 'utf8')).slice(-4_000),
-    stop,
+    stop: () => server.stop(),
   };
 }
 

@@ -10,6 +10,7 @@ import { type KafkaInstallation, kafkaInstallation } from './kafka-jars.ts';
 import { type KafkaNode, type KafkaNodeCount, kafkaProperties } from './kafka-properties.ts';
 import { serverFolder } from './server-folder.ts';
 import { type ServerControl, ServerProcess } from './server-process.ts';
+import { controlOf } from './start-in-folder.ts';
 import { answersKafka, warmUpKafka } from './warm-up-kafka.ts';
 
 const run = promisify(execFile);
@@ -75,7 +76,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
   }
   return {
     bootstrap,
-    nodes: servers.map(nodeControl),
+    nodes: servers.map(controlOf),
     get pids() {
       return servers.map((server) => server.pid);
     },
@@ -90,19 +91,6 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServe
       if (!folder.temporary) await each((server) => server.terminate());
       await dispose();
     },
-  };
-}
-
-function nodeControl(server: ServerProcess): ServerControl {
-  return {
-    kill: () => server.kill(),
-    pause: () => server.signal('SIGSTOP'),
-    resume: () => server.signal('SIGCONT'),
-    restart: async () => {
-      await server.terminate();
-      await server.start();
-    },
-    stop: () => server.terminate(),
   };
 }
 

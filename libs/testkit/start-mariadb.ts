@@ -7,15 +7,13 @@ import mysql from 'mysql2/promise';
 import { ensureBinaries } from './ensure-binary.ts';
 import { freePort } from './free-port.ts';
 import { guardProcess, unguardProcess } from './process-guard.ts';
-import { serverFolder } from './server-folder.ts';
-import { type ServerControl, ServerProcess } from './server-process.ts';
+import { type PidControl, startInFolder } from './start-in-folder.ts';
 import type { DatabaseAddress } from './test-environment.ts';
 
 const run = promisify(execFile);
 
-export interface MariadbServer extends ServerControl, DatabaseAddress {
+export interface MariadbServer extends PidControl, DatabaseAddress {
   readonly socketPath: string;
-  readonly pid: number;
 }
 
 export interface MariadbOptions {
@@ -39,53 +37,33 @@ const asRoot = process.getuid?.() === 0 ? ['--user=root'] : [];
 export async function startMariadb(options: MariadbOptions = {}): Promise<MariadbServer> {
   const { mariadbd, mysql_install_db: install } = await ensureBinaries(['mariadbd', 'mysql_install_db']);
   const port = options.port ?? (await freePort());
-  const folder = await serverFolder('mariadb', options.dir);
-  const dataDir = join(folder.dir, 'data');
-  const socketPath = join(folder.dir, 'mariadb.sock');
-  const server = new ServerProcess({
-    name: 'mariadbd',
-    binary: mariadbd,
-    args: serverArguments({ dataDir, socketPath, port, bufferPoolMb: options.bufferPoolMb ?? 256 }, options.args ?? []),
-    dir: folder.dir,
-    logFile: join(folder.dir, 'mariadb.log'),
-    // A statement that needs the user makes ready mean usable; before the users are made, the socket and root do.
-    probe: () => ping({ host: HOST, port, user: USER, password: USER }, socketPath),
-    readyDeadlineMs: READY_DEADLINE_MS,
-    detached: options.detached ?? false,
-    env: options.env ?? {},
+  const address = { host: HOST, port, user: USER, password: USER };
+  const placed = (dir: string) => ({ dataDir: join(dir, 'data'), socketPath: join(dir, 'mariadb.sock') });
+  let socketPath = '';
+  const server = await startInFolder({
+    name: 'mariadb',
+    dir: options.dir,
+    prepare: async (dir) => {
+      const { dataDir } = placed(dir);
+      if (!existsSync(dataDir)) await installDatabase(install, dataDir);
+    },
+    plan: (dir) => {
+      const place = { ...placed(dir), port, bufferPoolMb: options.bufferPoolMb ?? 256 };
+      socketPath = place.socketPath;
+      return {
+        name: 'mariadbd',
+        binary: mariadbd,
+        args: serverArguments(place, options.args ?? []),
+        log: 'mariadb.log',
+        // A statement that needs the user makes ready mean usable; before the users are made, the socket and root do.
+        probe: () => ping(address, place.socketPath),
+        readyDeadlineMs: READY_DEADLINE_MS,
+        detached: options.detached ?? false,
+        env: options.env ?? {},
+      };
+    },
   });
-  const dispose = async () => {
-    await server.kill();
-    await folder.dispose();
-  };
-  try {
-    if (!existsSync(dataDir)) await installDatabase(install, dataDir);
-    await server.start();
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
-  return {
-    host: HOST,
-    port,
-    user: USER,
-    password: USER,
-    socketPath,
-    get pid() {
-      return server.pid;
-    },
-    kill: () => server.kill(),
-    pause: () => server.signal('SIGSTOP'),
-    resume: () => server.signal('SIGCONT'),
-    restart: async () => {
-      await server.terminate();
-      await server.start();
-    },
-    stop: async () => {
-      if (!folder.temporary) await server.terminate();
-      await dispose();
-    },
-  };
+  return Object.assign(server, address, { socketPath });
 }
 
 function serverArguments(

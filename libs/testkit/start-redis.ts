@@ -1,16 +1,13 @@
 /** A redis-server on a free loopback port. It saves nothing unless told: a restart is then empty, which tests rely on. */
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { ensureBinaries } from './ensure-binary.ts';
 import { freePort } from './free-port.ts';
-import { serverFolder } from './server-folder.ts';
-import { type ServerControl, ServerProcess } from './server-process.ts';
+import { type PidControl, startInFolder } from './start-in-folder.ts';
 
-export interface RedisServer extends ServerControl {
+export interface RedisServer extends PidControl {
   readonly host: string;
   readonly port: number;
   readonly url: string;
-  readonly pid: number;
 }
 
 export interface RedisOptions {
@@ -28,47 +25,23 @@ const READY_DEADLINE_MS = 20_000;
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const { 'redis-server': binary } = await ensureBinaries(['redis-server']);
   const port = options.port ?? (await freePort());
-  const folder = await serverFolder('redis', options.dir);
-  const flags = ['--port', String(port), '--bind', HOST, '--save', '', '--appendonly', 'no', '--dir', folder.dir];
-  const server = new ServerProcess({
-    name: 'redis-server',
-    binary,
-    args: [...flags, ...(options.args ?? [])],
-    dir: folder.dir,
-    logFile: join(folder.dir, 'redis.log'),
-    probe: () => ping(port),
-    readyDeadlineMs: READY_DEADLINE_MS,
-    detached: options.detached ?? false,
+  const server = await startInFolder({
+    name: 'redis',
+    dir: options.dir,
+    plan: (dir) => ({
+      name: 'redis-server',
+      binary,
+      args: [
+        ...['--port', String(port), '--bind', HOST, '--save', '', '--appendonly', 'no', '--dir', dir],
+        ...(options.args ?? []),
+      ],
+      log: 'redis.log',
+      probe: () => ping(port),
+      readyDeadlineMs: READY_DEADLINE_MS,
+      detached: options.detached ?? false,
+    }),
   });
-  const dispose = async () => {
-    await server.kill();
-    await folder.dispose();
-  };
-  try {
-    await server.start();
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
-  return {
-    host: HOST,
-    port,
-    url: `redis://${HOST}:${port}`,
-    get pid() {
-      return server.pid;
-    },
-    kill: () => server.kill(),
-    pause: () => server.signal('SIGSTOP'),
-    resume: () => server.signal('SIGCONT'),
-    restart: async () => {
-      await server.terminate();
-      await server.start();
-    },
-    stop: async () => {
-      if (!folder.temporary) await server.terminate();
-      await dispose();
-    },
-  };
+  return Object.assign(server, { host: HOST, port, url: `redis://${HOST}:${port}` });
 }
 
 async function ping(port: number): Promise<void> {

@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ensureBinaries } from './ensure-binary.ts';
 import { freePort } from './free-port.ts';
-import { serverFolder } from './server-folder.ts';
-import { ServerProcess } from './server-process.ts';
+import { startInFolder } from './start-in-folder.ts';
 
 const run = promisify(execFile);
 
@@ -57,34 +56,24 @@ export async function startRegistry(): Promise<RegistryServer> {
   const home = join(cache, `apicurio-${APICURIO_VERSION}`);
   if (!existsSync(home)) await unpack(home, cache);
   const port = await freePort();
-  const folder = await serverFolder('registry', undefined);
   const url = `http://127.0.0.1:${port}/apis/ccompat/v7`;
-  const server = new ServerProcess({
-    name: 'apicurio',
-    binary: java,
-    args: [
-      ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
-      ...[`-Dquarkus.http.port=${port}`, '-Dquarkus.http.host=127.0.0.1', '-Dquarkus.log.level=WARN'],
-      ...['-jar', join(home, `apicurio-registry-app-${APICURIO_VERSION}-runner.jar`)],
-    ],
-    dir: folder.dir,
-    logFile: join(folder.dir, 'registry.log'),
-    probe: async () => {
-      const answer = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(5_000) });
-      if (!answer.ok) throw new Error(`the registry answers ${answer.status}`);
-    },
-    readyDeadlineMs: READY_DEADLINE_MS,
-    detached: false,
+  const server = await startInFolder({
+    name: 'registry',
+    plan: () => ({
+      name: 'apicurio',
+      binary: java,
+      args: [
+        ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+        ...[`-Dquarkus.http.port=${port}`, '-Dquarkus.http.host=127.0.0.1', '-Dquarkus.log.level=WARN'],
+        ...['-jar', join(home, `apicurio-registry-app-${APICURIO_VERSION}-runner.jar`)],
+      ],
+      log: 'registry.log',
+      probe: async () => {
+        const answer = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(5_000) });
+        if (!answer.ok) throw new Error(`the registry answers ${answer.status}`);
+      },
+      readyDeadlineMs: READY_DEADLINE_MS,
+    }),
   });
-  const stop = async () => {
-    await server.kill();
-    await folder.dispose();
-  };
-  try {
-    await server.start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { url, pause: () => server.signal('SIGSTOP'), resume: () => server.signal('SIGCONT'), stop };
+  return Object.assign(server, { url });
 }
