@@ -2,6 +2,7 @@
 
 export { type DoorbellHarness, doorbellContract } from './contracts/doorbell.ts';
 export { type ElectionHarness, electionContract } from './contracts/election.ts';
+export { type InboxHarness, inboxKillContract } from './contracts/inbox-kill.ts';
 export {
   type KafkaHarness,
   type KafkaWorld,
