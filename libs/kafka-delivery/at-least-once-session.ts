@@ -18,7 +18,8 @@ export async function openAtLeastOnceSession(context: SessionContext): Promise<P
   const { settings, brokers, bounds } = context;
   const views = createTopicViews(brokers, settings);
   const limits = createRecordLimits(brokers, settings, bounds);
-  const sender = { settings, bounds, sequences: createSequences(), identity: null };
+  const timeMs = () => settings.clock.wallMs();
+  const sender = { settings, bounds, timeMs, sequences: createSequences(), identity: null };
   let dead = false;
   let step: Step = 'metadata';
 

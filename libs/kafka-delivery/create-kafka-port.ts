@@ -12,6 +12,7 @@ import { initProducer } from './init-producer.ts';
 import { isTransactional, type KafkaOptions } from './kafka-options.ts';
 import { MarkerBook } from './marker-book.ts';
 import { markerGroups } from './markers-of-lanes.ts';
+import { createRecordTime } from './record-time.ts';
 import { openTransactionalSession } from './transactional-session.ts';
 
 export interface ClosableKafkaPort extends KafkaPort {
@@ -39,6 +40,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
   const transactional = isTransactional(settings);
   const shared = connection.brokers();
   const bounds = createBatchBounds(settings.partitionBatchBytesMax);
+  const recordTime = createRecordTime(settings);
   const topics = new Set(settings.topics);
   const gate = settings.gate ?? (async () => undefined);
   const book = new MarkerBook(shared, settings);
@@ -61,7 +63,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
         book.opened(transactionalId, acknowledged);
         producerIds.set(transactionalId, acknowledged.identity.producerId);
       };
-      const context = { settings, bounds, topics, onOpened, brokers: connection.brokers() };
+      const context = { settings, bounds, recordTime, topics, onOpened, brokers: connection.brokers() };
       return transactional ? openTransactionalSession(transactionalId, context) : openAtLeastOnceSession(context);
     },
     fence: async (transactionalId) => {

@@ -63,7 +63,7 @@ const TABLE: ReadonlyMap<number, readonly [string, ErrorCode]> = new Map([
   [29, ['TOPIC_AUTHORIZATION_FAILED', REFUSED]],
   [30, ['GROUP_AUTHORIZATION_FAILED', REFUSED]],
   [31, ['CLUSTER_AUTHORIZATION_FAILED', REFUSED]],
-  // Record times are our own clock's: no row is at fault when it is wrong, and another sender's may be right.
+  // Record times are our own clock's: no row is at fault when it is wrong, and the next session asks for the brokers' time.
   [32, ['INVALID_TIMESTAMP', UNREACHABLE]],
   [33, ['UNSUPPORTED_SASL_MECHANISM', REFUSED]],
   [34, ['ILLEGAL_SASL_STATE', REFUSED]],
@@ -109,6 +109,7 @@ export const CODE = {
   notCoordinator: 16,
   messageTooLarge: 10,
   recordListTooLarge: 18,
+  invalidTimestamp: 32,
   topicExists: 36,
   unknownTopic: 3,
   concurrentTransactions: 51,

@@ -12,6 +12,7 @@ import { connectKafka } from './connect-kafka.ts';
 import { CODE, faultOfCode } from './fault-table.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import type { RoutedRecord } from './plan-delivery.ts';
+import { createRecordTime } from './record-time.ts';
 import { createTopicViews } from './topic-views.ts';
 import type { OffsetSet } from './transaction.ts';
 import { type OpenProducer, openProducer } from './transactional-session.ts';
@@ -75,6 +76,7 @@ export function createGroupTransactions(options: GroupTransactionOptions): Group
   const shared = connection.brokers();
   const views = createTopicViews(shared, settings);
   const bounds = createBatchBounds(settings.partitionBatchBytesMax);
+  const recordTime = createRecordTime(settings);
   const written = new Set<string>();
   const groups = new Set<string>();
   let producer: OpenProducer | null = null;
@@ -88,7 +90,7 @@ export function createGroupTransactions(options: GroupTransactionOptions): Group
   async function open(topics: readonly string[] = []): Promise<void> {
     await drop();
     for (const topic of topics) written.add(topic);
-    const context = { settings, bounds, topics: written, brokers: connection.brokers() };
+    const context = { settings, bounds, recordTime, topics: written, brokers: connection.brokers() };
     producer = await openProducer(transactionalId, context, [...groups]);
   }
 

@@ -18,6 +18,7 @@ import {
   type ReadOptions,
   readTopics,
 } from './index.ts';
+import { createRecordTime } from './record-time.ts';
 import { createSequences } from './sequences.ts';
 import { openTransactionalSession } from './transactional-session.ts';
 
@@ -203,9 +204,8 @@ test('sequences wrap where the broker expects them to', async () => {
   const { settings } = connection;
   const session = await openTransactionalSession(uniqueName('wrap'), {
     settings,
-    brokers: connection.brokers(),
-    bounds: createBatchBounds(900_000),
-    topics: new Set(),
+    ...{ brokers: connection.brokers(), bounds: createBatchBounds(900_000), topics: new Set<string>() },
+    recordTime: createRecordTime(settings),
     sequences: createSequences(0x7fffffff - 4),
   });
   for (let round = 0; round < 4; round += 1) await session.transact(records(topic, round * 3, 3), []);

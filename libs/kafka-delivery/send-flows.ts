@@ -13,6 +13,10 @@ export interface FlowSender {
   readonly settings: KafkaSettings;
   readonly bounds: BatchBounds;
   readonly sequences: Sequences;
+  /** What records carry, in milliseconds since the epoch. */
+  readonly timeMs: () => number;
+  /** Told when a broker refuses that time. */
+  readonly onTimeRefused?: () => void;
   /** Null for a plain producer. */
   readonly identity: ProducerIdentity | null;
   /** Told of each batch that the broker has acknowledged: the offset behind its last record. */
@@ -58,7 +62,7 @@ function contextFor(sender: FlowSender, flow: PartitionFlow): BatchContext {
     producerEpoch: identity?.producerEpoch ?? -1,
     firstSequence: identity === null ? -1 : sender.sequences.next(topic, partition),
     transactional: identity !== null,
-    timestampMs: settings.clock.wallMs(),
+    timestampMs: sender.timeMs(),
     compression: settings.compression,
     bytesMax: sender.bounds.of(topic),
   };
@@ -96,6 +100,7 @@ async function sendRequest(
   for (const { topic, partition, records } of request.sent) sequences.advance(topic, partition, records);
   const acknowledged = answer.then((produced) => {
     if (acks === 0) return;
+    if (produced.some(({ code }) => code === CODE.invalidTimestamp)) sender.onTimeRefused?.();
     checkProduced(request.sent, produced, bounds);
     for (const { topic, partition, baseOffset } of sender.onAppended ? produced : []) {
       const sent = request.sent.find((each) => each.topic === topic && each.partition === partition);

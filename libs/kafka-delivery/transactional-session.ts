@@ -2,6 +2,7 @@
 import type { ProducerSession } from '#outbox';
 import { crashPoint, RelayError, withDeadline } from '#runtime';
 import { Acknowledged, type SentEnd } from './acknowledged.ts';
+import { askClock } from './ask-clock.ts';
 import type { BatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
 import { endLeftovers } from './end-leftovers.ts';
@@ -13,6 +14,7 @@ import { type KafkaSettings, markerName } from './kafka-options.ts';
 import { markerGroups, markerOffsets } from './markers-of-lanes.ts';
 import { planDelivery, type RoutedRecord, topicsOf } from './plan-delivery.ts';
 import { createRecordLimits } from './record-limits.ts';
+import type { RecordTime } from './record-time.ts';
 import type { FlowSender } from './send-flows.ts';
 import { createSequences, type Sequences } from './sequences.ts';
 import { createTopicViews } from './topic-views.ts';
@@ -24,6 +26,7 @@ export interface SessionContext {
   /** The session's own connections, closed with it. */
   readonly brokers: Brokers;
   readonly bounds: BatchBounds;
+  readonly recordTime: RecordTime;
   /** Topics that were ever delivered to; the session adds its own. */
   readonly topics: Set<string>;
   readonly sequences?: Sequences;
@@ -46,6 +49,8 @@ interface Progress {
 /** A producer from InitProducerId to its first error. */
 export interface OpenProducer {
   readonly identity: ProducerIdentity;
+  /** What its records carry, in milliseconds since the epoch. */
+  readonly timeMs: () => number;
   /**
    * One transaction; resolves when it is certainly committed. After a rejection close it and open a new one. `onAppended` is
    * told of each batch that a broker has acknowledged: the offset behind its last record.
@@ -72,7 +77,7 @@ export async function openTransactionalSession(
   return {
     transactional: true,
     transact: async (records, markers) => {
-      const startedAtMs = settings.clock.wallMs();
+      const startedAtMs = producer.timeMs();
       const ends = new Map<string, SentEnd>();
       const note = noteText({ producerId, sinceMs: acknowledged.sinceMs(startedAtMs) });
       await producer.transact(records, markerOffsets(settings, markers, note), (topic, partition, end) => {
@@ -94,17 +99,22 @@ export async function openProducer(
   context: SessionContext,
   groups: readonly string[],
 ): Promise<OpenProducer> {
-  const { settings, brokers, bounds, topics } = context;
+  const { settings, brokers, bounds, topics, recordTime } = context;
   const gate = settings.gate ?? noGate;
   try {
     await gate('before:open');
     const identity = await initProducer(brokers, transactionalId, settings);
     await endLeftovers({ ...context, groups }, identity);
+    const timeMs = await recordTime.begin(async () => {
+      const difference = await askClock(brokers, settings, identity, groups);
+      return difference?.value ?? null;
+    });
     crashPoint('kafka-after-open');
     await gate('after:open');
     settings.logger.debug({ ...identity }, 'opened a transactional producer');
     const sequences = context.sequences ?? createSequences();
-    return startSession({ settings, brokers, bounds, sequences, identity, gate }, topics);
+    const onTimeRefused = recordTime.refused;
+    return startSession({ settings, brokers, bounds, timeMs, onTimeRefused, sequences, identity, gate }, topics);
   } catch (error) {
     await brokers.close();
     throw faultOfThrown(error, { step: 'init' });
@@ -166,5 +176,5 @@ function startSession(parts: TransactionParts, topics: Set<string>): OpenProduce
     await brokers.close();
   }
 
-  return { identity: parts.identity, transact, close };
+  return { identity: parts.identity, timeMs: parts.timeMs, transact, close };
 }

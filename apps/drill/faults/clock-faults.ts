@@ -1,6 +1,7 @@
 /** Wall clocks that jump: of a process, of MariaDB, whose clock all leases go by. That of Redis is among the faults of Redis. */
 import { systemClock } from '#runtime';
 import type { Fault, Injection } from '../fault.ts';
+import { awaitDelivery } from '../judge.ts';
 import type { Scene } from '../scene.ts';
 import { CLOCK_READ_MS } from '../stages/clocks.ts';
 
@@ -8,6 +9,9 @@ import { CLOCK_READ_MS } from '../stages/clocks.ts';
 const JUMP_S = 2 * 3_600;
 const HOLD_MS = [4_000, 10_000] as const;
 const STROBES = 8;
+/** Rows go on while a process's clock is wrong: those committed so long after the jump arrive before its end. */
+const FELT_MS = 1_500;
+const ONWARD_DEADLINE_MS = 60_000;
 
 function clocksOf({ servers }: Scene): NonNullable<typeof servers.clocks> {
   if (servers.clocks === undefined) throw new Error('the clocks of this stage cannot be set');
@@ -26,6 +30,19 @@ async function jump(scene: Scene, names: readonly string[], seconds: number, kil
   const holdMs = scene.chance.integer(...HOLD_MS);
   const detail = `${names.join(' ')} by ${seconds} s for ${(holdMs / 1_000).toFixed(1)} s`;
   return { detail, kills: kill ? 2 : 0, holdMs, heal: () => set(0) };
+}
+
+/** Not the hour that brokers allow, nor anything else of it, holds up a row. */
+async function jumpOfProcess(scene: Scene, seconds: number): Promise<Injection> {
+  const injection = await jump(scene, [scene.chance.pick(scene.slots).name], seconds);
+  try {
+    await systemClock.sleep(FELT_MS);
+    await awaitDelivery(scene, scene.tally.mark(), ONWARD_DEADLINE_MS);
+  } catch (error) {
+    await injection.heal?.();
+    throw error;
+  }
+  return injection;
 }
 
 async function strobe(scene: Scene): Promise<Injection> {
@@ -50,10 +67,10 @@ const jumps = directions.flatMap(({ way, seconds }): Fault[] => [
     name: `clock-${way}-process`,
     what: `The wall clock of a writer or sender jumps two hours ${way}, and some seconds later to where it was.`,
     expected:
-      'Its own deadlines go by the monotonic clock, leases by the database. Brokers refuse records of the far future: its rows wait, none is given up.',
+      'Its own deadlines go by the monotonic clock, leases by the database. Brokers refuse records of the far future: then it takes their time, and rows arrive while its clock is wrong.',
     targets: ['writers', 'senders'],
     stage: 'clock',
-    inject: (scene) => jump(scene, [scene.chance.pick(scene.slots).name], seconds),
+    inject: (scene) => jumpOfProcess(scene, seconds),
   },
   {
     name: `clock-${way}-database`,

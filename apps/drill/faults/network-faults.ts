@@ -124,6 +124,13 @@ interface LostReply {
 /** A statement's packet begins with a 3: READ COMMITTED is no COMMIT. */
 const LOST_REPLIES: readonly LostReply[] = [
   { name: 'commit-to-database', what: "the writer's COMMIT", server: 'database', match: { text: '\u0003COMMIT' } },
+  // Taking and renewing the leader's lock are scripts; nothing else that a writer asks Redis is.
+  {
+    name: 'lock-in-redis',
+    what: "the script that renews the leader's lock",
+    server: 'redis',
+    match: { text: 'evalsha' },
+  },
   { name: 'produce', what: 'Produce', server: 'kafka', match: { apiKey: 0 } },
   { name: 'add-partitions-to-txn', what: 'AddPartitionsToTxn', server: 'kafka', match: { apiKey: 24 } },
   { name: 'add-offsets-to-txn', what: 'AddOffsetsToTxn', server: 'kafka', match: { apiKey: 25 } },
@@ -167,12 +174,17 @@ async function loseReply(scene: Scene, lost: LostReply, delayMs: number | null):
   return { detail: `${times} times`, kills };
 }
 
+const KNOWN_BY: Record<ServerName, string> = {
+  kafka: 'The outcome is unknown; the marker tells.',
+  database: 'The watermark row tells the outcome.',
+  redis: 'The lock knows its holder by its value: the leader goes on.',
+};
+
 const lostFaults = (lost: LostReply): Fault[] => [
   {
     name: `lost-reply-${lost.name}`,
     what: `${lost.what} reaches ${TITLES[lost.server]}; the connection breaks before its reply, several times.`,
-    expected:
-      lost.server === 'kafka' ? 'The outcome is unknown; the marker tells.' : 'The watermark row tells the outcome.',
+    expected: KNOWN_BY[lost.server],
     targets: [lost.server === 'kafka' ? 'senders' : 'writers', lost.server],
     weight: 2,
     inject: (scene) => loseReply(scene, lost, null),

@@ -1,4 +1,7 @@
-/** Records carry this process's time: brokers refuse what is too far in the future, and throw away early what looks old. */
+/**
+ * Records carry this process's time, until a broker refuses it as too far in the future: then sessions take the coordinator's.
+ * Brokers throw away early what looks old.
+ */
 import { RelayError } from '#runtime';
 import { broken, fine, kafkaCheck, risky, unknown } from './finding.ts';
 import { topicAbout } from './kafka-tools.ts';
@@ -22,7 +25,7 @@ export const kafkaClock = kafkaCheck(
       return -value > limit(AFTER) || value > limit(BEFORE);
     });
     if (refusing !== undefined)
-      return [broken(topicAbout(refusing), `${says}: it refuses records with such times, and rows wait`, mend)];
+      return [broken(topicAbout(refusing), `${says}: it refuses records with such times; senders in exactly-once mode then take the brokers'`, mend)];
     if (Math.abs(value) <= NOTICEABLE_MS + error) return [fine('', says)];
     return [risky('', `${says}: retention counts from the records' times, which are this process's`, mend)];
   },
