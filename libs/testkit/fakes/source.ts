@@ -29,6 +29,8 @@ interface StoredRow extends FakeSourceRow {
 /** Called as `source.readAfter` before the look and `source.readAfter:answered` after; a rejection is the call's. */
 export type SourceGate = (name: string) => Promise<void> | undefined;
 
+export type SourceCall = <T>(name: string, look: () => T) => Promise<T>;
+
 const FINISHED = 'the transaction has ended';
 
 export class FakeSourceTransaction {
@@ -127,20 +129,32 @@ export interface FakeSourceReaderOptions {
   /** Mode `consume`: rows leave the table as they are moved. */
   readonly consumes?: boolean;
   readonly gate?: SourceGate;
+  /** Instead of the gate: how a call's look comes about, as a whole. */
+  readonly call?: SourceCall;
 }
 
-const openGate: SourceGate = () => undefined;
+/** The look itself is one instant, as a consistent read is. */
+function gatedLook(gate: SourceGate = () => undefined): SourceCall {
+  return async (name, look) => {
+    const before = gate(`source.${name}`);
+    if (before !== undefined) await before;
+    const answer = look();
+    const after = gate(`source.${name}:answered`);
+    if (after !== undefined) await after;
+    return answer;
+  };
+}
 
 export class FakeSourceReader implements SourceReader {
   readonly gapMode: GapMode;
   readonly removal?: RowRemoval;
   readonly #options: FakeSourceReaderOptions;
-  readonly #gate: SourceGate;
+  readonly #call: SourceCall;
 
   constructor(options: FakeSourceReaderOptions) {
     this.#options = options;
     this.gapMode = options.gapMode ?? 'locks';
-    this.#gate = options.gate ?? openGate;
+    this.#call = options.call ?? gatedLook(options.gate);
     if (options.consumes !== true) return;
     this.removal = {
       lowestPosition: () => this.#call('lowestPosition', () => this.#committed()[0] ?? null),
@@ -183,16 +197,6 @@ export class FakeSourceReader implements SourceReader {
         .filter((id) => id >= range.from && id <= range.to)
         .slice(0, rowsMax),
     );
-  }
-
-  /** The look itself is one instant, as a consistent read is. */
-  async #call<T>(name: string, look: () => T): Promise<T> {
-    const before = this.#gate(`source.${name}`);
-    if (before !== undefined) await before;
-    const answer = look();
-    const after = this.#gate(`source.${name}:answered`);
-    if (after !== undefined) await after;
-    return answer;
   }
 
   #committed(): readonly bigint[] {

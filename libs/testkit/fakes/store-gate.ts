@@ -7,12 +7,14 @@ import type { FakeOutboxTables } from './store-tables.ts';
 /** Called as `store.append` before the effect and `store.append:answered` after; a rejection is the call's. */
 export type StoreGate = (name: string) => Promise<void> | undefined;
 
+export type StoreCall = <T>(name: string, effect: () => T) => Promise<T>;
+
 export interface FakeStoreOptions {
   readonly tables: FakeOutboxTables;
   readonly gate?: StoreGate;
+  /** Instead of the gate: how a call's effect comes about, as a whole. */
+  readonly call?: StoreCall;
 }
-
-export type StoreCall = <T>(name: string, effect: () => T) => Promise<T>;
 
 export function gatedCall(gate: StoreGate = () => undefined): StoreCall {
   return async (name, effect) => {

@@ -20,9 +20,9 @@ export class FakeSenderStore implements SenderStore {
   readonly #tables: FakeOutboxTables;
   readonly #call: StoreCall;
 
-  constructor({ tables, gate }: FakeStoreOptions) {
+  constructor({ tables, gate, call }: FakeStoreOptions) {
     this.#tables = tables;
-    this.#call = gatedCall(gate);
+    this.#call = call ?? gatedCall(gate);
   }
 
   heartbeat(member: Member, ttlMs: number): Promise<readonly string[]> {

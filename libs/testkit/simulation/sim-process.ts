@@ -63,7 +63,11 @@ interface Call {
   reject: (error: Error) => void;
 }
 
-const forever = new Promise<never>(() => undefined);
+/** What follows a gate: `go` when it is passed, `fail` when the call ends there; neither when the process is dead. */
+interface Passage {
+  readonly go: () => void;
+  readonly fail: (error: Error) => void;
+}
 
 export class SimProcess {
   readonly name: string;
@@ -127,77 +131,119 @@ export class SimProcess {
     });
   }
 
-  /** `before:x`, `after:x` and `x`, `x:answered` are the two spellings of the fakes. Nothing to wait for: passed in no time. */
-  gate(port: PortName, name: string): Promise<void> | undefined {
-    if (this.dead) return forever;
-    this.#options.weather.passed(name);
-    const answered = name.endsWith(':answered') || name.startsWith('after:');
-    const call = this.#starting ?? (port === 'kafka' ? this.#transaction : null);
-    this.#starting = null;
-    return answered ? this.#answer(port, name) : this.#request(port, name, call);
+  /** A call whose effect is one instant between two gates, in one piece: what most calls are, and so the quick way. */
+  perform<T>(port: PortName, asked: string, answered: string, effect: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.dead) return;
+      const call: Call = { reject };
+      const happen = () => {
+        let answer: T;
+        try {
+          answer = effect();
+        } catch (error) {
+          this.wake(() => reject(error));
+          return;
+        }
+        if (this.dead) return;
+        this.#options.weather.passed(answered);
+        this.#answer(port, answered, { go: () => resolve(answer), fail: reject });
+      };
+      this.#options.weather.passed(asked);
+      this.#request(port, asked, call, { go: happen, fail: reject });
+    });
   }
 
-  #request(port: PortName, name: string, call: Call | null): Promise<void> | undefined {
+  /** `before:x`, `after:x` are the spellings of those fakes that take a gate. Nothing to wait for: passed in no time. */
+  gate(port: PortName, name: string): Promise<void> | undefined {
+    // A promise of its own: what waits for it is forgotten with it.
+    if (this.dead) return new Promise<never>(() => undefined);
+    this.#options.weather.passed(name);
+    const call = this.#starting ?? (port === 'kafka' ? this.#transaction : null);
+    this.#starting = null;
+    let isPassed = false;
+    let go = () => {
+      isPassed = true;
+    };
+    let fail: (error: Error) => void = () => undefined;
+    const passage = { go: () => go(), fail: (error: Error) => fail(error) };
+    if (name.startsWith('after:')) this.#answer(port, name, passage);
+    else this.#request(port, name, call, passage);
+    if (isPassed) return undefined;
+    return new Promise((resolve, reject) => {
+      go = resolve;
+      fail = reject;
+    });
+  }
+
+  #request(port: PortName, name: string, call: Call | null, passage: Passage): void {
     const { dice, scheduler, weather, trace } = this.#options;
     const fault = this.#strike(name);
     trace?.(() => `${this.name} asks ${port} ${name}${fault ? ` (${fault.kind})` : ''}`);
     const latencyMs = this.#latency();
     if (fault?.kind === 'crash') {
       this.kill();
-      return fault.ghost ? this.#heldBack(fault, name) : forever;
+      if (fault.ghost) this.#holdBack(fault, name, passage.go);
+      return;
     }
     if (fault?.kind === 'fail' || dice.chance(weather.faultChance) || weather.isAway(port)) {
-      return this.#rejectAfter(latencyMs, port, name, false);
+      this.#failAfter(latencyMs, port, name, false, passage.fail);
+      return;
     }
     if (fault?.kind === 'stop') {
       this.stop(fault);
       // Stopped before the request left, or while it was under way.
-      if (fault.ghost) return this.#heldBack(fault, name);
+      if (fault.ghost) {
+        this.#holdBack(fault, name, passage.go);
+        return;
+      }
     }
     if (fault?.kind === 'late' && call !== null) {
       const error = faultOf(port, name, true, dice);
       scheduler.after(dice.between(10, 400), () => this.wake(() => call.reject(error)));
-      const late = this.#heldBack(fault, name);
+      const late = this.#holdBack(fault, name, passage.go);
       if (ROW_LOCKING.has(name)) this.#rowLock = late;
-      return late;
+      return;
     }
-    const rowLock = ROW_NEEDING.has(name) ? this.#rowLock : null;
+    this.#send(name, latencyMs, passage.go);
+  }
+
+  #send(name: string, latencyMs: number, go: () => void): void {
+    const { dice, scheduler, weather, trace } = this.#options;
+    const rowLock = this.#rowLock !== null && ROW_NEEDING.has(name) ? this.#rowLock : null;
     // What is quick is cheap to simulate, and the rest overtakes all the more.
     if (rowLock === null && this.#held === null && dice.chance(weather.haste)) {
       trace?.(() => `  effect of ${this.name} ${name}, at once`);
-      return undefined;
+      go();
+      return;
     }
-    return new Promise((resolve) => {
-      const happen = () => {
-        // What a killed process sent may arrive or not.
-        if (this.dead && dice.chance(0.5)) return;
-        trace?.(() => `  effect of ${this.name} ${name}`);
-        resolve();
-      };
-      scheduler.after(latencyMs, () => {
-        if (rowLock === null) happen();
-        else void rowLock.then(happen);
-      });
+    const happen = () => {
+      // What a killed process sent may arrive or not.
+      if (this.dead && dice.chance(0.5)) return;
+      trace?.(() => `  effect of ${this.name} ${name}`);
+      go();
+    };
+    scheduler.after(latencyMs, () => {
+      if (rowLock === null) happen();
+      else void rowLock.then(happen);
     });
   }
 
-  #answer(port: PortName, name: string): Promise<void> | undefined {
+  #answer(port: PortName, name: string, { go, fail }: Passage): void {
     const { dice, scheduler, weather, trace } = this.#options;
     const fault = this.#strike(name);
     if (fault) trace?.(() => `${this.name} ${port} ${name} (${fault.kind})`);
     if (fault?.kind === 'crash') {
       this.kill();
-      return forever;
+      return;
     }
     const latencyMs = this.#latency();
     if (fault?.kind === 'stop') this.stop(fault);
     else if (fault !== undefined || dice.chance(weather.faultChance) || weather.isAway(port)) {
-      return this.#rejectAfter(latencyMs, port, name, true);
+      this.#failAfter(latencyMs, port, name, true, fail);
+      return;
     }
-    if (this.#held === null && dice.chance(weather.haste)) return undefined;
-    return new Promise((resolve) => {
-      scheduler.after(latencyMs, () => this.wake(resolve));
-    });
+    if (this.#held === null && dice.chance(weather.haste)) go();
+    else scheduler.after(latencyMs, () => this.wake(go));
   }
 
   /** The fault placed at this pass of this gate, once, and only while the world is faulty. */
@@ -214,23 +260,23 @@ export class SimProcess {
     return here.get(named) ?? strewn;
   }
 
-  #heldBack(hold: Hold, name: string): Promise<void> {
+  /** Resolves when it has happened. */
+  #holdBack(hold: Hold, name: string, go: () => void): Promise<void> {
     const { weather, trace } = this.#options;
     return new Promise((resolve) => {
       weather.afterHold(hold, () => {
         trace?.(() => `  held back effect of ${this.name} ${name}`);
+        go();
         resolve();
       });
     });
   }
 
-  #rejectAfter(delayMs: number, port: PortName, name: string, effective: boolean): Promise<never> {
+  #failAfter(delayMs: number, port: PortName, name: string, effective: boolean, fail: (error: Error) => void): void {
     const { dice, scheduler, trace } = this.#options;
     const error = faultOf(port, name, effective, dice);
     trace?.(() => `${this.name} ${name} fails: ${error.code}`);
-    return new Promise((_, reject) => {
-      scheduler.after(delayMs, () => this.wake(() => reject(error)));
-    });
+    scheduler.after(delayMs, () => this.wake(() => fail(error)));
   }
 
   #latency(): number {

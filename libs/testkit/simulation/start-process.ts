@@ -4,12 +4,10 @@ import {
   type KafkaPort,
   runSource,
   Sender,
-  type SenderStore,
   type SourceReader,
   TERM_MOVES,
   type TermState,
   type WriterEvent,
-  type WriterStore,
 } from '#outbox';
 import type { FakeDoorbells } from '../fakes/doorbell.ts';
 import type { FakeElections } from '../fakes/election.ts';
@@ -21,7 +19,7 @@ import type { Mutation, MutationSite } from './mutation.ts';
 import { type Scenario, type ScenarioSource, TOPICS } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimKafka } from './sim-kafka.ts';
-import type { SimProcess, Trace } from './sim-process.ts';
+import type { PortName, SimProcess, Trace } from './sim-process.ts';
 import type { SimTables } from './sim-tables.ts';
 import { Violation } from './violation.ts';
 
@@ -45,15 +43,15 @@ const TICK_MS = 600;
 /** Idle looks are most of what there is to simulate, and the same over and over. */
 const PACE_GROWTH = 3;
 
-/** Every method of a port can be answered early, while its effect is still to come. */
-function interruptible<T extends object>(port: T, process: SimProcess): T {
-  const methods: Record<string, unknown> = {};
-  for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(port))) {
-    const method = Reflect.get(port, name) as unknown;
-    if (name === 'constructor' || typeof method !== 'function') continue;
-    methods[name] = (...args: unknown[]) => process.call(() => method.apply(port, args) as Promise<unknown>);
-  }
-  return Object.assign(Object.create(port) as T, methods);
+/** Both gates of a call by its name: made once, since every call asks for them. */
+const GATES = new Map<string, { readonly asked: string; readonly answered: string }>();
+
+function gatesOf(port: PortName, name: string) {
+  const found = GATES.get(name);
+  if (found !== undefined) return found;
+  const gates = { asked: `${port}.${name}`, answered: `${port}.${name}:answered` };
+  GATES.set(name, gates);
+  return gates;
 }
 
 function interruptibleKafka(port: FakeKafkaPort, process: SimProcess): KafkaPort {
@@ -99,9 +97,13 @@ function bellOf(world: ProcessWorld, process: SimProcess, dice: Dice): Doorbell 
 function storeOf(world: ProcessWorld, process: SimProcess) {
   return createFakeStore({
     tables: world.tables,
-    gate: (name) => {
-      if (name.endsWith(':answered')) world.tables.attribute(name, process.name, world.report);
-      return process.gate('store', name);
+    call: (name, effect) => {
+      const { asked, answered } = gatesOf('store', name);
+      return process.perform('store', asked, answered, () => {
+        const answer = effect();
+        world.tables.attribute(answered, process.name, world.report);
+        return answer;
+      });
     },
   });
 }
@@ -127,7 +129,7 @@ export async function runWriter(
     clock: process.clock,
     gate: (name) => process.gate('lock', name),
   });
-  const plain: WriterStore = interruptible(storeOf(world, process).writer, process);
+  const plain = storeOf(world, process).writer;
   const store = mutation?.writerStore?.(plain, site) ?? plain;
   await Promise.all(
     scenario.sources.map((source) =>
@@ -178,20 +180,6 @@ function watchWriter(world: ProcessWorld, process: SimProcess): (event: WriterEv
   };
 }
 
-/** Taking rows out is part of the store's call, and interrupted with it; the look for the lowest is a call of its own. */
-function withInterruptibleRemoval(reader: SourceReader, process: SimProcess): SourceReader {
-  const { removal } = reader;
-  if (removal === undefined) return reader;
-  const lowestPosition = () => process.call(() => removal.lowestPosition());
-  const wrapped = { lowestPosition, remove: removal.remove };
-  return new Proxy(reader, {
-    get: (target, name) => {
-      const found = name === 'removal' ? wrapped : (Reflect.get(target, name, target) as unknown);
-      return typeof found === 'function' ? found.bind(target) : found;
-    },
-  });
-}
-
 function readerOf(world: ProcessWorld, process: SimProcess, source: ScenarioSource, site: MutationSite): SourceReader {
   const reader = new FakeSourceReader({
     table: world.sources.get(source.name) as FakeSourceTable,
@@ -199,10 +187,12 @@ function readerOf(world: ProcessWorld, process: SimProcess, source: ScenarioSour
     topic: TOPICS[0],
     gapMode: source.gapMode,
     consumes: source.consumes ?? false,
-    gate: (name) => process.gate('source', name),
+    call: (name, look) => {
+      const { asked, answered } = gatesOf('source', name);
+      return process.perform('source', asked, answered, look);
+    },
   });
-  const plain: SourceReader = interruptible(withInterruptibleRemoval(reader, process), process);
-  return world.mutation?.reader?.(plain, site) ?? plain;
+  return world.mutation?.reader?.(reader, site) ?? reader;
 }
 
 /** Resolves when the sender has ended after the signal; rejects with its fatal fault. */
@@ -216,7 +206,7 @@ export async function runSender(
   const { scenario, mutation } = world;
   const site = siteOf(world, process);
   const doorbell = bellOf(world, process, dice);
-  const plainStore: SenderStore = interruptible(storeOf(world, process).sender, process);
+  const plainStore = storeOf(world, process).sender;
   const plainKafka = interruptibleKafka(
     world.kafka.port({ gate: (name) => process.gate('kafka', name), transactional: scenario.transactional }),
     process,

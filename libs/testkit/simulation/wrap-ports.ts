@@ -1,11 +1,20 @@
 /** Ports with some of their methods replaced. */
 import type { KafkaPort, ProducerSession, SenderStore, WriterStore } from '#outbox';
 
-export const withStore = (store: SenderStore, change: Partial<SenderStore>): SenderStore =>
-  new Proxy(store, { get: (target, name) => Reflect.get(change, name) ?? Reflect.get(target, name) });
+/** What is replaced keeps its own `this`, and what is not keeps the port's. */
+const wrap = <T extends object>(port: T, change: Partial<T>): T =>
+  new Proxy(port, {
+    get: (target, name) => {
+      const changed = Reflect.get(change, name) as unknown;
+      if (changed !== undefined) return changed;
+      const kept = Reflect.get(target, name) as unknown;
+      return typeof kept === 'function' ? kept.bind(target) : kept;
+    },
+  });
 
-export const withWriter = (store: WriterStore, change: Partial<WriterStore>): WriterStore =>
-  new Proxy(store, { get: (target, name) => Reflect.get(change, name) ?? Reflect.get(target, name) });
+export const withStore = (store: SenderStore, change: Partial<SenderStore>): SenderStore => wrap(store, change);
+
+export const withWriter = (store: WriterStore, change: Partial<WriterStore>): WriterStore => wrap(store, change);
 
 export const withKafka = (port: KafkaPort, change: Partial<KafkaPort>): KafkaPort => ({ ...port, ...change });
 
