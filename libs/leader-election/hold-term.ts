@@ -22,6 +22,7 @@ import type { HeldLock, RenewOutcome } from './lock-service.ts';
 
 /** How soon a renewal without an answer is tried again, if the connection does not come back earlier. */
 const AWAY_RETRY_MAX_MS = 500;
+const WOKEN = 'woken';
 
 export interface ProvenTerm extends LeaderTerm {
   /** False while the lock could have lapsed because Redis does not answer; the epoch still fences. */
@@ -52,7 +53,8 @@ async function renewUntil(
   const { lock, clock, ttlMs } = options;
   const renewEveryMs = Math.floor(ttlMs / 3);
   let wake = new AbortController();
-  const wakeUp = () => wake.abort();
+  // A reason of our own: without one, every wake-up would cost a DOMException with its stack.
+  const wakeUp = () => wake.abort(WOKEN);
   const stopListening = options.onReachable(wakeUp);
   ended.addEventListener('abort', wakeUp, { once: true });
   let startedMs = options.attemptStartedMs;

@@ -5,12 +5,18 @@ const RUNG = 'rung';
 
 export class Wake {
   #rung = false;
+  #waits = false;
+  /** Kept from one wait to the next until it is used up, since most waits end by themselves. */
   #waiter: AbortController | null = null;
 
   ring(): void {
     this.#rung = true;
+    if (!this.#waits) return;
+    const waiter = this.#waiter;
+    this.#waits = false;
+    this.#waiter = null;
     // A reason of our own: without one, every ring would cost a DOMException with its stack.
-    this.#waiter?.abort(RUNG);
+    waiter?.abort(RUNG);
   }
 
   /** Forgets rings heard so far: call before reading what the ring is about, never after. */
@@ -21,11 +27,12 @@ export class Wake {
   /** Resolves when rung (also before the call, since the last `clear`) or after `ms`. */
   async wait(clock: Clock, ms: number): Promise<void> {
     if (this.#rung) return;
-    this.#waiter = new AbortController();
+    this.#waiter ??= new AbortController();
+    this.#waits = true;
     try {
       await clock.sleep(ms, this.#waiter.signal);
     } finally {
-      this.#waiter = null;
+      this.#waits = false;
     }
   }
 }

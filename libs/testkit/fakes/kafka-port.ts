@@ -7,16 +7,18 @@ export type KafkaGate = (name: string) => Promise<void>;
 /** Nothing to wait for: passed in no time. */
 export type FakeKafkaGate = (name: string) => Promise<void> | undefined;
 
+export type FakeKafkaStep = <T>(name: string, effect: () => T) => Promise<T>;
+
 export interface FakePortOptions {
   readonly gate?: FakeKafkaGate;
+  /** Instead of the gate: how a step's effect comes about, as a whole. */
+  readonly step?: FakeKafkaStep;
   /** False: the at-least-once mode. */
   readonly transactional?: boolean;
 }
 
 export interface FakeKafkaPort extends KafkaPort {
   readonly transactional: boolean;
-  /** `isWanted` false: whoever asked has given up, and the port will never know of this producer. */
-  open(transactionalId: string, isWanted?: () => boolean): Promise<ProducerSession>;
   close(): Promise<void>;
 }
 
@@ -70,32 +72,38 @@ function createSession(transactional: boolean, deliver: Deliver, abandon: () => 
   };
 }
 
-export function createFakePort(kafka: FakeBroker, gate: FakeKafkaGate, transactional: boolean): FakeKafkaPort {
-  async function step<T>(name: string, effect: () => T): Promise<T> {
+function gatedStep(gate: FakeKafkaGate): FakeKafkaStep {
+  return async (name, effect) => {
     const before = gate(`before:${name}`);
     if (before !== undefined) await before;
     const result = effect();
     const after = gate(`after:${name}`);
     if (after !== undefined) await after;
     return result;
-  }
+  };
+}
 
+const openGate: FakeKafkaGate = () => undefined;
+
+export function createFakePort(kafka: FakeBroker, options: FakePortOptions): FakeKafkaPort {
+  const { transactional = true, step = gatedStep(options.gate ?? openGate) } = options;
   /** Of the present session of each transactional id. */
   const producers = new Map<string, number>();
 
-  async function open(id: string, isWanted: () => boolean): Promise<ProducerSession> {
+  async function open(id: string): Promise<ProducerSession> {
     const epoch = await step('open', () => kafka.init(id));
-    if (isWanted()) producers.set(id, epoch);
+    // Not reached when whoever asked has given up meanwhile: then the port will never know of this producer.
+    producers.set(id, epoch);
     let commitSent = false;
     const deliver: Deliver = async (records, markers) => {
       commitSent = false;
       kafka.checkTopics(records);
       await step('send', () => kafka.append(id, epoch, records));
       await step('markers', () => kafka.putMarkers(id, epoch, markers));
-      await gate('before:commit');
-      commitSent = true;
-      kafka.end(id, epoch, 'committed');
-      await gate('after:commit');
+      await step('commit', () => {
+        commitSent = true;
+        kafka.end(id, epoch, 'committed');
+      });
     };
     return createSession(true, deliver, () => {
       if (commitSent) return;
@@ -118,7 +126,7 @@ export function createFakePort(kafka: FakeBroker, gate: FakeKafkaGate, transacti
   return {
     transactional,
     scopeOf,
-    open: (id, isWanted = () => true) => (transactional ? open(id, isWanted) : openPlain()),
+    open: (id) => (transactional ? open(id) : openPlain()),
     async fence(id) {
       if (transactional) await step('fence', () => kafka.init(id));
     },

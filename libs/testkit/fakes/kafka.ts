@@ -270,7 +270,7 @@ export class FakeKafka implements FakeBroker {
   }
 
   port(options: FakePortOptions = {}): FakeKafkaPort {
-    return createFakePort(this, options.gate ?? (async () => undefined), options.transactional ?? true);
+    return createFakePort(this, options);
   }
 
   #reach(): void {

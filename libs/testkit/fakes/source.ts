@@ -69,6 +69,7 @@ export class FakeSourceTransaction {
   commit(): void {
     if (this.#ended) throw new Error(FINISHED);
     this.#ended = true;
+    this.#table.touch();
     for (const row of this.#rows.values()) row.committed = true;
   }
 
@@ -86,14 +87,16 @@ export class FakeSourceTable {
   readonly rows = new Map<bigint, StoredRow>();
   #nextId = 1n;
   #sorted: readonly bigint[] | null = null;
+  #committed: readonly bigint[] | null = null;
 
   begin(): FakeSourceTransaction {
     return new FakeSourceTransaction(this);
   }
 
-  /** Rows are about to come or go. */
+  /** Rows are about to come, go or be committed. */
   touch(): void {
     this.#sorted = null;
+    this.#committed = null;
   }
 
   takeIds(count: number): readonly bigint[] {
@@ -110,7 +113,8 @@ export class FakeSourceTable {
 
   /** Ids of committed rows, ascending: what a test compares deliveries with. */
   committedIds(): readonly bigint[] {
-    return this.idsIn(null).filter((id) => this.rows.get(id)?.committed);
+    this.#committed ??= this.idsIn(null).filter((id) => this.rows.get(id)?.committed);
+    return this.#committed;
   }
 
   /** All ids with a row, committed or not, ascending. */

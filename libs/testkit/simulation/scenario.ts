@@ -1,6 +1,9 @@
 /** What a seed stands for: plain data, so that a failing scenario can be cut down piece by piece and printed. */
 import type { RowFaultPolicy } from '#outbox';
 
+/** What a simulated process calls. */
+export type PortName = 'source' | 'store' | 'kafka' | 'lock';
+
 /** What is held back ends after `ms` at the latest, or shortly after another process has passed the gate `until`. */
 export interface Hold {
   readonly ms: number;

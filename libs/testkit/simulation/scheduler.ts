@@ -50,6 +50,11 @@ export class Scheduler {
     });
   }
 
+  /** Forgets what is still due. */
+  clear(): void {
+    this.#heap.length = 0;
+  }
+
   #push(due: Due): void {
     const heap = this.#heap;
     let at = heap.length;

@@ -2,21 +2,17 @@
  * A simulated operating system process: a clock of its own, and gates that every call to a port passes twice, before and after
  * its effect. At a gate it can be killed, stopped (SIGSTOP), cut off, or lose the reply; what is under way may still happen.
  */
-import type { Clock, ErrorCode } from '#runtime';
-import { RelayError } from '#runtime';
+import type { Clock } from '#runtime';
 import type { Dice } from './chance.ts';
-import type { Hold, ProcessFault } from './scenario.ts';
+import { faultOf } from './fault-of-gate.ts';
+import type { Hold, PortName, ProcessFault } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
-
-export type PortName = 'source' | 'store' | 'kafka' | 'lock';
 
 /** What the world says about a port at this moment. */
 export interface Weather {
   isAway(port: PortName): boolean;
   /** False once the world has healed: from then on no fault strikes. */
   readonly faulty: boolean;
-  /** Something of the faults is still under way for this long. */
-  linger(ms: number): void;
   /** Calls `act` once: when anybody passes the gate, or when the time is up. */
   afterHold(hold: Hold, act: () => void): void;
   /** Somebody passes a gate. */
@@ -63,6 +59,12 @@ interface Call {
   reject: (error: Error) => void;
 }
 
+/** The names under which faults are placed at a call. */
+export interface Gates {
+  readonly asked: string;
+  readonly answered: string;
+}
+
 /** What follows a gate: `go` when it is passed, `fail` when the call ends there; neither when the process is dead. */
 interface Passage {
   readonly go: () => void;
@@ -77,9 +79,8 @@ export class SimProcess {
   readonly #offsetMs: number;
   /** Code that waits for SIGCONT; null while the process runs. */
   #held: (() => void)[] | null = null;
-  /** The call being started, and the Kafka transaction under way: what a lost reply is about. */
-  #starting: Call | null = null;
   #rowLock: Promise<void> | null = null;
+  /** The Kafka transaction under way: what the lost reply of one of its steps is about. */
   #transaction: Call | null = null;
 
   constructor(options: SimProcessOptions) {
@@ -119,23 +120,23 @@ export class SimProcess {
     else this.#held.push(run);
   }
 
-  /** Starts a call so that its caller can be answered while the call is still on its way. */
-  call<T>(start: () => Promise<T>, isTransaction = false): Promise<T> {
+  /** Starts a Kafka transaction so that its caller can be answered while one of its steps is still on its way. */
+  transact(start: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      const call: Call = { reject };
-      this.#starting = call;
-      if (isTransaction) this.#transaction = call;
+      this.#transaction = { reject };
       // What passed its gates is answered already; what failed without one comes back only to a process that runs.
       start().then(resolve, (error: unknown) => this.wake(() => reject(error)));
-      this.#starting = null;
     });
   }
 
-  /** A call whose effect is one instant between two gates, in one piece: what most calls are, and so the quick way. */
-  perform<T>(port: PortName, asked: string, answered: string, effect: () => T): Promise<T> {
+  /**
+   * A call, whose effect is one instant between two gates; its caller can be answered before the effect has come. `isPart`: a
+   * step of the transaction under way, which is what an early answer ends.
+   */
+  perform<T>(port: PortName, gates: Gates, effect: () => T, isPart = false): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.dead) return;
-      const call: Call = { reject };
+      const { weather } = this.#options;
       const happen = () => {
         let answer: T;
         try {
@@ -145,33 +146,31 @@ export class SimProcess {
           return;
         }
         if (this.dead) return;
-        this.#options.weather.passed(answered);
-        this.#answer(port, answered, { go: () => resolve(answer), fail: reject });
+        weather.passed(gates.answered);
+        this.#answer(port, gates.answered, { go: () => resolve(answer), fail: reject });
       };
-      this.#options.weather.passed(asked);
-      this.#request(port, asked, call, { go: happen, fail: reject });
+      weather.passed(gates.asked);
+      const call = isPart ? this.#transaction : { reject };
+      this.#request(port, gates.asked, call, { go: happen, fail: reject });
     });
   }
 
-  /** `before:x`, `after:x` are the spellings of those fakes that take a gate. Nothing to wait for: passed in no time. */
-  gate(port: PortName, name: string): Promise<void> | undefined {
+  /** Before and after a call to the lock service. Nothing to wait for: passed in no time. */
+  lockGate(name: string): Promise<void> | undefined {
     // A promise of its own: what waits for it is forgotten with it.
     if (this.dead) return new Promise<never>(() => undefined);
     this.#options.weather.passed(name);
-    const call = this.#starting ?? (port === 'kafka' ? this.#transaction : null);
-    this.#starting = null;
     let isPassed = false;
     let go = () => {
       isPassed = true;
     };
     let fail: (error: Error) => void = () => undefined;
     const passage = { go: () => go(), fail: (error: Error) => fail(error) };
-    if (name.startsWith('after:')) this.#answer(port, name, passage);
-    else this.#request(port, name, call, passage);
+    if (name.startsWith('after:')) this.#answer('lock', name, passage);
+    else this.#request('lock', name, null, passage);
     if (isPassed) return undefined;
     return new Promise((resolve, reject) => {
-      go = resolve;
-      fail = reject;
+      [go, fail] = [resolve, reject];
     });
   }
 
@@ -192,10 +191,7 @@ export class SimProcess {
     if (fault?.kind === 'stop') {
       this.stop(fault);
       // Stopped before the request left, or while it was under way.
-      if (fault.ghost) {
-        this.#holdBack(fault, name, passage.go);
-        return;
-      }
+      if (fault.ghost) return void this.#holdBack(fault, name, passage.go);
     }
     if (fault?.kind === 'late' && call !== null) {
       const error = faultOf(port, name, true, dice);
@@ -299,20 +295,4 @@ export class SimProcess {
       signal?.addEventListener('abort', finish);
     });
   }
-}
-
-/** `effective`: the effect may have happened, which matters for what a commit says. */
-function faultOf(port: PortName, name: string, effective: boolean, dice: Dice): RelayError {
-  const code = codeOf(port, name, effective, dice);
-  return new RelayError(code, `simulated fault at ${name}`);
-}
-
-function codeOf(port: PortName, name: string, effective: boolean, dice: Dice): ErrorCode {
-  if (port === 'kafka') {
-    if (name.endsWith('commit')) return 'KAFKA_OUTCOME_UNKNOWN';
-    return dice.pick(['KAFKA_UNREACHABLE', 'KAFKA_UNREACHABLE', 'DEADLINE_EXCEEDED', 'KAFKA_FENCED']);
-  }
-  if (port === 'source') return dice.pick(['DB_UNREACHABLE', 'DB_TRANSIENT', 'DEADLINE_EXCEEDED']);
-  if (effective) return dice.pick(['DB_COMMIT_UNKNOWN', 'DB_COMMIT_UNKNOWN', 'DB_UNREACHABLE', 'DEADLINE_EXCEEDED']);
-  return dice.pick(['DB_UNREACHABLE', 'DB_TRANSIENT', 'DB_COMMIT_UNKNOWN', 'DEADLINE_EXCEEDED']);
 }

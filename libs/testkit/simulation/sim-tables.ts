@@ -62,7 +62,7 @@ export class SimTables extends FakeOutboxTables {
     },
   ) {
     super(clock);
-    this.outbox.onSet = (id, before, row) => {
+    const onRowSet: typeof this.outbox.onSet = (id, before, row) => {
       const lane = laneOf(id);
       const highest = this.#highest.get(lane) ?? 0;
       if (before !== undefined || id <= highest) {
@@ -72,7 +72,7 @@ export class SimTables extends FakeOutboxTables {
       this.appended.set(row.eventId, id);
       this.#highest.set(lane, Math.max(id, highest));
     };
-    this.outbox.onDelete = (id) => {
+    const onRowDelete: typeof this.outbox.onDelete = (id) => {
       const eventId = this.outbox.get(id)?.eventId ?? '';
       const safe = kafka.delivered.has(eventId) || this.aside.has(id);
       if (!safe) hooks.report(new Violation('I6', `row ${id} is deleted and neither delivered nor aside`));
@@ -80,7 +80,7 @@ export class SimTables extends FakeOutboxTables {
       if (hooks.transactional && id > marker)
         hooks.report(new Violation('I6', `row ${id} is deleted, the lane's marker is ${marker}`));
     };
-    this.lanes.onSet = (lane, before, after) => {
+    const onLaneSet: typeof this.lanes.onSet = (lane, before, after) => {
       if (before === undefined) this.#phases.set(lane, newLanePhase(after.state));
       else this.#changedLanes.push(lane);
       if (before === undefined || after.claimEpoch === before.claimEpoch) return;
@@ -90,10 +90,15 @@ export class SimTables extends FakeOutboxTables {
         );
       }
     };
-    this.watermarks.onSet = (source, before, after) => {
+    const onWatermarkSet: typeof this.watermarks.onSet = (source, before, after) => {
       if (before === undefined) hooks.onRegistered(source);
       this.#changed = after;
     };
+    // By name: a function written straight into a property is taken for long-lived by the engine, and its world with it.
+    this.outbox.onSet = onRowSet;
+    this.outbox.onDelete = onRowDelete;
+    this.lanes.onSet = onLaneSet;
+    this.watermarks.onSet = onWatermarkSet;
   }
 
   /** With `ANY_CLAIM` every claim is good enough: for mutations that leave the proof out. */

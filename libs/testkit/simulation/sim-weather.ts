@@ -2,10 +2,10 @@
 import type { FakeDoorbells } from '../fakes/doorbell.ts';
 import type { FakeElections } from '../fakes/election.ts';
 import { Dice, streamOf } from './chance.ts';
-import type { Hold, Scenario, WorldFault } from './scenario.ts';
+import type { Hold, PortName, Scenario, WorldFault } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimKafka } from './sim-kafka.ts';
-import type { PortName, Trace, Weather } from './sim-process.ts';
+import type { Trace, Weather } from './sim-process.ts';
 
 export interface WeatherParts {
   readonly scenario: Scenario;
@@ -29,20 +29,21 @@ const LANES_RUNG = 10;
 
 export class SimWeather implements Weather {
   faulty = true;
-  /** Nothing held back is left after this time. */
-  lingersUntilMs = 0;
   readonly #parts: WeatherParts;
   readonly #awayUntilMs = new Map<PortName, number>();
   #cured = false;
+  /** Things held back that are still to come. */
+  #held = 0;
+  #onNoneHeld: (() => void) | null = null;
   #moments: { readonly gate: string; readonly act: () => void }[] = [];
 
   constructor(parts: WeatherParts) {
     this.#parts = parts;
     const { scenario, scheduler, kafka } = parts;
-    kafka.refuses = ({ value }) => {
-      const text = value?.toString() ?? '';
-      return text.includes('"forever"') || (!this.#cured && text.includes('"for-a-while"'));
-    };
+    const refuses: typeof kafka.refuses = ({ value }) =>
+      value !== null && (value.includes('"forever"') || (!this.#cured && value.includes('"for-a-while"')));
+    // By name: a function written straight into a property is taken for long-lived by the engine, and its world with it.
+    kafka.refuses = refuses;
     for (const fault of scenario.world) scheduler.after(fault.atMs, () => this.#strike(fault));
     scheduler.after(scenario.curesAtMs, () => {
       this.#cured = true;
@@ -65,21 +66,33 @@ export class SimWeather implements Weather {
     return (this.#awayUntilMs.get(port) ?? 0) > this.#parts.scheduler.nowMs;
   }
 
-  linger(ms: number): void {
-    this.lingersUntilMs = Math.max(this.lingersUntilMs, this.#parts.scheduler.nowMs + ms);
+  /** Calls `act` once, now or as soon as nothing is held back any more. */
+  whenNoneHeld(act: () => void): void {
+    if (this.#held === 0) act();
+    else this.#onNoneHeld = act;
   }
 
   afterHold(hold: Hold, act: () => void): void {
     const { scheduler, dice } = this.#parts;
+    this.#held += 1;
     let waits = true;
     const end = () => {
-      if (waits) act();
+      if (!waits) return;
       waits = false;
+      due.cancelled = true;
+      act();
+      this.#held -= 1;
+      if (this.#held === 0) this.#tellNoneHeld();
     };
-    this.linger(hold.ms);
-    scheduler.after(hold.ms, end);
+    const due = scheduler.after(hold.ms, end);
     if (hold.until === null) return;
     this.#moments.push({ gate: hold.until, act: () => scheduler.after(dice.pick(AFTER_MOMENT_MS), end) });
+  }
+
+  #tellNoneHeld(): void {
+    const tell = this.#onNoneHeld;
+    this.#onNoneHeld = null;
+    tell?.();
   }
 
   passed(gate: string): void {

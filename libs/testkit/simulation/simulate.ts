@@ -35,7 +35,7 @@ const STEPS_MAX = 200_000;
 const LOOK_MS = 100;
 const LOCK_TTL_MS = 2_000;
 const START_MAX_MS = 300;
-/** After the last row arrived: what is still under way may do no harm. */
+/** After the last row arrived and the last thing held back came: what is still under way may do no harm. */
 const AFTERMATH_MS = 400;
 
 /** Resolves to the first promise broken, or to none. Never rejects. */
@@ -105,6 +105,7 @@ class Simulation {
     }
     scheduler.after(this.#scenario.healAtMs, () => this.#heal());
     await scheduler.run(() => this.#over || this.#violation !== null || scheduler.steps > STEPS_MAX);
+    scheduler.clear();
     if (scheduler.steps > STEPS_MAX) this.#report(new Violation('liveness', `${STEPS_MAX} steps and no end`));
     return {
       violation: this.#violation ?? judge(this.#evidence),
@@ -126,9 +127,7 @@ class Simulation {
   #look(): void {
     const { nowMs } = this.#scheduler;
     if (this.#evidence.application.unfinished === 0 && isDrained(this.#evidence)) {
-      this.#scheduler.after(Math.max(0, this.#weather.lingersUntilMs - nowMs) + AFTERMATH_MS, () => {
-        this.#over = true;
-      });
+      this.#weather.whenNoneHeld(() => this.#end());
       return;
     }
     const progress = this.#countProgress();
@@ -139,6 +138,12 @@ class Simulation {
       return;
     }
     this.#scheduler.after(LOOK_MS, () => this.#look());
+  }
+
+  #end(): void {
+    this.#scheduler.after(AFTERMATH_MS, () => {
+      this.#over = true;
+    });
   }
 
   /** Rises with every row moved, delivered, deleted, tried again or given up. */

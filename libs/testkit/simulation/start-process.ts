@@ -11,7 +11,6 @@ import {
 } from '#outbox';
 import type { FakeDoorbells } from '../fakes/doorbell.ts';
 import type { FakeElections } from '../fakes/election.ts';
-import type { FakeKafkaPort } from '../fakes/kafka-port.ts';
 import { FakeSourceReader, type FakeSourceTable } from '../fakes/source.ts';
 import { createFakeStore } from '../fakes/store.ts';
 import type { Dice } from './chance.ts';
@@ -19,7 +18,7 @@ import type { Mutation, MutationSite } from './mutation.ts';
 import { type Scenario, type ScenarioSource, TOPICS } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimKafka } from './sim-kafka.ts';
-import type { PortName, SimProcess, Trace } from './sim-process.ts';
+import type { Gates, SimProcess, Trace } from './sim-process.ts';
 import type { SimTables } from './sim-tables.ts';
 import { Violation } from './violation.ts';
 
@@ -43,34 +42,38 @@ const TICK_MS = 600;
 /** Idle looks are most of what there is to simulate, and the same over and over. */
 const PACE_GROWTH = 3;
 
-/** Both gates of a call by its name: made once, since every call asks for them. */
-const GATES = new Map<string, { readonly asked: string; readonly answered: string }>();
-
-function gatesOf(port: PortName, name: string) {
-  const found = GATES.get(name);
-  if (found !== undefined) return found;
-  const gates = { asked: `${port}.${name}`, answered: `${port}.${name}:answered` };
-  GATES.set(name, gates);
-  return gates;
+/** Both gates of each call of a port: made once, since every call asks for them. */
+function gatesOf(spell: (name: string) => Gates): (name: string) => Gates {
+  const known = new Map<string, Gates>();
+  return (name) => {
+    const found = known.get(name);
+    if (found !== undefined) return found;
+    const gates = spell(name);
+    known.set(name, gates);
+    return gates;
+  };
 }
 
-function interruptibleKafka(port: FakeKafkaPort, process: SimProcess): KafkaPort {
+const STORE_GATES = gatesOf((name) => ({ asked: `store.${name}`, answered: `store.${name}:answered` }));
+const SOURCE_GATES = gatesOf((name) => ({ asked: `source.${name}`, answered: `source.${name}:answered` }));
+const KAFKA_GATES = gatesOf((name) => ({ asked: `before:${name}`, answered: `after:${name}` }));
+
+/** Steps of one transaction, which is answered as a whole. */
+const PARTS = new Set(['send', 'markers', 'commit']);
+
+/** A transaction can be answered early, while the rest of it is still to come. */
+function kafkaOf(world: ProcessWorld, process: SimProcess): KafkaPort {
+  const port = world.kafka.port({
+    transactional: world.scenario.transactional,
+    step: (name, effect) => process.perform('kafka', KAFKA_GATES(name), effect, PARTS.has(name)),
+  });
   return {
-    scopeOf: (error) => port.scopeOf(error),
-    fence: (id) => process.call(() => port.fence(id)),
-    readMarkers: (kind, lanes) => process.call(() => port.readMarkers(kind, lanes)),
-    findLanded: (ids, lanes) => process.call(() => port.findLanded(ids, lanes)),
-    settledMarkers: (kind, lanes) => process.call(() => port.settledMarkers(kind, lanes)),
+    ...port,
     open: async (id) => {
-      let isWanted = true;
-      const session = await process
-        .call(() => port.open(id, () => isWanted))
-        .finally(() => {
-          isWanted = false;
-        });
+      const session = await port.open(id);
       return {
         transactional: session.transactional,
-        transact: (records, markers) => process.call(() => session.transact(records, markers), true),
+        transact: (records, markers) => process.transact(() => session.transact(records, markers)),
         close: () => session.close(),
       };
     },
@@ -98,10 +101,10 @@ function storeOf(world: ProcessWorld, process: SimProcess) {
   return createFakeStore({
     tables: world.tables,
     call: (name, effect) => {
-      const { asked, answered } = gatesOf('store', name);
-      return process.perform('store', asked, answered, () => {
+      const gates = STORE_GATES(name);
+      return process.perform('store', gates, () => {
         const answer = effect();
-        world.tables.attribute(answered, process.name, world.report);
+        world.tables.attribute(gates.answered, process.name, world.report);
         return answer;
       });
     },
@@ -127,7 +130,7 @@ export async function runWriter(
   const doorbell = bellOf(world, process, dice);
   const election = world.elections.candidate(doorbell, {
     clock: process.clock,
-    gate: (name) => process.gate('lock', name),
+    gate: (name) => process.lockGate(name),
   });
   const plain = storeOf(world, process).writer;
   const store = mutation?.writerStore?.(plain, site) ?? plain;
@@ -187,10 +190,7 @@ function readerOf(world: ProcessWorld, process: SimProcess, source: ScenarioSour
     topic: TOPICS[0],
     gapMode: source.gapMode,
     consumes: source.consumes ?? false,
-    call: (name, look) => {
-      const { asked, answered } = gatesOf('source', name);
-      return process.perform('source', asked, answered, look);
-    },
+    call: (name, look) => process.perform('source', SOURCE_GATES(name), look),
   });
   return world.mutation?.reader?.(reader, site) ?? reader;
 }
@@ -207,10 +207,7 @@ export async function runSender(
   const site = siteOf(world, process);
   const doorbell = bellOf(world, process, dice);
   const plainStore = storeOf(world, process).sender;
-  const plainKafka = interruptibleKafka(
-    world.kafka.port({ gate: (name) => process.gate('kafka', name), transactional: scenario.transactional }),
-    process,
-  );
+  const plainKafka = kafkaOf(world, process);
   const sender = new Sender({
     transactionalId,
     store: mutation?.senderStore?.(plainStore, site) ?? plainStore,
