@@ -1,6 +1,7 @@
 /**
  * The same rows of one outbox table, sent by Debezium's connector and by the relay: key, value, headers, topic and partition
- * agree. Debezium reads the server's log, so that the rows are still there for the relay, which deletes them.
+ * agree. Debezium reads the server's log, so that the rows are still there for the relay, which deletes them. On a MariaDB with such
+ * a log, started for this; or, with the MySQL connector, on the test server itself when that is a MySQL.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import mysql from 'mysql2/promise';
 import { OutboxRepository, outboxTableSql } from '#application-outbox';
+import { detectEngine } from '#database';
 import {
   type ConnectServer,
   createDeployment,
@@ -29,22 +31,24 @@ const PARTITIONS = 3;
 /** The relay's own, beside those that both set. */
 const RELAY_HEADERS = ['outbox-id', 'source', 'lane', 'content-type'];
 
-let mariadb: MariadbServer;
+let mariadb: MariadbServer | null = null;
+let kind: 'mariadb' | 'mysql';
 let connect: ConnectServer;
 let relay: Deployment;
 
 before(async () => {
-  const { kafkaBootstrap } = testEnvironment();
+  const { kafkaBootstrap, database: given } = testEnvironment();
+  kind = await givenKind();
   const log = ['--log-bin=binlog', '--binlog-format=ROW', '--binlog-row-image=FULL', '--server-id=7'];
   [mariadb, connect] = await Promise.all([
-    startMariadb({ args: log, bufferPoolMb: 64 }),
-    startConnect({ bootstrap: kafkaBootstrap, workerFile: join(DEPLOY, 'worker.properties') }),
+    kind === 'mariadb' ? startMariadb({ args: log, bufferPoolMb: 64 }) : null,
+    startConnect({ bootstrap: kafkaBootstrap, workerFile: join(DEPLOY, 'worker.properties'), connector: kind }),
   ]);
   relay = await createDeployment({
     name: 'krs_debezium',
-    servers: { database: mariadb, redisUrl: null, kafkaBootstrap },
+    servers: { database: mariadb ?? given, redisUrl: null, kafkaBootstrap },
     source: { table: 'outboxevent', keyColumn: 'aggregateid', watermarkColumn: 'seq' },
-    // As connector-mariadb.json places them.
+    // As the connector's configuration places them.
     settings: { SOURCE_MODE: 'consume', SOURCE_EVENT_HEADERS: 'type,correlationid', KAFKA_TOPIC: '' },
   });
 });
@@ -55,6 +59,16 @@ after(async () => {
   await mariadb?.stop();
 });
 failOnLeaks();
+
+/** What the test server is: MySQL from version 8 writes such a log unless it is told not to. */
+async function givenKind(): Promise<'mariadb' | 'mysql'> {
+  const connection = await mysql.createConnection({ ...testEnvironment().database });
+  const { kind } = await detectEngine({
+    query: async (sql) => (await connection.query<mysql.RowDataPacket[]>(sql))[0],
+  });
+  await connection.end();
+  return kind === 'mysql' ? 'mysql' : 'mariadb';
+}
 
 /** What Debezium has no setting for is left out: an event's own topic, key and headers. */
 async function addEvents(connection: mysql.Connection, aggregateType: string, from: number): Promise<void> {
@@ -107,7 +121,7 @@ test('Debezium’s outbox event router and the relay make the same records of th
   const first = await createTestTopic({ name: topic, partitions: PARTITIONS });
   await addEvents(connection, aggregateType, 0);
 
-  const file = JSON.parse(readFileSync(join(DEPLOY, 'connector-mariadb.json'), 'utf8'));
+  const file = JSON.parse(readFileSync(join(DEPLOY, `connector-${kind}.json`), 'utf8'));
   await connect.create({
     name: 'outbox',
     config: {

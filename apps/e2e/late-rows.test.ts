@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import mysql from 'mysql2/promise';
-import { assertNoDuplicates, type Deployment, failOnLeaks, readTopic, until } from '#testkit';
+import { assertNoDuplicates, type Deployment, failOnLeaks, numbersSql, readTopic, until } from '#testkit';
 import { createSample, SAMPLE_TABLE } from './sample.ts';
 
 const LATE_MS = Number(process.env.KRS_TEST_LATE_SECONDS ?? 4) * 1_000;
@@ -103,7 +103,7 @@ test(`${BULK_ROWS} rows in one INSERT .. SELECT arrive, while small transactions
   const before = await arrived();
   const bulk = slow.query<mysql.ResultSetHeader>(
     `INSERT INTO ${SAMPLE_TABLE} (Account, AccountSequence, Amount, Note, BookedAt)
-     SELECT CONCAT('bulk-', seq % 50), seq, seq, NULL, NOW(6) FROM seq_1_to_${BULK_ROWS}`,
+     SELECT CONCAT('bulk-', seq % 50), seq, seq, NULL, NOW(6) FROM ${numbersSql(BULK_ROWS)}`,
   );
   const beside: number[] = [];
   for (let count = 1; count <= 20; count += 1) beside.push(await insert(quick, 'beside', count));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server, Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { RelayError, systemClock } from '#runtime';
+import { numbersSql } from '#testkit';
 import {
   createPool,
   type DatabaseOptions,
@@ -88,18 +89,21 @@ async function startProxy(): Promise<{ server: Server; port: number; mute: (afte
 
 test('a session has the settings the protocol relies on', async () => {
   const [row] = await pool.query(
-    "SELECT @@autocommit AS a, @@sql_mode AS m, @@time_zone AS z, @@innodb_lock_wait_timeout AS w, @@character_set_client AS c, (SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME IN ('tx_isolation', 'transaction_isolation') LIMIT 1) AS i",
+    'SELECT @@autocommit AS a, @@sql_mode AS m, @@time_zone AS z, @@innodb_lock_wait_timeout AS w, @@character_set_client AS c',
   );
+  const [isolation] = await pool.query<{ Value: string }>(
+    "SHOW SESSION VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')",
+  );
+  assert.equal(isolation?.Value, 'READ-COMMITTED');
   assert.deepEqual(row, {
     a: '1',
     m: 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
     z: '+00:00',
     w: '5',
     c: 'utf8mb4',
-    i: 'READ-COMMITTED',
   });
   const engine = await pool.engine();
-  assert.equal(engine.kind, 'mariadb');
+  assert.ok(['mariadb', 'mysql'].includes(engine.kind), engine.kind);
   assert.ok(engine.statementBytesMax >= 1_048_576);
 });
 
@@ -219,7 +223,7 @@ test('retryTransient runs a deadlocked transaction again, and stops at its bound
 });
 
 test('readBounded keeps the first rows within rows and bytes, and says when it is full', async () => {
-  const sql = 'SELECT seq AS n, REPEAT(?, 1000) AS body FROM seq_1_to_50';
+  const sql = `SELECT seq AS n, REPEAT(?, 1000) AS body FROM ${numbersSql(50)}`;
   const read = (rowsMax: number, bytesMax: number) =>
     pool.use((session) =>
       readBounded<{ n: string; body: string }>(session, sql, ['x'], {

@@ -7,7 +7,8 @@ import { createTestDatabase, failOnLeaks, type TestDatabase, testDatabaseOptions
 import { createSenderStore, createWriterStore, growLanes, migrate, type OutboxTables } from './index.ts';
 
 /** MariaDB answers a refused NOWAIT with it. */
-const LOCK_WAIT_ERRNO = 1205;
+/** NOWAIT refused, on MariaDB and on MySQL. */
+const LOCKED_ERRNOS: readonly (number | null)[] = [1205, 3572];
 const tables: OutboxTables = {
   watermark: 'watermark',
   outbox: 'outbox',
@@ -96,7 +97,7 @@ async function isWatermarkLocked(): Promise<boolean> {
   const look = pool.query("SELECT 1 FROM watermark WHERE source = 'orders' FOR UPDATE NOWAIT");
   return look.then(
     () => false,
-    (error) => errnoOf(error) === LOCK_WAIT_ERRNO,
+    (error) => LOCKED_ERRNOS.includes(errnoOf(error)),
   );
 }
 

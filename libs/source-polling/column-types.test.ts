@@ -1,18 +1,22 @@
-/** Every column type of MariaDB, written by SQL and read back as exact JSON. */
+/** Every column type of the server, MariaDB or MySQL, written by SQL and read back as exact JSON. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPool, type Pool } from '#database';
 import { silentLogger } from '#runtime';
 import { createTestDatabase, type TestDatabase, testDatabaseOptions } from '#testkit';
 import { createSourceReader } from './index.ts';
-import { TYPE_EXAMPLES as CASES } from './type-examples.ts';
+import { TYPE_EXAMPLES } from './type-examples.ts';
 
 let database: TestDatabase;
 let pool: Pool;
+let isMysql: boolean;
+/** MySQL has no such types, and writes JSON in an order and with spaces of its own. */
+const MARIADB_ONLY = /^(UUID|INET4|INET6|JSON)$/;
 
 before(async () => {
   database = await createTestDatabase({ prefix: 'krs_source_types' });
   pool = createPool(testDatabaseOptions(database));
+  isMysql = (await pool.engine()).kind === 'mysql';
 });
 
 after(async () => {
@@ -37,6 +41,7 @@ const readerOf = (table: string, more: { columns?: readonly string[]; keyColumn?
   });
 
 test('every column type is exact', async () => {
+  const CASES = TYPE_EXAMPLES.filter(([type]) => !(isMysql && MARIADB_ONLY.test(type)));
   const names = CASES.map((_, index) => `c${index}`);
   const columns = CASES.map(([type], index) => `c${index} ${type}${/NULL/.test(type) ? '' : ' NULL'}`);
   await pool.run(`CREATE TABLE types (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, ${columns.join(', ')})`);
@@ -68,11 +73,13 @@ test('every column type is exact', async () => {
 
 test('generated and invisible columns, odd names, lone surrogates, and JSON gone bad', async () => {
   await pool.run(`CREATE TABLE odd (
-    id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, a INT, twice INT AS (a * 2) VIRTUAL, stored BIGINT AS (a + 9007199254740993) STORED,
-    hidden INT INVISIBLE DEFAULT 5, \`we\`\`ird "na\u00efve" name\` INT DEFAULT 1, u VARCHAR(5) CHARACTER SET ucs2, j JSON)`);
+    id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, a INT, twice INT AS (a * 2) VIRTUAL, \`stored\` BIGINT AS (a + 9007199254740993) STORED,
+    hidden INT DEFAULT 5 INVISIBLE, \`we\`\`ird "na\u00efve" name\` INT DEFAULT 1, u VARCHAR(5) CHARACTER SET ucs2, j JSON)`);
   await pool.use(async (session) => {
-    await session.run('SET SESSION check_constraint_checks = 0');
-    await session.run("INSERT INTO odd (id, a, u, j) VALUES (18446744073709551614, 21, X'0061D8000062', '{broken')");
+    // MySQL never stores what is no JSON.
+    if (!isMysql) await session.run('SET SESSION check_constraint_checks = 0');
+    const json = isMysql ? '"{broken"' : '{broken';
+    await session.run("INSERT INTO odd (id, a, u, j) VALUES (18446744073709551614, 21, X'0061D8000062', ?)", [json]);
   });
   const all = await (await readerOf('odd')).readAfter(18446744073709551613n, { rowsMax: 5, bytesMax: 10_000 });
   assert.equal(

@@ -79,8 +79,10 @@ async function read(reader: SourceReader) {
 test('the least table: topic of the aggregate type, key of its id, the payload as it is, header id', async () => {
   await pool.run(`INSERT INTO least (id, aggregatetype, aggregateid, type, payload) VALUES
     ('u1', 'order', '17', 'Placed', '{"b": 1,  "a":2}'), ('u2', 'order', '17', 'Gone', NULL)`);
+  // MariaDB keeps JSON as it was written, MySQL in an order and with spaces of its own.
+  const value = (await pool.engine()).kind === 'mysql' ? '{"a": 2, "b": 1}' : '{"b": 1,  "a":2}';
   assert.deepEqual(await read(await open('least')), [
-    { eventId: 'u1', topic: 'outbox.event.order', key: '17', value: '{"b": 1,  "a":2}', headers: null },
+    { eventId: 'u1', topic: 'outbox.event.order', key: '17', value, headers: null },
     { eventId: 'u2', topic: 'outbox.event.order', key: '17', value: null, headers: null },
   ]);
 });
@@ -112,8 +114,8 @@ test('placed columns, own headers, trace context, own key and topic, binary ids'
 test('a named column that is missing, and a table that cannot be deleted from, are told at the start', async () => {
   await assert.rejects(open('least', { headersColumn: { column: 'headers', required: true } }), { code: 'DB_SCHEMA' });
   await assert.rejects(open('least', { payloadColumn: 'body' }), { code: 'DB_SCHEMA' });
-  await pool.run('CREATE TABLE isam ENGINE=MyISAM AS SELECT * FROM least WHERE 1 = 0').catch(() => undefined);
-  await pool.run('ALTER TABLE isam MODIFY seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY');
+  await pool.run(LEAST.replace('least', 'isam'));
+  await pool.run('ALTER TABLE isam ENGINE=MyISAM');
   await assert.rejects(
     createSourceReader({
       pool,

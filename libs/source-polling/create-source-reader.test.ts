@@ -5,7 +5,7 @@ import mysql from 'mysql2/promise';
 import { createPool, type Pool } from '#database';
 import type { GapMode, SourceBatch } from '#outbox';
 import { type Logger, RelayError, silentLogger } from '#runtime';
-import { createTestDatabase, type TestDatabase, testDatabaseOptions } from '#testkit';
+import { createTestDatabase, numbersSql, type TestDatabase, testDatabaseOptions } from '#testkit';
 import { createSourceReader, type SourceDefinition } from './index.ts';
 
 const LIMITS = { rowsMax: 100, bytesMax: 1_000_000 };
@@ -63,7 +63,7 @@ test('what is not as it must be is refused in one line', async () => {
   await pool.run('CREATE VIEW looking AS SELECT * FROM good');
   await pool.run('CREATE TABLE no_primary (id INT AUTO_INCREMENT, KEY (id))');
   await pool.run('CREATE TABLE not_leading (g INT, id INT AUTO_INCREMENT, PRIMARY KEY (g, id)) ENGINE = MyISAM');
-  await pool.run('CREATE TABLE aria (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE = Aria');
+  await pool.run('CREATE TABLE isam (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE = MyISAM');
   const cases: readonly [string, Partial<SourceDefinition>, string[]][] = [
     ['absent', {}, ['absent', 'does not exist']],
     ['looking', {}, ['view']],
@@ -80,8 +80,8 @@ test('what is not as it must be is refused in one line', async () => {
   for (const [table, more, words] of cases) {
     await assert.rejects(readerOf(table, more), refusal('DB_SCHEMA', ...words));
   }
-  await assert.rejects(readerOf('aria'), refusal('DB_UNSUPPORTED', 'Aria', 'time'));
-  assert.equal((await readerOf('aria', {}, 'time')).gapMode, 'time');
+  await assert.rejects(readerOf('isam'), refusal('DB_UNSUPPORTED', 'MyISAM', 'time'));
+  assert.equal((await readerOf('isam', {}, 'time')).gapMode, 'time');
   await assert.rejects((await readerOf('good', {}, 'time')).probe({ from: 1n, to: 2n }), refusal('INTERNAL'));
 });
 
@@ -150,7 +150,7 @@ test('a watermark that is not unique warns, and a value used twice stops the sou
 
 test('rows far bigger than the budget are read one by one, in order, and the pool stays usable', async () => {
   await pool.run('CREATE TABLE big (id INT AUTO_INCREMENT PRIMARY KEY, body LONGTEXT)');
-  await pool.run("INSERT INTO big (body) SELECT REPEAT('x', 1000000) FROM seq_1_to_30");
+  await pool.run(`INSERT INTO big (body) SELECT REPEAT('x', 1000000) FROM ${numbersSql(30)}`);
   const reader = await readerOf('big');
   const seen: bigint[] = [];
   for (let after = 0n; ; after = seen.at(-1) as bigint) {

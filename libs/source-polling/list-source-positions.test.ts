@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPool, type Pool } from '#database';
-import { createTestDatabase, type TestDatabase, testDatabaseOptions } from '#testkit';
+import { createTestDatabase, numbersSql, type TestDatabase, testDatabaseOptions } from '#testkit';
 import { type ListPositionsOptions, listSourcePositions, type SourcePosition } from './index.ts';
 
 let database: TestDatabase;
@@ -12,7 +12,7 @@ before(async () => {
   database = await createTestDatabase({ prefix: 'krs_source_positions' });
   pool = createPool(testDatabaseOptions(database));
   await pool.run('CREATE TABLE t (id BIGINT AUTO_INCREMENT PRIMARY KEY, price FLOAT, body TEXT)');
-  await pool.run("INSERT INTO t (id, price, body) SELECT seq * 3, seq / 10, 'x' FROM seq_1_to_2500");
+  await pool.run(`INSERT INTO t (id, price, body) SELECT seq * 3, seq / 10, 'x' FROM ${numbersSql(2500)}`);
   await pool.run('UPDATE t SET price = NULL WHERE id = 30');
 });
 

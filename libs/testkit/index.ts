@@ -70,6 +70,7 @@ export {
   sampleTableSql,
 } from './load/sample-rows.ts';
 export { type Load, type LoadOptions, startLoad } from './load/start-load.ts';
+export { numbersSql } from './numbers-sql.ts';
 export { assertContiguousIds, assertNoDuplicates, assertOrderPerKey } from './oracles.ts';
 export { type OwnRedis, startOwnRedis } from './own-redis.ts';
 export { type ReadTopicOptions, readTopic, type TopicRecord } from './read-topic.ts';

@@ -1,4 +1,4 @@
-/** Kafka Connect, a standalone worker with Debezium's MariaDB connector, as a server process of our own. */
+/** Kafka Connect, a standalone worker with one of Debezium's connectors, as a server process of our own. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureBinaries } from './ensure-binary.ts';
@@ -19,6 +19,8 @@ export interface ConnectOptions {
   readonly bootstrap: string;
   /** A properties file of the worker; its servers, port and folder are replaced. */
   readonly workerFile: string;
+  /** Which of Debezium's connectors it has. */
+  readonly connector: 'mariadb' | 'mysql';
 }
 
 export interface ConnectServer {
@@ -36,17 +38,17 @@ interface ConnectorStatus {
   readonly tasks: readonly { readonly state: string; readonly trace?: string }[];
 }
 
-const classPath = (): Promise<string> =>
-  mavenClassPath(`debezium-mariadb-${DEBEZIUM_VERSION}-kafka-${KAFKA_VERSION}`, [
-    `io.debezium:debezium-connector-mariadb:${DEBEZIUM_VERSION}`,
+const classPath = (connector: ConnectOptions['connector']): Promise<string> =>
+  mavenClassPath(`debezium-${connector}-${DEBEZIUM_VERSION}-kafka-${KAFKA_VERSION}`, [
+    `io.debezium:debezium-connector-${connector}:${DEBEZIUM_VERSION}`,
     `org.apache.kafka:connect-runtime:${KAFKA_VERSION}`,
     'org.slf4j:slf4j-simple:1.7.36',
   ]);
 
 /** Throws one clear line when Java or the jars cannot be had. */
-export async function startConnect({ bootstrap, workerFile }: ConnectOptions): Promise<ConnectServer> {
+export async function startConnect({ bootstrap, workerFile, connector }: ConnectOptions): Promise<ConnectServer> {
   const { java } = await ensureBinaries(['java']);
-  const jars = await classPath();
+  const jars = await classPath(connector);
   const port = await freePort();
   const ask = (path: string, init: RequestInit = {}) =>
     fetch(`http://127.0.0.1:${port}${path}`, { ...init, signal: AbortSignal.timeout(ANSWER_DEADLINE_MS) });
@@ -81,9 +83,9 @@ export async function startConnect({ bootstrap, workerFile }: ConnectOptions): P
     },
   });
   return {
-    create: async (connector) => {
+    create: async (configuration) => {
       const headers = { 'content-type': 'application/json' };
-      const answer = await ask('/connectors', { method: 'POST', headers, body: JSON.stringify(connector) });
+      const answer = await ask('/connectors', { method: 'POST', headers, body: JSON.stringify(configuration) });
       if (!answer.ok) throw new Error(`the connector is refused with ${answer.status}: ${await answer.text()}`);
     },
     state: async (name) => {
