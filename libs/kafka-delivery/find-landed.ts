@@ -8,23 +8,10 @@ import { RelayError } from '#runtime';
 import type { LeftoverContext } from './end-leftovers.ts';
 import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
 import { findOffsets, findPartitions, findProducers, type PartitionPlace, placeName } from './find-producers.ts';
+import { type MarkerNote, oldestDoubtMs } from './marker-note.ts';
 import { LATEST } from './wire/cluster-requests.ts';
 import { fetchRecords } from './wire/fetch-request.ts';
 import { type TracedRecord, traceTransactions } from './wire/read-record-batches.ts';
-
-/** Written beside a marker: by whom, and since when what he sent may not be written for good. */
-export interface MarkerNote {
-  readonly producerId: number;
-  readonly sinceMs: number;
-}
-
-export const noteText = ({ producerId, sinceMs }: MarkerNote): string => `${producerId} ${sinceMs}`;
-
-/** Null for markers written by an older version, or by hand. */
-export function readNote(text: string): MarkerNote | null {
-  const [, producerId, sinceMs] = /^(\d+) (\d+)$/.exec(text) ?? [];
-  return producerId === undefined ? null : { producerId: Number(producerId), sinceMs: Number(sinceMs) };
-}
 
 /** `topics`: those that the producers may have written to. */
 export type LandedContext = Pick<LeftoverContext, 'brokers' | 'settings' | 'topics'>;
@@ -83,8 +70,10 @@ class Search {
     const committed = new Set<number>();
     const aborted = new Map<number, string | undefined>();
     if (places.size === 0) return { committed, aborted: committed };
-    const sinceMs = this.#sinceMs(producerIds);
-    if (sinceMs === null) return null;
+    const { notes, lanes } = this.#question;
+    const doubtMs = oldestDoubtMs(notes, lanes, producerIds);
+    if (doubtMs === null) return null;
+    const sinceMs = doubtMs - MARGIN_MS;
     const note: Note = (id, isCommitted, eventId) => {
       if (isCommitted) committed.add(id);
       else aborted.set(id, eventId);
@@ -97,22 +86,6 @@ class Search {
       if (isCommitted && aborted.get(id) === eventId) aborted.delete(id);
     };
     return (await this.#read(places, sinceMs, null, strike)) ? { committed, aborted: new Set(aborted.keys()) } : null;
-  }
-
-  /**
-   * From when on something of the producers may not have been written for good: a marker of one of them tells for all its
-   * lanes. Where it left none, the oldest note of the lanes will do, since it took them over after that.
-   */
-  #sinceMs(producerIds: ReadonlySet<number>): number | null {
-    const { lanes, notes } = this.#question;
-    const known = [...lanes].map((lane) => notes.get(lane)).filter((note) => note !== undefined);
-    if (known.length === 0) return null;
-    const oldest = Math.min(...known.map(({ sinceMs }) => sinceMs));
-    const times = [...producerIds].map((producerId) => {
-      const theirs = known.filter((note) => note.producerId === producerId).map(({ sinceMs }) => sinceMs);
-      return theirs.length === 0 ? oldest : Math.max(...theirs);
-    });
-    return Math.min(...times) - MARGIN_MS;
   }
 
   /** Where the producers wrote, with the time of the last thing done there, and those of them that wrote at all. */

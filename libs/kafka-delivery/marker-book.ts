@@ -1,9 +1,9 @@
 /** Markers as a port sees them: read with what is noted beside them, and settled only with the records sent with them. */
 import { type Acknowledged, isUndecided } from './acknowledged.ts';
 import type { Brokers } from './brokers.ts';
-import type { MarkerNote } from './find-landed.ts';
 import { isStanding } from './is-standing.ts';
 import { type KafkaSettings, markerName } from './kafka-options.ts';
+import type { MarkerNote } from './marker-note.ts';
 import { readMarkers, readSettledMarkers } from './read-markers.ts';
 
 export class MarkerBook {

@@ -6,8 +6,8 @@ import { RelayError } from '#runtime';
 import { askCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode } from './fault-table.ts';
-import { type MarkerNote, readNote } from './find-landed.ts';
 import { type KafkaSettings, markerGroup, markerTopic } from './kafka-options.ts';
+import { type MarkerNote, readNote } from './marker-note.ts';
 import { type CommittedOffset, fetchOffsets } from './wire/cluster-requests.ts';
 import type { WireRequest } from './wire/request.ts';
 

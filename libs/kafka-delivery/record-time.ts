@@ -16,6 +16,15 @@ export interface RecordTime {
   begin(askAheadMs: () => Promise<number | null>): Promise<() => number>;
 }
 
+/** A clock that is set back stands still until it has caught up. */
+function neverBack(timeMs: () => number): () => number {
+  let lastMs = 0;
+  return () => {
+    lastMs = Math.max(lastMs, timeMs());
+    return lastMs;
+  };
+}
+
 /** Below this nothing is amiss any more, though the brokers' time is still taken. */
 const NOTICEABLE_MS = 60_000;
 
@@ -27,7 +36,7 @@ export function createRecordTime({ clock, logger }: { clock: Clock; logger: Logg
     },
     begin: async (askAheadMs) => {
       const aheadMs = doubted ? await askAheadMs() : null;
-      if (aheadMs === null) return () => clock.wallMs();
+      if (aheadMs === null) return neverBack(() => clock.wallMs());
       const beganMs = clock.nowMs();
       const brokersMs = clock.wallMs() + aheadMs;
       logger[Math.abs(aheadMs) > NOTICEABLE_MS ? 'warn' : 'debug'](

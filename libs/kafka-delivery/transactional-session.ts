@@ -7,10 +7,10 @@ import type { BatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
 import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
-import { noteText } from './find-landed.ts';
 import { placeName } from './find-producers.ts';
 import { initProducer } from './init-producer.ts';
 import { type KafkaSettings, markerName } from './kafka-options.ts';
+import { noteText } from './marker-note.ts';
 import { markerGroups, markerOffsets } from './markers-of-lanes.ts';
 import { planDelivery, type RoutedRecord, topicsOf } from './plan-delivery.ts';
 import { createRecordLimits } from './record-limits.ts';
@@ -71,7 +71,7 @@ export async function openTransactionalSession(
 ): Promise<ProducerSession> {
   const { settings } = context;
   const producer = await openProducer(transactionalId, context, markerGroups(settings));
-  const { producerId } = producer.identity;
+  const { producerId, producerEpoch } = producer.identity;
   const acknowledged = new Acknowledged(producer.identity);
   context.onOpened?.(acknowledged);
   return {
@@ -79,7 +79,7 @@ export async function openTransactionalSession(
     transact: async (records, markers) => {
       const startedAtMs = producer.timeMs();
       const ends = new Map<string, SentEnd>();
-      const note = noteText({ producerId, sinceMs: acknowledged.sinceMs(startedAtMs) });
+      const note = noteText({ producerId, producerEpoch, sinceMs: acknowledged.sinceMs(startedAtMs) });
       await producer.transact(records, markerOffsets(settings, markers, note), (topic, partition, end) => {
         ends.set(placeName({ topic, partition }), { topic, partition, end });
       });

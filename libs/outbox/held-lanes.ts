@@ -74,6 +74,8 @@ export class HeldLanes {
     hold.marker = marker;
     hold.settled = found;
     hold.unsettledSinceMs = null;
+    // What stands beside a marker tells for the lanes of its session only: this one writes all of them anew.
+    hold.markerWrittenAtMs = null;
   }
 
   /**
