@@ -90,6 +90,18 @@ test('init --create-topics makes it; run again, all is there and the exit code 0
   assert.doesNotMatch(check.stdout, /FAILED/);
 });
 
+test('init --topic makes topics that only rows name; a name that is none is refused', async () => {
+  const topics = [`${world.topic}.a`, `${world.topic}.b`];
+  const made = await world.run(['init', ...topics.flatMap((topic) => ['--topic', topic]), '--partitions', '1']);
+  assert.equal(made.code, 0, made.stderr);
+  for (const topic of topics) {
+    assert.match(made.stdout, new RegExp(`^topic created: ${topic}$`, 'm'));
+  }
+  const refused = await world.run(['init', '--topic', 'not a topic']);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /letters, digits/);
+});
+
 test('more lanes grow the marker topic', async () => {
   const { code, stdout } = await world.run(['init'], { KAFKA_ROW_SENDER_LANES: '6' });
   assert.equal(code, 0);

@@ -11,12 +11,13 @@ import { fixedTopics } from '../wiring/source-topics.ts';
 import type { Cli } from './cli.ts';
 import { type Patience, reachKafka, withDatabase } from './connect.ts';
 import { hasCanary } from './init-sql.ts';
-import { integerBetween, secondsAsMs } from './parse-arguments.ts';
+import { integerBetween, secondsAsMs, topicName } from './parse-arguments.ts';
 import { refuseUsedPrefix } from './refuse-used-prefix.ts';
 
 interface InitOptions {
   readonly kafka: boolean;
   readonly createTopics?: boolean;
+  readonly topic?: readonly string[];
   readonly eventTables?: boolean;
   readonly partitions?: number;
   readonly wait: number;
@@ -31,6 +32,7 @@ export function addInit(program: Command, cli: Cli): void {
     .option('--no-kafka', 'only the tables')
     .option('--create-topics', "make the sources' topics too when they are missing")
     .addOption(new Option('--create-topic', 'the same').implies({ createTopics: true }).hideHelp())
+    .option('--topic <name>', 'make this topic too: for topics that rows name themselves; repeatable', topicName)
     .option(
       '--event-tables',
       'make the outbox tables of sources in mode consume, and their archives, when they are missing',
@@ -149,12 +151,13 @@ async function makeMarkerTopic(cli: Cli, config: Config, admin: TopicAdmin, part
 }
 
 async function lookAfterTopics(cli: Cli, config: Config, admin: TopicAdmin, options: InitOptions): Promise<void> {
-  const topics = fixedTopics(config.sources);
+  const named = options.topic ?? [];
+  const topics = [...new Set([...fixedTopics(config.sources), ...named])];
   const described = await admin.describeTopics(topics);
   for (const topic of topics) {
     if ((described.get(topic) ?? null) !== null) {
       cli.print(`topic already there: ${topic}`);
-    } else if (options.createTopics) {
+    } else if (options.createTopics || named.includes(topic)) {
       await admin.ensureTopic(topic, options.partitions);
       cli.print(`topic created: ${topic}`);
     } else {

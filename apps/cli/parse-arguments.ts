@@ -18,3 +18,14 @@ export function secondsAsMs(text: string): number {
   if (value <= SECONDS_MAX) return Math.round(value * 1000);
   throw new InvalidArgumentError(`Give seconds from 0 to ${SECONDS_MAX}.`);
 }
+
+/** Kafka's own rule for the name of a topic. */
+const TOPIC_NAME = /^[A-Za-z0-9._-]{1,249}$/;
+
+/** Topics, as the option is repeated. */
+export function topicName(value: string, before: readonly string[] = []): readonly string[] {
+  if (!TOPIC_NAME.test(value) || value === '.' || value === '..') {
+    throw new InvalidArgumentError('Not a name of letters, digits, . _ and -, at most 249.');
+  }
+  return [...before, value];
+}

@@ -204,3 +204,9 @@ test('neither a Redis that is away nor a doorbell that throws touches the transa
   assert.ok(performance.now() - startedMs < SLACK_MS, `${performance.now() - startedMs} ms`);
   await away.close();
 });
+
+test('an address that is none is refused at once', () => {
+  for (const redisUrl of ['nonsense', '', 'http://127.0.0.1:6379', undefined as unknown as string]) {
+    assert.throws(() => createOutboxDoorbell({ redisUrl }), { code: 'CONFIG_INVALID', message: /redis:\/\// });
+  }
+});

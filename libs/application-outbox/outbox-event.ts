@@ -93,7 +93,8 @@ export const topicOf = (event: Pick<OutboxEvent, 'topic' | 'aggregateType'>): st
   event.topic ?? `${TOPIC_PREFIX}${event.aggregateType}`;
 
 function checkText(name: string, value: unknown, lengthMax: number): string {
-  if (typeof value !== 'string' || value === '') throw refuseEvent('missing', `an event needs a ${name}: a text`);
+  if (typeof value !== 'string' || value === '')
+    throw refuseEvent('missing', `an event needs its ${name}: a text that is not empty`);
   // Servers count characters, not UTF-16 units.
   if (value.length > lengthMax && [...value].length > lengthMax) {
     throw refuseEvent('too-long', `the ${name} of an event has at most ${lengthMax} characters`);
@@ -125,6 +126,8 @@ function checkTrace(trace: TraceContext | null): TraceContext | null {
 
 /** Throws EVENT_REFUSED, with `details.reason`, for an event without type or aggregate, or with a name that does not fit. */
 export function completeEvent<P>(init: OutboxEventInit<P>, defaults: EventDefaults = {}): OutboxEvent<P> {
+  if (typeof init !== 'object' || init === null)
+    throw refuseEvent('missing', 'an event is an object with type and aggregate');
   const occurredAt = init.occurredAt ?? new Date((defaults.clock ?? systemClock).wallMs());
   if (!(occurredAt instanceof Date) || Number.isNaN(occurredAt.getTime())) {
     throw refuseEvent('malformed', 'occurredAt of an event is not a valid Date');

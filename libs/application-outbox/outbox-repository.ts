@@ -66,6 +66,12 @@ export class OutboxRepository {
 
   /** The same for several, in the order given; all are checked before the first is stored. */
   async addMany<P>(tx: OutboxTransaction, events: readonly OutboxEventInit<P>[]): Promise<readonly OutboxEvent<P>[]> {
+    if (typeof tx !== 'object' || tx === null) {
+      throw new RelayError(
+        'CONFIG_INVALID',
+        'an outbox event needs a transaction: a mysql2 connection, or an adapter around yours',
+      );
+    }
     const executor = isExecutor(tx) ? tx : mysqlTransaction(tx);
     const rows: EncodedEvent[] = [];
     for (const init of events) {

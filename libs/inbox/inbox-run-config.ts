@@ -66,10 +66,14 @@ async function withHeartbeats<T>(
  * the commit, so a consumer that dies between the two finds a duplicate when it reads again.
  * A message whose handler throws is tried again as kafkajs does it, holding its partition; for retries beside the stream and
  * dead letters call `transactOnce` from the handler of the retriable consumer instead.
+ * Throws CONFIG_INVALID without a database or a handler.
  */
 export function inboxRunConfig<D extends InboxDatabase>(options: InboxRunOptions<D>): ConsumerRunConfig {
   const { database, handler, eventIdOf = eventIdFromHeader, onOutcome } = options;
   const { timers = systemClock, heartbeatIntervalMs = 1_000 } = options;
+  if (typeof database !== 'object' || database === null || typeof handler !== 'function') {
+    throw new RelayError('CONFIG_INVALID', 'inboxRunConfig() needs a database and a handler');
+  }
   const handle = async (topic: string, partition: number, message: KafkaMessage) => {
     const delivery = { topic, partition, message, eventId: eventIdOf(message, topic, partition) };
     // Not as an argument of the optional call: without `onOutcome` it would not be evaluated.

@@ -48,6 +48,7 @@ export interface InboxKey {
 /** Throws DB_ROW_REFUSED for an empty or too long id: a server that cuts it would take two events for one. */
 export function inboxKey(eventId: string, options: InboxOptions = {}): InboxKey {
   const { table = INBOX_TABLE, consumer = 'default' } = options;
+  if (typeof eventId !== 'string') throw new RelayError('DB_ROW_REFUSED', 'an event id is a text');
   const bytes = Buffer.byteLength(eventId);
   if (bytes === 0 || bytes > ID_BYTES_MAX) {
     const text = `an event id has 1 to ${ID_BYTES_MAX} bytes, this one ${bytes}`;

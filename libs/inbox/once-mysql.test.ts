@@ -4,7 +4,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { Connection as CallbackConnection } from 'mysql2';
 import mysql, { type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
 import { createTestDatabase, type TestDatabase } from '#testkit';
-import { inboxTableSql, once, pruneInbox, transactOnce } from './index.ts';
+import { inboxRunConfig, inboxTableSql, once, pruneInbox, transactOnce } from './index.ts';
 
 let database: TestDatabase;
 let pool: Pool;
@@ -178,4 +178,15 @@ test('retention: only what is older, in batches, and says when more is due', asy
   assert.deepEqual(await pruneInbox(pool, options), { rows: 3, done: true });
   assert.equal(await count('kafka_row_sender_inbox'), 1);
   await assert.rejects(pruneInbox(pool, { retentionMs: 0 }), { code: 'CONFIG_INVALID' });
+});
+
+test('what types do not stop in JavaScript is told in one line', async () => {
+  const nothing = undefined as never;
+  await withTransaction(async (tx) => {
+    await assert.rejects(once(tx, nothing, effect('a')), { code: 'DB_ROW_REFUSED' });
+    await assert.rejects(once(tx, 'a', nothing), { code: 'CONFIG_INVALID', message: /handler/ });
+  });
+  await assert.rejects(once(nothing as PoolConnection, 'a', effect('a')), { code: 'CONFIG_INVALID' });
+  assert.throws(() => inboxRunConfig({} as never), { code: 'CONFIG_INVALID' });
+  assert.equal(await count('kafka_row_sender_inbox'), 0);
 });

@@ -1,11 +1,11 @@
 /** An event's effect exactly once: its id and the effect are in one transaction, the id under a unique key. */
-import { type Clock, systemClock } from '#runtime';
+import { type Clock, RelayError, systemClock } from '#runtime';
 import { type InboxOptions, inboxKey, type OnceOutcome } from './inbox-table.ts';
 import { type MysqlTransaction, onceOnMysql } from './once-mysql.ts';
 import { onceOnSqlite, type SqliteTransaction } from './once-sqlite.ts';
 
 export const isSqlite = (tx: object): tx is SqliteTransaction =>
-  typeof (tx as SqliteTransaction).isTransaction === 'boolean';
+  typeof (tx as SqliteTransaction | null)?.isTransaction === 'boolean';
 
 export type MysqlHandler<Tx> = (tx: Tx) => Promise<unknown> | unknown;
 /** Synchronous: a promise is refused when it comes. */
@@ -46,8 +46,22 @@ export function once(
 ): Promise<OnceOutcome> | OnceOutcome {
   const run = () => handler(tx as never);
   if (isSqlite(tx)) {
+    requireHandler(handler);
     return onceOnSqlite(tx, inboxKey(eventId, options), (options.clock ?? systemClock).wallMs(), run);
   }
   // Inside a promise, so that a bad id is a rejection here too.
-  return Promise.resolve().then(() => onceOnMysql(tx, inboxKey(eventId, options), run));
+  return Promise.resolve().then(() => {
+    if (!isGiven(tx)) {
+      throw new RelayError('CONFIG_INVALID', 'once() needs a connection of mysql2 or a database of node:sqlite');
+    }
+    requireHandler(handler);
+    return onceOnMysql(tx, inboxKey(eventId, options), run);
+  });
+}
+
+// What types do not stop in plain JavaScript.
+const isGiven = (tx: unknown): boolean => typeof tx === 'object' && tx !== null;
+
+function requireHandler(handler: unknown): void {
+  if (typeof handler !== 'function') throw new RelayError('CONFIG_INVALID', 'once() needs a handler: a function');
 }

@@ -25,7 +25,13 @@ export const kafkaClock = kafkaCheck(
       return -value > limit(AFTER) || value > limit(BEFORE);
     });
     if (refusing !== undefined)
-      return [broken(topicAbout(refusing), `${says}: it refuses records with such times; senders in exactly-once mode then take the brokers'`, mend)];
+      return [
+        broken(
+          topicAbout(refusing),
+          `${says}: it refuses records with such times; senders in exactly-once mode then take the brokers'`,
+          mend,
+        ),
+      ];
     if (Math.abs(value) <= NOTICEABLE_MS + error) return [fine('', says)];
     return [risky('', `${says}: retention counts from the records' times, which are this process's`, mend)];
   },

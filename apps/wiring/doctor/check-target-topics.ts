@@ -1,5 +1,6 @@
 /** Topics that rows go to: there, led, and ours to write and to read. */
 import type { TopicFacts } from '#kafka-delivery';
+import { fixedTopics } from '../source-topics.ts';
 import type { Facts } from './facts.ts';
 import { broken, fine, type Judgement, kafkaCheck, risky } from './finding.ts';
 import { aclCommand, toolsFor, topicAbout } from './kafka-tools.ts';
@@ -7,10 +8,11 @@ import { aclCommand, toolsFor, topicAbout } from './kafka-tools.ts';
 function judge(topic: string, found: TopicFacts | undefined, { config }: Facts): Judgement {
   const about = topicAbout(topic);
   if (found === undefined || found.fault?.code === 'KAFKA_TOPIC_MISSING') {
+    const init = fixedTopics(config.sources).includes(topic) ? '--create-topics' : `--topic ${topic}`;
     return broken(
       about,
       'does not exist: its rows wait',
-      `kafka-row-sender init --create-topics, or ${toolsFor(config, 'kafka-topics.sh')} --create --topic ${topic}`,
+      `kafka-row-sender init ${init}, or ${toolsFor(config, 'kafka-topics.sh')} --create --topic ${topic}`,
     );
   }
   if (found.fault !== null)
