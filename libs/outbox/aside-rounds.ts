@@ -1,7 +1,8 @@
 /** Which row set aside is tried next among the lanes held, and when what is aside must be read again. */
 import type { HeldLanes } from './held-lanes.ts';
-import type { LaneHold } from './lane-hold.ts';
-import type { AsideRow, ProducerSession } from './ports.ts';
+import { keyText, type LaneHold } from './lane-hold.ts';
+import { parkedBehindKey } from './plan-transaction.ts';
+import type { AsideRow, OutboxRow, ProducerSession } from './ports.ts';
 import { attemptHead, dueHead, nextHeadDueInMs } from './retry-aside.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { loadAside } from './take-lanes.ts';
@@ -29,6 +30,15 @@ export class AsideRounds {
   async refresh(session: ProducerSession): Promise<void> {
     const stale = [...this.#lanes.holds.values()].filter((hold) => this.#isStale(hold));
     if (stale.length > 0) await loadAside(this.#options, session, stale);
+  }
+
+  /** Sets rows aside whose key waits. False: the lane is not ours any more, and nothing changed. */
+  async park(hold: LaneHold, rows: readonly OutboxRow[]): Promise<boolean> {
+    if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, rows.map(parkedBehindKey)))) return false;
+    // A row whose commit was lost comes again, and goes before the one that its key was waiting for.
+    const leads = ({ key, id }: OutboxRow) => key !== null && id < (hold.parked.get(keyText(key))?.id ?? 0);
+    if (rows.some(leads)) hold.asideReadAtMs = null;
+    return true;
   }
 
   /** The row to try now, or null. Halts lanes in which too much waits: null also means that every lane may deliver. */

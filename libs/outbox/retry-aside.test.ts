@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { systemClock } from '#runtime';
+import { AsideRounds } from './aside-rounds.ts';
+import type { HeldLanes } from './held-lanes.ts';
 import { outboxId } from './lane.ts';
 import { adoptAsideHeads, newHold } from './lane-hold.ts';
 import type { AsideRow } from './ports.ts';
@@ -52,5 +54,16 @@ describe('the row that is tried next', () => {
   test('nobody stays awake for a topic that is away', () => {
     assert.equal(nextHeadDueInMs(holdWith(9, { topic: 'away' }), options, isAway), null);
     assert.equal(nextHeadDueInMs(holdWith(9, { dueInMs: 40 }), options, none), 40);
+  });
+
+  test('a row that comes again in front of the one its key waits for makes the heads be read anew (I5)', async () => {
+    const store = { setAside: async () => true };
+    const rounds = new AsideRounds({ ...options, store } as unknown as SenderOptions, {} as HeldLanes, none);
+    const hold = holdWith(1, { id: outboxId(LANE, 3) });
+    const head = [...hold.parked.values()][0] as AsideRow;
+    assert.equal(await rounds.park(hold, [{ ...head, id: outboxId(LANE, 4) }]), true);
+    assert.equal(hold.asideReadAtMs, 0, 'what waits behind the head changes nothing');
+    await rounds.park(hold, [{ ...head, id: outboxId(LANE, 2) }]);
+    assert.equal(hold.asideReadAtMs, null);
   });
 });

@@ -11,7 +11,7 @@ import { acquit, blame } from './blame-rows.ts';
 import { HeldLanes } from './held-lanes.ts';
 import type { LaneHold } from './lane-hold.ts';
 import { OwnSession } from './own-session.ts';
-import { parkedBehindKey, planTransaction, type TransactionPlan } from './plan-transaction.ts';
+import { planTransaction, type TransactionPlan } from './plan-transaction.ts';
 import type { DeliveryFaultScope, DoorbellRing, LaneBatch, ProducerSession } from './ports.ts';
 import { Ahead } from './read-ahead.ts';
 import { dueMarkers } from './refresh-markers.ts';
@@ -179,8 +179,7 @@ export class Sender {
     batches: readonly LaneBatch[],
   ): Promise<void> {
     for (const [hold, rows] of plan.toPark) {
-      const parked = rows.map(parkedBehindKey);
-      if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, parked))) return this.#lanes.lose(hold);
+      if (!(await this.#aside.park(hold, rows))) return this.#lanes.lose(hold);
     }
     crashPoint('sender-before-transact');
     const startedMs = this.#options.clock.nowMs();

@@ -4,7 +4,7 @@ import type { Scenario } from './scenario.ts';
 import { shrink } from './shrink.ts';
 import { simulate } from './simulate.ts';
 
-const TRACE_LINES = 120;
+const TRACE_LINES = 400;
 
 export const rerunLine = (seed: number): string => `npm run simulate -- --seeds 1 --from ${seed}`;
 
