@@ -9,6 +9,8 @@ export interface TestTier {
   readonly concurrency: number;
 }
 
+const SIMULATION = 'libs/testkit/simulation/simulation.test.ts';
+
 /** Every `*.test.ts` whose path holds one of the filters (a path as a shell completes it counts too); all without filters. */
 export function findTestFiles(repository: string, filters: readonly string[], concurrency: number): TestTier[] {
   const wanted = filters.map((filter) => relative(repository, filter).replace(/^(\.\.\/)+/, ''));
@@ -17,8 +19,11 @@ export function findTestFiles(repository: string, filters: readonly string[], co
     globSync(`${folder}/**/*.test.ts`, { cwd: repository, exclude: ['**/node_modules/**'] })
       .filter(fits)
       .sort();
+  const libs = find('libs');
   return [
-    { name: 'libs', files: find('libs'), concurrency },
+    // It uses every core by itself, for as many seeds as fit into its time.
+    { name: 'the simulation', files: libs.filter((file) => file === SIMULATION), concurrency: 1 },
+    { name: 'libs', files: libs.filter((file) => file !== SIMULATION), concurrency },
     // Drills kill processes and measure how soon others take over: one file at a time.
     { name: 'apps', files: find('apps'), concurrency: 1 },
   ];
