@@ -193,3 +193,24 @@ test('a table emptied by TRUNCATE, and a row with an id of its own, are read fro
   await connection.end();
   await relay.stopAll();
 });
+
+test('verify reads a topic that only a moved row named, by the archive', async () => {
+  const delivered = async () => {
+    const { code, output } = await relay.cli('verify', '--wait', '60');
+    assert.equal(code, 0, output);
+    return Number(/delivered (\d+) of/.exec(output)?.[1]);
+  };
+  const before = await delivered();
+  const topic = `${relay.name}-own`;
+  await createTestTopic({ name: topic, partitions: 1 });
+  const connection = await connect();
+  await connection.beginTransaction();
+  await outbox.add(connection, { type: 'Own', aggregateType: 'order', aggregateId: 'k', payload: 1, topic });
+  await connection.commit();
+  await connection.end();
+  relay.run();
+  await until('the record', async () => (await readTopic(topic)).length === 1, WAIT_MS);
+  await until('an empty outbox', async () => (await outboxLeft()) === 0, WAIT_MS);
+  assert.equal(await delivered(), before + 1);
+  await relay.stopAll();
+});

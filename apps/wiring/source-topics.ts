@@ -11,19 +11,32 @@ export function fixedTopics(sources: readonly SourceConfig[]): readonly string[]
   return [...new Set(sources.flatMap(({ topic }) => (topic === null ? [] : [topic])))];
 }
 
-/** Topics named in the source's topic column, by a scan of the table; none without such a column. */
-export async function namedTopics(pool: Pool, source: SourceConfig): Promise<readonly string[]> {
-  const name = source.event?.topicColumn.column ?? source.topicColumn;
-  if (name === null || (source.event !== null && !(await hasColumn(pool, source.table, name)))) return [];
+/**
+ * Topics named in the source's topic column, by a scan of the table, and of the archive of its moved rows where there is one; none
+ * without such a column.
+ */
+export async function namedTopics(pool: Pool, { table, event, topicColumn }: SourceConfig): Promise<readonly string[]> {
+  const name = event?.topicColumn.column ?? topicColumn;
+  if (name === null) return [];
+  const archive = event?.archive?.table;
+  const named = new Set<string>();
+  for (const each of archive === undefined ? [table] : [table, archive]) {
+    if (event !== null && !(await hasColumn(pool, each, name))) continue;
+    for (const topic of await topicsIn(pool, each, name)) named.add(topic);
+  }
+  return [...named];
+}
+
+async function topicsIn(pool: Pool, table: string, name: string): Promise<readonly string[]> {
   const column = quoteIdentifier(name);
   const rows = await pool.query<{ topic: string | Buffer }>(
-    `SELECT DISTINCT ${column} AS topic FROM ${quoteIdentifier(source.table)} WHERE ${column} IS NOT NULL LIMIT ?`,
+    `SELECT DISTINCT ${column} AS topic FROM ${quoteIdentifier(table)} WHERE ${column} IS NOT NULL LIMIT ?`,
     [TOPICS_MAX + 1],
   );
   if (rows.length > TOPICS_MAX) {
     throw new RelayError(
       'CONFIG_INVALID',
-      `column ${name} of ${source.table} names more than ${TOPICS_MAX} topics: too many to look at`,
+      `column ${name} of ${table} names more than ${TOPICS_MAX} topics: too many to look at`,
     );
   }
   return rows.map(({ topic }) => topic.toString());

@@ -83,7 +83,7 @@ async function openSubject(options: VerifyDeliveryOptions, source: SourceConfig,
   if (rowsStay) notes.push(...noteOnStart(source, start));
   else
     notes.push(
-      `source ${name}: rows leave the table as they are moved, so missing ones cannot be seen, nor records in a topic that only such a row named`,
+      `source ${name}: rows leave the table as they are moved, so missing ones cannot be seen, nor records in a topic that only such a row named${source.event?.archive ? ' and the archive no longer has' : ''}`,
     );
   const highest = rowsStay ? await highestPosition(pool, source) : null;
   return { source, highest, check: new DeliveryCheck({ ...scopeOf(source, watermark, start), rowsStay }) };
