@@ -1,7 +1,7 @@
 /** What commands and metrics ask of the outbox and change in it, wherever its tables are. */
 import type { Config } from '#config';
 import type { Pool } from '#database';
-import type { AsideState, LaneRow, WatermarkState } from '#outbox';
+import type { AsideState, LaneBacklog, LaneRow, MemberStatus, WaitingRow, WatermarkState } from '#outbox';
 import {
   checkSchema,
   countAside,
@@ -9,19 +9,16 @@ import {
   createWriterStore,
   type DeadLetter,
   dropDead,
-  type LaneBacklog,
   type ListAsideOptions,
   listDeadLetters,
   listMembers,
   listWaiting,
   listWatermarks,
-  type MemberStatus,
   outboxStatistics,
   pauseLane,
   type ResumeFrom,
   requeueDead,
   resumeLane,
-  type WaitingRow,
 } from '#outbox-storage';
 
 export interface Operator {

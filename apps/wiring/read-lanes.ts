@@ -1,8 +1,7 @@
 /** Lanes as `status` shows them: the rows, what waits in each, and the markers where Kafka answers. */
 import type { Config } from '#config';
 import { createKafkaPortOn, createTopicAdmin, type KafkaConnection } from '#kafka-delivery';
-import type { LaneRow, LaneState } from '#outbox';
-import type { LaneBacklog } from '#outbox-storage';
+import type { LaneBacklog, LaneRow, LaneState } from '#outbox';
 import { asRelayError } from '#runtime';
 import type { Operator } from './operator.ts';
 

@@ -2,8 +2,7 @@
 import { type Config, maskUrl, type SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { KafkaConnection } from '#kafka-delivery';
-import type { AsideState, PositionRange, WatermarkState } from '#outbox';
-import type { MemberStatus } from '#outbox-storage';
+import type { AsideState, MemberStatus, PositionRange, WatermarkState } from '#outbox';
 import { asRelayError, silentLogger } from '#runtime';
 import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
 import type { Operator } from './operator.ts';

@@ -1,8 +1,7 @@
 /** New lane rows for a source, next after the highest in use by any source; their primary key is the lock. */
 import { errnoOf, type Session } from '#database';
-import { LANES_MAX } from '#outbox';
+import { LANES_MAX, type OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
-import type { OutboxTables } from './tables.ts';
 
 const DUPLICATE_ERRNO = 1062;
 /** Sources that may take the next lanes just before us. */

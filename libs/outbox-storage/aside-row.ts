@@ -42,6 +42,3 @@ export const toAside = (row: AsideColumns): AsideRow => ({
 /** Stands for the key in an index: keys can be longer than an index takes. */
 export const keyHash = (key: Buffer | null): Buffer | null =>
   key === null ? null : createHash('sha256').update(key).digest();
-
-const ERROR_LENGTH_MAX = 4_000;
-export const errorText = (error: string): string => error.slice(0, ERROR_LENGTH_MAX);

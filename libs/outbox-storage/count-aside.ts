@@ -1,7 +1,7 @@
 /** How many rows are set aside, by state. */
 import type { Pool } from '#database';
-import type { AsideState } from '#outbox';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import type { AsideState, OutboxTables } from '#outbox';
+import { quoteTables } from './tables.ts';
 
 export async function countAside(pool: Pool, tables: OutboxTables): Promise<Readonly<Record<AsideState, number>>> {
   const counts: Record<AsideState, number> = { retrying: 0, parked: 0, dead: 0 };

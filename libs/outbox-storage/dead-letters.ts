@@ -1,8 +1,8 @@
 /** What an operator does with rows the relay gave up on: look, try again, drop. */
 import type { Pool } from '#database';
-import type { AsideRow } from '#outbox';
+import type { AsideRow, OutboxTables } from '#outbox';
 import { ASIDE_COLUMNS, type AsideColumns, toAside } from './aside-row.ts';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import { quoteTables } from './tables.ts';
 
 export interface DeadLetter extends AsideRow {
   readonly error: string;

@@ -1,6 +1,5 @@
 /** Records an attempt that certainly failed. */
-import type { AsideState } from '#outbox';
-import { errorText } from './aside-row.ts';
+import { type AsideState, errorText } from '#outbox';
 import { underClaim } from './prove-claim.ts';
 import type { Storage } from './storage.ts';
 

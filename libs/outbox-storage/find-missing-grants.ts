@@ -2,8 +2,10 @@
  * Which rights on our tables this user lacks: tried by statements that touch no row, since rights may come by table, schema,
  * server or role, and only the server can add them up.
  */
+
 import { errnoOf, type Pool } from '#database';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import type { OutboxTables } from '#outbox';
+import { quoteTables } from './tables.ts';
 
 export type Privilege = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE';
 

@@ -1,6 +1,8 @@
 /** Retention of dead letters, where the operator asked for one: rows given up long ago are deleted, oldest first. */
+
 import type { Pool } from '#database';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import type { OutboxTables } from '#outbox';
+import { quoteTables } from './tables.ts';
 
 /** Deletes at most `rowsMax` rows that are dead since `retentionMs`; resolves to how many. Parked rows are never among them. */
 export async function forgetDead(

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { createPool, errnoOf, type Pool } from '#database';
-import { laneFloor, type OutboxMessage, outboxId } from '#outbox';
+import { laneFloor, type OutboxMessage, type OutboxTables, outboxId } from '#outbox';
 import { createTestDatabase, failOnLeaks, type TestDatabase, testDatabaseOptions, until } from '#testkit';
-import { createSenderStore, createWriterStore, growLanes, migrate, type OutboxTables } from './index.ts';
+import { createSenderStore, createWriterStore, growLanes, migrate } from './index.ts';
 
 /** MariaDB answers a refused NOWAIT with it. */
 /** NOWAIT refused, on MariaDB and on MySQL. */

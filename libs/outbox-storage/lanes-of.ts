@@ -1,7 +1,8 @@
 /** Lane numbers of a source, ascending. */
+
 import type { Session } from '#database';
+import type { OutboxTables } from '#outbox';
 import type { Storage } from './storage.ts';
-import type { OutboxTables } from './tables.ts';
 
 export async function readLanesOf(session: Session, tables: OutboxTables, source: string): Promise<number[]> {
   const sql = `SELECT lane FROM ${tables.lane} WHERE source = ? ORDER BY lane`;

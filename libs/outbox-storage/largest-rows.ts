@@ -1,7 +1,7 @@
 /** The largest rows that wait, by topic: to be compared with what the topics take. Bounded, whatever the backlog. */
 import type { Pool } from '#database';
-import { laneEnd, laneFloor } from '#outbox';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import { laneEnd, laneFloor, type OutboxTables } from '#outbox';
+import { quoteTables } from './tables.ts';
 
 export interface LargestRow {
   readonly topic: string;

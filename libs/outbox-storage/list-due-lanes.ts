@@ -1,6 +1,8 @@
 /** Lanes with rows set aside that wait for an attempt, and when the first of them is due: what a scheduler needs to know. */
+
 import type { Pool } from '#database';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import type { OutboxTables } from '#outbox';
+import { quoteTables } from './tables.ts';
 
 export interface DueLane {
   readonly lane: number;

@@ -1,13 +1,7 @@
 /** All members that wrote a heartbeat and did not leave, for `status`. */
 import type { Pool } from '#database';
-import type { Member, MemberKind } from '#outbox';
-import { type OutboxTables, quoteTables } from './tables.ts';
-
-export interface MemberStatus extends Member {
-  /** Since its last heartbeat, by the database's clock. */
-  readonly silentMs: number;
-  readonly upMs: number;
-}
+import type { MemberKind, MemberStatus, OutboxTables } from '#outbox';
+import { quoteTables } from './tables.ts';
 
 export async function listMembers(pool: Pool, tables: OutboxTables): Promise<readonly MemberStatus[]> {
   const rows = await pool.query<{ id: string; kind: string; silent: string; up: string }>(

@@ -1,15 +1,6 @@
 /** Every row in the outbox and aside, without its payload, a page at a time: what `verify` must not call missing. */
-import { laneOf } from '#outbox';
+import { laneOf, type WaitingRow } from '#outbox';
 import { openStorage, type Storage, type StoreOptions } from './storage.ts';
-
-export interface WaitingRow {
-  readonly source: string;
-  readonly eventId: string;
-  readonly outboxId: number;
-  readonly key: Buffer | null;
-  /** `outbox`, or the state of a row set aside. */
-  readonly state: string;
-}
 
 interface Columns {
   readonly id: string;

@@ -1,7 +1,7 @@
 /** All sources and where they stand, for `status`. */
 import type { Pool } from '#database';
-import type { WatermarkState } from '#outbox';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import type { OutboxTables, WatermarkState } from '#outbox';
+import { quoteTables } from './tables.ts';
 import { selectWatermarks, toWatermark, type WatermarkColumns } from './watermark-row.ts';
 
 export async function listWatermarks(pool: Pool, tables: OutboxTables): Promise<readonly WatermarkState[]> {

@@ -1,9 +1,11 @@
 /** Upgrades on a real server: from every older version to the same tables that a fresh `migrate` makes, rows and all. */
+
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPool, type Pool } from '#database';
+import type { OutboxTables } from '#outbox';
 import { createTestDatabase, type TestDatabase, testDatabaseOptions } from '#testkit';
-import { checkSchema, createWriterStore, loadStart, migrate, type OutboxTables } from './index.ts';
+import { checkSchema, createWriterStore, loadStart, migrate } from './index.ts';
 
 /** As schema 1 made it. */
 const WATERMARK_1 = `(

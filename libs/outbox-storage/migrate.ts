@@ -1,8 +1,10 @@
 /** Makes the tables or brings them up to date, prints the statements, and checks at start that they are what we expect. */
+
 import type { EngineKind, Pool } from '#database';
+import type { OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
 import { SCHEMA_VERSION, schemaStatements, UPGRADES, versionIn } from './schema.ts';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import { quoteTables } from './tables.ts';
 
 export interface MigrateResult {
   readonly outcome: 'created' | 'upgraded' | 'already there';

@@ -1,18 +1,7 @@
 /** What waits in the outbox, lane by lane, for metrics and `status`: bounded, whatever the backlog. */
 import type { Pool } from '#database';
-import { laneEnd, laneFloor } from '#outbox';
-import { type OutboxTables, quoteTables } from './tables.ts';
-
-export interface LaneBacklog {
-  readonly lane: number;
-  readonly source: string;
-  /** Rows past `delivered_id`; delivered ones not deleted yet are among them. */
-  readonly rows: number;
-  /** True when counting stopped at the bound: there are at least `rows`. */
-  readonly capped: boolean;
-  /** Age of the oldest of them by the database's clock; null without any. */
-  readonly oldestAgeMs: number | null;
-}
+import { type LaneBacklog, laneEnd, laneFloor, type OutboxTables } from '#outbox';
+import { quoteTables } from './tables.ts';
 
 /** Rows counted per lane unless said: about 10 ms a lane. */
 const COUNT_MAX_DEFAULT = 10_000;

@@ -1,8 +1,8 @@
 /** The operator's word on a lane that was halted or paused. */
 import type { Pool } from '#database';
-import { laneEnd, laneFloor } from '#outbox';
+import { laneEnd, laneFloor, type OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import { quoteTables } from './tables.ts';
 
 /**
  * Where the lane goes on from. `as-is`: `delivered_id` stays. A number: everything at or below it counts as delivered, as found

@@ -2,8 +2,9 @@
  * The statements that make the tables, by version and engine. The version in force is kept in the comment of the watermark
  * table, which is made last: no table beside the five is needed, and tables half made are made whole by the next `init`.
  */
+
 import type { EngineKind } from '#database';
-import type { OutboxTables } from './tables.ts';
+import type { OutboxTables } from '#outbox';
 
 export const SCHEMA_VERSION = 2;
 const COMMENT_PREFIX = 'kafka-row-sender schema ';

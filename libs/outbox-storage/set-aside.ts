@@ -1,7 +1,7 @@
 /** Copies rows into the dead-letter table before the lane's marker may pass them. */
 import type { SqlValue } from '#database';
-import type { AsideEntry } from '#outbox';
-import { errorText, keyHash } from './aside-row.ts';
+import { type AsideEntry, errorText } from '#outbox';
+import { keyHash } from './aside-row.ts';
 import { underClaim } from './prove-claim.ts';
 import type { Storage } from './storage.ts';
 

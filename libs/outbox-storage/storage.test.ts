@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPool, openSession, type Pool } from '#database';
-import { laneFloor, type OutboxMessage, outboxId } from '#outbox';
+import { laneFloor, type OutboxMessage, type OutboxTables, outboxId } from '#outbox';
 import { createTestDatabase, failOnLeaks, type TestDatabase, testDatabaseOptions, until } from '#testkit';
 import {
   checkSchema,
@@ -15,7 +15,6 @@ import {
   listMembers,
   listWatermarks,
   migrate,
-  type OutboxTables,
   outboxStatistics,
   pauseLane,
   requeueDead,

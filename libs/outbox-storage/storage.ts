@@ -1,7 +1,9 @@
 /** What every verb of this library works on. */
+
 import { errnoOf, type Pool } from '#database';
+import type { OutboxTables } from '#outbox';
 import { backoffMs, type Clock, type Random, systemClock, systemRandom } from '#runtime';
-import { type OutboxTables, quoteTables } from './tables.ts';
+import { quoteTables } from './tables.ts';
 
 export interface StoreOptions {
   readonly pool: Pool;

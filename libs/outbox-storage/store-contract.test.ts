@@ -1,6 +1,8 @@
 /** The store contract on the fake and on MariaDB. */
+
 import { after, before } from 'node:test';
 import { createPool, type Pool, quoteIdentifier } from '#database';
+import type { OutboxTables } from '#outbox';
 import type { Clock } from '#runtime';
 import {
   createFakeStore,
@@ -12,7 +14,7 @@ import {
   type TestDatabase,
   testDatabaseOptions,
 } from '#testkit';
-import { createSenderStore, createWriterStore, migrate, type OutboxTables } from './index.ts';
+import { createSenderStore, createWriterStore, migrate } from './index.ts';
 
 storeContract({
   name: 'fake',

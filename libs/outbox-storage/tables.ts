@@ -1,13 +1,7 @@
 /** The relay's own tables: their names as settings, and quoted once for all statements. */
-import { quoteIdentifier } from '#database';
 
-export interface OutboxTables {
-  readonly watermark: string;
-  readonly outbox: string;
-  readonly lane: string;
-  readonly member: string;
-  readonly deadLetter: string;
-}
+import { quoteIdentifier } from '#database';
+import type { OutboxTables } from '#outbox';
 
 /** Names already checked and quoted. Throws CONFIG_INVALID for a name that is none. */
 export function quoteTables(tables: OutboxTables): OutboxTables {

@@ -1,7 +1,6 @@
 /** The watermark row: its statement and its mapping. Gaps are JSON of [from, to] pairs of decimal strings, exact beyond 2^53. */
 import type { Session } from '#database';
-import type { PositionRange, WatermarkState } from '#outbox';
-import type { OutboxTables } from './tables.ts';
+import type { OutboxTables, PositionRange, WatermarkState } from '#outbox';
 
 export interface WatermarkColumns {
   readonly source: string;

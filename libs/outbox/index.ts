@@ -10,6 +10,7 @@ export { GapSet } from './gap-set.ts';
 export * from './lane.ts';
 export { LANE_MOVES, type LaneMove, type LanePhase, newLanePhase } from './lane-states.ts';
 export { murmur2 } from './murmur2.ts';
+export { errorText, type LaneBacklog, type MemberStatus, type OutboxTables, type WaitingRow } from './outbox-views.ts';
 export type * from './ports.ts';
 export {
   firstPosition,
@@ -21,5 +22,6 @@ export {
 } from './run-source.ts';
 export { Sender } from './sender.ts';
 export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';
+export type * from './source-definition.ts';
 export { TERM_MOVES, type TermState } from './term-states.ts';
 export type { WriterTerm } from './writer-term.ts';

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import mysql from 'mysql2/promise';
 import { createPool, type Pool, transaction } from '#database';
-import type { RowRemoval, SourceReader } from '#outbox';
+import type { EventDefinition, RowRemoval, SourceReader } from '#outbox';
 import { silentLogger, systemClock } from '#runtime';
 import { createTestDatabase, type TestDatabase, testDatabaseOptions } from '#testkit';
-import { archiveTableSql, createSourceReader, type EventDefinition, maintainArchive } from './index.ts';
+import { archiveTableSql, createSourceReader, maintainArchive } from './index.ts';
 
 const LIMITS = { rowsMax: 500, bytesMax: 1_000_000 };
 const EVENT: EventDefinition = {

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import mysql from 'mysql2/promise';
 import { createPool, type Pool } from '#database';
-import type { GapMode, SourceBatch } from '#outbox';
+import type { GapMode, SourceBatch, SourceDefinition } from '#outbox';
 import { type Logger, RelayError, silentLogger } from '#runtime';
 import { createTestDatabase, numbersSql, type TestDatabase, testDatabaseOptions } from '#testkit';
-import { createSourceReader, type SourceDefinition } from './index.ts';
+import { createSourceReader } from './index.ts';
 
 const LIMITS = { rowsMax: 100, bytesMax: 1_000_000 };
 

@@ -7,6 +7,7 @@ import type {
   ProbeOutcome,
   RowRemoval,
   SourceBatch,
+  SourceDefinition,
   SourceReader,
   SourceRow,
 } from '#outbox';
@@ -18,7 +19,6 @@ import { buildReadPlan, type ReadPlan } from './read-plan.ts';
 import { readHighestPosition, readLowestPosition, readPositions } from './read-positions.ts';
 import { type ReadOutcome, readRows, sizeOfRow } from './read-rows.ts';
 import { type RemovalStatements, removalStatements, removeRows } from './remove-rows.ts';
-import type { SourceDefinition } from './source-definition.ts';
 
 export interface SourceReaderOptions {
   readonly pool: Pool;

@@ -17,5 +17,4 @@ export { inspectTable, type TableFacts } from './inspect-table.ts';
 export { type ListPositionsOptions, listSourcePositions, type SourcePosition } from './list-source-positions.ts';
 export { nextPosition } from './next-position.ts';
 export { type GapModeOptions, type GapModeProof, proveGapMode } from './prove-gap-mode.ts';
-export type { EventDefinition, SourceDefinition } from './source-definition.ts';
 export { TYPE_EXAMPLES } from './type-examples.ts';

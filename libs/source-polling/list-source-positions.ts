@@ -1,11 +1,12 @@
 /** Every position of a source with its key, ascending, a page at a time: what `verify` compares a topic with. */
+
 import type { Pool } from '#database';
+import type { SourceDefinition } from '#outbox';
 import { RelayError } from '#runtime';
 import { resolveKinds } from './column-kinds.ts';
 import { inspectTable } from './inspect-table.ts';
 import { buildReadPlan, type ReadPlan } from './read-plan.ts';
 import { RowEncoder } from './row-encoder.ts';
-import type { SourceDefinition } from './source-definition.ts';
 
 export interface ListPositionsOptions {
   readonly pool: Pool;

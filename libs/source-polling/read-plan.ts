@@ -2,9 +2,9 @@
  * What one read of a source selects and what becomes of each column: made from the table's description, checked against
  * the names and types that come with every result, so that a change of the table between two reads never goes unnoticed.
  */
+import type { EventDefinition, OptionalColumn, SourceDefinition } from '#outbox';
 import { RelayError } from '#runtime';
 import type { ColumnFacts, TableFacts } from './inspect-table.ts';
-import type { EventDefinition, OptionalColumn, SourceDefinition } from './source-definition.ts';
 
 export interface PlanColumn {
   readonly name: string;

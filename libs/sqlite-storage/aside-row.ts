@@ -1,5 +1,5 @@
 /** Rows set aside: their columns, their mapping, and the verbs that change them under a claim. */
-import type { AsideEntry, AsideRow, AsideState } from '#outbox';
+import { type AsideEntry, type AsideRow, type AsideState, errorText } from '#outbox';
 import { bufferOf, type Storage } from './storage.ts';
 import { NOW } from './tables.ts';
 import { underClaim } from './under-claim.ts';
@@ -36,9 +36,6 @@ export const toAside = (row: AsideColumns): AsideRow => ({
   attemptToken: row.attempt_token,
   dueInMs: row.due_in_ms,
 });
-
-const ERROR_LENGTH_MAX = 4_000;
-const errorText = (error: string): string => error.slice(0, ERROR_LENGTH_MAX);
 
 /** All of them or none; false, with nothing changed, when the claim is no longer ours. A row already there stays as it is. */
 export function setAside(

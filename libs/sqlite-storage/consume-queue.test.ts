@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
-import type { OutboxRow, SourceRow } from '#outbox';
+import type { EventDefinition, OutboxRow, SourceRow } from '#outbox';
 import { ConsumeQueue, createSenderStore, createWriterStore, migrate, openSqliteFile } from './index.ts';
-import type { EventDefinition } from './source-table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'krs-sqlite-consume-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -4,14 +4,14 @@
  * again once the table is empty (`INTEGER PRIMARY KEY` without AUTOINCREMENT), so the position of a row is a count of rows
  * moved, without gaps, and it is what an event without an id of its own is called by.
  */
-import type { BatchLimits, PositionRange, ProbeOutcome, SourceBatch, SourceReader } from '#outbox';
+import type { BatchLimits, PositionRange, ProbeOutcome, SourceBatch, SourceDefinition, SourceReader } from '#outbox';
 import { RelayError } from '#runtime';
 import type { TakeMoved } from './append.ts';
 import { CONSTRAINT, resultCodeOf } from './as-sqlite-error.ts';
 import { type ColumnValue, sameValue } from './column-values.ts';
 import { type EventColumns, eventColumns, messageOf } from './event-columns.ts';
 import { RowCollector } from './row-collector.ts';
-import { inspectTable, type SourceDefinition } from './source-table.ts';
+import { inspectTable } from './source-table.ts';
 import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
 
 export interface ConsumeQueueOptions {

@@ -3,7 +3,15 @@
  * AUTOINCREMENT id inside the transaction that uses it, so ids commit in order and a missing one was deleted or skipped
  * by its own transaction: the probe has nothing to wait for.
  */
-import type { BatchLimits, PositionRange, ProbeOutcome, SourceBatch, SourceReader, SourceRow } from '#outbox';
+import type {
+  BatchLimits,
+  PositionRange,
+  ProbeOutcome,
+  SourceBatch,
+  SourceDefinition,
+  SourceReader,
+  SourceRow,
+} from '#outbox';
 import { RelayError } from '#runtime';
 import { bytesOf, type ColumnValue, rowJson, textOf } from './column-values.ts';
 import { RowCollector } from './row-collector.ts';
@@ -12,7 +20,6 @@ import {
   placeOf,
   refuseLostColumn,
   type SourceColumn,
-  type SourceDefinition,
   type SourceTable,
   sameName,
 } from './source-table.ts';

@@ -4,10 +4,11 @@
  * letter case and underscores, so that tables written by hand are read too (`aggregateId`, `aggregate_id`). A table
  * without a payload column is sent as the JSON of its whole rows.
  */
-import { ownHeaders, traceHeaders } from '#outbox';
+
+import { type EventDefinition, type OptionalColumn, ownHeaders, type SourceDefinition, traceHeaders } from '#outbox';
 import { RelayError } from '#runtime';
 import { bytesOf, type ColumnValue, rowJson, textOf } from './column-values.ts';
-import type { EventDefinition, OptionalColumn, SourceDefinition, SourceTable } from './source-table.ts';
+import type { SourceTable } from './source-table.ts';
 
 export interface EventMessage {
   /** Null: the table has none, or it is a number of the table's own, which may come again. */

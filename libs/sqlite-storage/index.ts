@@ -11,8 +11,6 @@ export { createWriterStore, type WriterStoreOptions } from './create-writer-stor
 export { fileIdOf, initSql, type MigrateResult, migrate } from './migrate.ts';
 export * from './operate.ts';
 export { type RelayLock, tryRelayLock } from './relay-lock.ts';
-export type { SourceDefinition } from './source-table.ts';
 export { openSqliteFile, type SqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
 export type { StoreOptions } from './storage.ts';
-export type { OutboxTables } from './tables.ts';
 export { watchCommits } from './watch-commits.ts';

@@ -1,9 +1,11 @@
 /** Makes the tables in the file, tells the file's id, and checks at start that the tables are what we expect. */
+
 import { randomBytes } from 'node:crypto';
+import type { OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
 import { SCHEMA_VERSION, schemaStatements } from './schema.ts';
 import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
-import { fileTable, type OutboxTables, quoteTables } from './tables.ts';
+import { fileTable, quoteTables } from './tables.ts';
 
 export interface MigrateResult {
   readonly outcome: 'created' | 'already there';

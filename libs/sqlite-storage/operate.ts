@@ -2,11 +2,13 @@
 import {
   type AsideRow,
   type AsideState,
+  type LaneBacklog,
   laneEnd,
   laneFloor,
   laneOf,
-  type Member,
   type MemberKind,
+  type MemberStatus,
+  type WaitingRow,
   type WatermarkState,
 } from '#outbox';
 import { RelayError } from '#runtime';
@@ -14,22 +16,6 @@ import { ASIDE_COLUMNS, type AsideColumns, toAside } from './aside-row.ts';
 import { bufferOf, openStorage, type StoreOptions } from './storage.ts';
 import { NOW } from './tables.ts';
 import { readWatermarks } from './watermark-row.ts';
-
-export interface MemberStatus extends Member {
-  readonly silentMs: number;
-  readonly upMs: number;
-}
-
-export interface LaneBacklog {
-  readonly lane: number;
-  readonly source: string;
-  /** Rows past `delivered_id`; delivered ones not deleted yet are among them. */
-  readonly rows: number;
-  /** True when counting stopped at the bound: there are at least `rows`. */
-  readonly capped: boolean;
-  /** Age of the oldest of them; null without any. */
-  readonly oldestAgeMs: number | null;
-}
 
 const COUNT_MAX = 10_000;
 
@@ -75,15 +61,6 @@ export function countAside(options: StoreOptions): Promise<Readonly<Record<Aside
     for (const { state, n } of sql.all<{ state: AsideState; n: number }>(select)) counts[state] = n;
     return counts;
   });
-}
-
-export interface WaitingRow {
-  readonly source: string;
-  readonly eventId: string;
-  readonly outboxId: number;
-  readonly key: Buffer | null;
-  /** `outbox`, or the state of a row set aside. */
-  readonly state: string;
 }
 
 const PAGE_ROWS_MAX = 10_000;

@@ -3,42 +3,6 @@ import { RelayError } from '#runtime';
 import type { SqliteStatements } from './sqlite-file.ts';
 import { quoteIdentifier } from './tables.ts';
 
-/** A column that need not be there, unless it is required. */
-export interface OptionalColumn {
-  readonly column: string;
-  readonly required: boolean;
-}
-
-/** Mode `consume`: what is read from which column. */
-export interface EventDefinition {
-  readonly idColumn: string;
-  readonly routeColumn: string;
-  readonly topicPrefix: string;
-  readonly payloadColumn: string;
-  readonly tracingColumn: OptionalColumn;
-  readonly headersColumn: OptionalColumn;
-  readonly recordKeyColumn: OptionalColumn;
-  readonly topicColumn: OptionalColumn;
-  readonly headerColumns: readonly { readonly column: string; readonly header: string }[];
-  /** Not for a file: anything but null is refused. */
-  readonly archive: object | null;
-}
-
-/** A source as the settings name it. */
-export interface SourceDefinition {
-  /** First half of every event id. */
-  readonly name: string;
-  readonly table: string;
-  readonly watermarkColumn: string;
-  /** Columns of the JSON value, in this order; null is every column, those added later included. */
-  readonly columns: readonly string[] | null;
-  readonly keyColumn: string | null;
-  readonly topic: string | null;
-  readonly topicColumn: string | null;
-  /** Null or absent: mode `append`. */
-  readonly event?: EventDefinition | null;
-}
-
 export interface SourceColumn {
   readonly name: string;
   /** Declared JSON: embedded where it parses. */

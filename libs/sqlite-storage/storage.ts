@@ -1,6 +1,7 @@
 /** What every verb of this library works on. */
+import type { OutboxTables } from '#outbox';
 import type { SqliteFile } from './sqlite-file.ts';
-import { type OutboxTables, type QuotedTables, quoteTables } from './tables.ts';
+import { type QuotedTables, quoteTables } from './tables.ts';
 
 export interface StoreOptions {
   readonly file: SqliteFile;

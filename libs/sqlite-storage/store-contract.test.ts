@@ -1,11 +1,13 @@
 /** The store contract on an SQLite file, with two connections as two processes. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after } from 'node:test';
+import type { OutboxTables } from '#outbox';
 import { type StoreSide, storeContract } from '#testkit';
-import { createSenderStore, createWriterStore, migrate, type OutboxTables, openSqliteFile } from './index.ts';
+import { createSenderStore, createWriterStore, migrate, openSqliteFile } from './index.ts';
 import type { SqliteFile } from './sqlite-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'krs-sqlite-store-'));

@@ -1,13 +1,6 @@
 /** The relay's own tables in the file: their names as settings, and quoted once for all statements. */
+import type { OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
-
-export interface OutboxTables {
-  readonly watermark: string;
-  readonly outbox: string;
-  readonly lane: string;
-  readonly member: string;
-  readonly deadLetter: string;
-}
 
 /** The five, and the one row that says whose file this is. */
 export interface QuotedTables extends OutboxTables {

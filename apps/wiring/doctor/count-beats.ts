@@ -2,9 +2,11 @@
  * Counts heartbeats for a while: two processes with one id write one row, so that only its pace tells. Every member's row is
  * read again and again; a heartbeat in between shows as an age smaller than the one before.
  */
+
 import type { Config } from '#config';
 import type { Pool } from '#database';
-import { listMembers, type MemberStatus } from '#outbox-storage';
+import type { MemberStatus } from '#outbox';
+import { listMembers } from '#outbox-storage';
 import { systemClock } from '#runtime';
 import { senderTickMs, WRITER_TICK_MS } from '../pace.ts';
 import type { Beats } from './facts.ts';
