@@ -3,6 +3,7 @@
  * Formats: kafka.apache.org/protocol. Error codes are returned, not thrown: the caller knows what they mean at its step.
  */
 import type { WireRequest } from './request.ts';
+import type { WireReader } from './wire-reader.ts';
 import type { WireWriter } from './wire-writer.ts';
 
 /** What InitProducerId gave us: whoever holds an older epoch of the same transactional id is fenced. */
@@ -44,6 +45,21 @@ function firstFault(
   return { code: 0, topic: null, partition: null };
 }
 
+function readVerdict(reader: WireReader): PartitionVerdict {
+  reader.int32(); // throttle time
+  return firstFault(
+    reader.array(() => ({
+      topic: reader.string() ?? '',
+      partitions: reader.array(() => ({ partition: reader.int32(), code: reader.int16() })),
+    })),
+  );
+}
+
+function readCode(reader: WireReader): { code: number } {
+  reader.int32(); // throttle time
+  return { code: reader.int16() };
+}
+
 export const initProducerId = (
   transactionalId: string,
   transactionTimeoutMs: number,
@@ -72,15 +88,7 @@ export const addPartitionsToTxn = (
       writer.string(topic).array(partitions, (partition) => writer.int32(partition));
     });
   },
-  read: (reader) => {
-    reader.int32();
-    return firstFault(
-      reader.array(() => ({
-        topic: reader.string() ?? '',
-        partitions: reader.array(() => ({ partition: reader.int32(), code: reader.int16() })),
-      })),
-    );
-  },
+  read: readVerdict,
 });
 
 export const addOffsetsToTxn = (who: ProducerIdentity, group: string): WireRequest<{ code: number }> => ({
@@ -90,10 +98,7 @@ export const addOffsetsToTxn = (who: ProducerIdentity, group: string): WireReque
   write: (writer) => {
     putIdentity(writer, who).string(group);
   },
-  read: (reader) => {
-    reader.int32();
-    return { code: reader.int16() };
-  },
+  read: readCode,
 });
 
 export const txnOffsetCommit = (
@@ -114,15 +119,7 @@ export const txnOffsetCommit = (
       });
     });
   },
-  read: (reader) => {
-    reader.int32();
-    return firstFault(
-      reader.array(() => ({
-        topic: reader.string() ?? '',
-        partitions: reader.array(() => ({ partition: reader.int32(), code: reader.int16() })),
-      })),
-    );
-  },
+  read: readVerdict,
 });
 
 /** A member of a consumer group, as the coordinator knows it: commits of anybody else, or of an older round, are refused. */
@@ -180,8 +177,5 @@ export const endTxn = (who: ProducerIdentity, commit: boolean): WireRequest<{ co
   write: (writer) => {
     putIdentity(writer, who).boolean(commit);
   },
-  read: (reader) => {
-    reader.int32();
-    return { code: reader.int16() };
-  },
+  read: readCode,
 });

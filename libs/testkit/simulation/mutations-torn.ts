@@ -1,8 +1,20 @@
 /** Ways to get commits wrong that a broker acknowledged and lost, wholly or in part. */
+import type { Landed } from '#outbox';
 import type { Mutation } from './mutation.ts';
 import { withKafka, withStore } from './wrap-ports.ts';
 
 const NONE: ReadonlySet<number> = new Set();
+
+/** What arrived, or what did not, is not told. */
+const withoutLanded =
+  (what: keyof Landed): NonNullable<Mutation['kafka']> =>
+  (port) =>
+    withKafka(port, {
+      findLanded: async (ids, lanes) => {
+        const landed = await port.findLanded(ids, lanes);
+        return landed === null ? null : { ...landed, [what]: NONE };
+      },
+    });
 
 export const TORN_MUTATIONS: readonly Mutation[] = [
   {
@@ -48,25 +60,13 @@ export const TORN_MUTATIONS: readonly Mutation[] = [
     name: 'what arrived of a torn transaction is sent again',
     theme: 'torn',
     seedsMax: 2_000,
-    kafka: (port) =>
-      withKafka(port, {
-        findLanded: async (ids, lanes) => {
-          const landed = await port.findLanded(ids, lanes);
-          return landed === null ? null : { ...landed, committed: NONE };
-        },
-      }),
+    kafka: withoutLanded('committed'),
   },
   {
     name: 'what did not arrive of a torn transaction is taken for delivered',
     theme: 'torn',
     seedsMax: 2_000,
-    kafka: (port) =>
-      withKafka(port, {
-        findLanded: async (ids, lanes) => {
-          const landed = await port.findLanded(ids, lanes);
-          return landed === null ? null : { ...landed, aborted: NONE };
-        },
-      }),
+    kafka: withoutLanded('aborted'),
   },
   {
     name: 'rows of a torn transaction are passed without being set aside',
