@@ -11,7 +11,12 @@ import { dueHead, nextHeadDueInMs } from './retry-aside.ts';
 import type { SenderOptions } from './sender-options.ts';
 
 const LANE = 0;
-const options = { clock: { ...systemClock, nowMs: () => 0 }, retriesMax: 3 } as unknown as SenderOptions;
+const TRIM_INTERVAL_MS = 200;
+const options = {
+  clock: { ...systemClock, nowMs: () => 0 },
+  retriesMax: 3,
+  trimIntervalMs: TRIM_INTERVAL_MS,
+} as unknown as SenderOptions;
 
 function holdWith(marker: number, ...rows: Partial<AsideRow>[]) {
   const claim = { lane: LANE, source: 's', claimEpoch: 1, deliveredId: 0, fenceIds: [], formerHolder: null };
@@ -49,6 +54,15 @@ describe('the row that is tried next', () => {
     const hold = holdWith(1, { id: outboxId(LANE, 5) });
     assert.equal(dueHead(hold, options, none), null);
     assert.equal(nextHeadDueInMs(hold, options, none), null);
+  });
+
+  test('a row is not tried before its marker is there to stay: were it lost, the row would come again (I4)', () => {
+    const hold = holdWith(9, { dueInMs: 40 });
+    hold.settled = outboxId(LANE, 1) - 1;
+    assert.equal(dueHead(hold, { ...options, clock: { ...systemClock, nowMs: () => 50 } }, none), null);
+    assert.equal(nextHeadDueInMs(hold, options, none), TRIM_INTERVAL_MS, 'markers settle as lanes are trimmed');
+    hold.settled = outboxId(LANE, 1);
+    assert.equal(dueHead(hold, { ...options, clock: { ...systemClock, nowMs: () => 50 } }, none)?.id, hold.settled);
   });
 
   test('nobody stays awake for a topic that is away', () => {

@@ -15,9 +15,13 @@ import { untilSettled } from './until-settled.ts';
  */
 const SPENT_STATE = { 'dead-letter': 'dead', 'park-key': 'parked', halt: 'retrying' } as const;
 
+/** A row that only waits behind its key has no attempts yet, however few are allowed. */
+const isStuck = ({ state, attempts }: AsideRow, { retriesMax }: SenderOptions): boolean =>
+  state === 'parked' && attempts > 0 && attempts >= retriesMax;
+
 /**
  * The head due for an attempt, or null. A row is only retried once the lane's marker has passed it for good, and while its
- * topic is there.
+ * topic is there: were that commit lost, the row would be read from the outbox again, whatever its attempt had come to.
  */
 export function dueHead(
   hold: LaneHold,
@@ -26,15 +30,13 @@ export function dueHead(
 ): AsideRow | null {
   const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
   for (const head of asideHeads(hold)) {
-    // A row that only waits behind its key has no attempts yet, however few are allowed.
-    const stuck = head.state === 'parked' && head.attempts > 0 && head.attempts >= options.retriesMax;
-    if (stuck || head.id > hold.marker || isBlocked(head.topic)) continue;
+    if (isStuck(head, options) || head.id > hold.settled || isBlocked(head.topic)) continue;
     if (head.state === 'parked' || head.dueInMs <= sinceReadMs) return head;
   }
   return null;
 }
 
-/** Milliseconds until the next head is due, or null when none waits for time alone. */
+/** Milliseconds until the next head is due, or null when none waits for time alone. Markers settle as the lanes are trimmed. */
 export function nextHeadDueInMs(
   hold: LaneHold,
   options: SenderOptions,
@@ -42,8 +44,11 @@ export function nextHeadDueInMs(
 ): number | null {
   const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
   const waits = asideHeads(hold)
-    .filter((head) => head.state === 'retrying' && head.id <= hold.marker && !isBlocked(head.topic))
-    .map((head) => head.dueInMs - sinceReadMs);
+    .filter((head) => head.id <= hold.marker && !isBlocked(head.topic) && !isStuck(head, options))
+    .map((head) => {
+      const dueInMs = head.state === 'retrying' ? head.dueInMs - sinceReadMs : 0;
+      return head.id > hold.settled ? Math.max(dueInMs, options.trimIntervalMs) : dueInMs;
+    });
   return waits.length === 0 ? null : Math.max(0, Math.min(...waits));
 }
 
