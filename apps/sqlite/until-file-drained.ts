@@ -1,8 +1,9 @@
 /** Waits until every row that the sources of a file hold now was moved, delivered and deleted, and none waits for a retry. */
 import type { Config } from '#config';
 import { systemClock } from '#runtime';
-import type { SqliteFile } from '#sqlite-storage';
+import { createSenderStore, type SqliteFile } from '#sqlite-storage';
 import type { Operator } from '../wiring/operator.ts';
+import { rowsInTurn } from '../wiring/rows-in-turn.ts';
 import { pickSources } from '../wiring/verify-delivery.ts';
 import { sqliteOperator } from './sqlite-operator.ts';
 import { tablesOfFile } from './tables-of-file.ts';
@@ -32,7 +33,7 @@ export async function untilFileDrained(options: FileDrainedOptions): Promise<str
   for (;;) {
     const moving = movedAtMs === null ? await whatIsNotMoved(operator, wanted) : null;
     if (moving === null) movedAtMs ??= systemClock.nowMs();
-    const why = moving ?? (await whatIsNotDelivered(operator, wanted, movedAtMs ?? 0));
+    const why = moving ?? (await whatIsNotDelivered(options, operator, wanted, movedAtMs ?? 0));
     if (why === null || systemClock.nowMs() + POLL_MS > endMs) return why;
     await systemClock.sleep(POLL_MS);
   }
@@ -48,6 +49,7 @@ async function whatIsNotMoved(operator: Operator, wanted: ReadonlyMap<string, bi
 
 /** A row that was in the outbox at `movedAtMs` is older than the time that passed since then. */
 async function whatIsNotDelivered(
+  { file, config }: FileDrainedOptions,
   operator: Operator,
   wanted: ReadonlyMap<string, bigint>,
   movedAtMs: number,
@@ -57,5 +59,8 @@ async function whatIsNotDelivered(
   const full = lanes.filter(({ source, oldestAgeMs }) => wanted.has(source) && (oldestAgeMs ?? -1) >= passedMs);
   if (full.length > 0) return `${full.reduce((sum, { rows }) => sum + rows, 0)} rows in the outbox`;
   const { retrying } = await operator.countAside();
-  return retrying > 0 ? `${retrying} rows wait for a retry` : null;
+  if (retrying > 0) return `${retrying} rows wait for a retry`;
+  const theirs = lanes.filter(({ source }) => wanted.has(source));
+  const turns = await rowsInTurn(createSenderStore({ file, tables: config.tables }), theirs);
+  return turns > 0 ? `${turns} rows that waited behind another of their key are next` : null;
 }

@@ -2,9 +2,10 @@
 import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { SourceReader } from '#outbox';
-import { countAside, createWriterStore, outboxStatistics } from '#outbox-storage';
+import { countAside, createSenderStore, createWriterStore, outboxStatistics } from '#outbox-storage';
 import { silentLogger, systemClock } from '#runtime';
 import { createSourceReader } from '#source-polling';
+import { rowsInTurn } from './rows-in-turn.ts';
 import { pickSources } from './verify-delivery.ts';
 
 export interface WaitUntilDrainedOptions {
@@ -93,5 +94,8 @@ async function whatIsNotDelivered(
     return `${rows}${full.some(({ capped }) => capped) ? ' or more' : ''} rows in the outbox`;
   }
   const { retrying } = await countAside(pool, config.tables);
-  return retrying > 0 ? `${retrying} rows wait for a retry` : null;
+  if (retrying > 0) return `${retrying} rows wait for a retry`;
+  const theirs = lanes.filter(({ source }) => names.has(source));
+  const turns = await rowsInTurn(createSenderStore({ pool, tables: config.tables }), theirs);
+  return turns > 0 ? `${turns} rows that waited behind another of their key are next` : null;
 }

@@ -1,0 +1,19 @@
+/** Which rows set aside are next, and which are somebody else's to wait for. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AsideRow } from '#outbox';
+import { rowsInTurn } from './rows-in-turn.ts';
+
+const head = (state: AsideRow['state'], attempts: number) => ({ state, attempts }) as AsideRow;
+
+test('rows that only waited behind another of their key count, those tried and given up do not', async () => {
+  const asked: number[][] = [];
+  const store = {
+    listAsideHeads: async (lanes: readonly number[]) => {
+      asked.push([...lanes]);
+      return [head('parked', 0), head('parked', 3), head('retrying', 1)];
+    },
+  };
+  assert.equal(await rowsInTurn(store, [{ lane: 4 }, { lane: 7 }]), 1);
+  assert.deepEqual(asked, [[4, 7]]);
+});
