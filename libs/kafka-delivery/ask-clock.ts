@@ -1,8 +1,8 @@
 /** What time it is at a transaction coordinator: the start of a transaction that is begun for it, and aborted. */
 import { asRelayError } from '#runtime';
-import { askCoordinator } from './ask-coordinator.ts';
+import { demandOfCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
-import { CODE, faultOfCode, type Step } from './fault-table.ts';
+import type { Step } from './fault-table.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import { describeTransactions } from './wire/inspect-requests.ts';
 import type { WireRequest } from './wire/request.ts';
@@ -17,22 +17,14 @@ export interface ClockDifference {
 
 const PATIENCE_MS = 5_000;
 
-async function ask<Answer extends { readonly code: number }>(
+function ask<Answer extends { readonly code: number }>(
   brokers: Brokers,
   settings: KafkaSettings,
   key: string,
   step: Step,
   request: WireRequest<Answer>,
 ): Promise<Answer> {
-  const answer = await askCoordinator(brokers, settings, {
-    kind: 'transaction',
-    key,
-    step,
-    request,
-    patienceMs: PATIENCE_MS,
-  });
-  if (answer.code !== CODE.none) throw faultOfCode(answer.code, { step, api: request.name });
-  return answer;
+  return demandOfCoordinator(brokers, settings, { kind: 'transaction', key, step, request, patienceMs: PATIENCE_MS });
 }
 
 /** Null where the broker is older than 3.0 or does not let us see transactions. */

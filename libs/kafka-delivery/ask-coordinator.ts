@@ -4,7 +4,7 @@
  */
 import { backoffMs } from '#runtime';
 import { type Brokers, noCoordinator } from './brokers.ts';
-import { CODE, faultOfThrown, type Step } from './fault-table.ts';
+import { CODE, faultOfCode, faultOfThrown, type Step } from './fault-table.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import type { CoordinatorKind } from './wire/cluster-requests.ts';
 import type { WireRequest } from './wire/request.ts';
@@ -66,4 +66,15 @@ export async function askCoordinator<Answer extends { readonly code: number }>(
     }
     await clock.sleep(backoffMs(attempt, ending ? QUICK : SLOW, random));
   }
+}
+
+/** As `askCoordinator`, where every code but 0 is a fault: rejects with the fault table's codes. */
+export async function demandOfCoordinator<Answer extends { readonly code: number }>(
+  brokers: Brokers,
+  settings: KafkaSettings,
+  question: Question<Answer>,
+): Promise<Answer> {
+  const answer = await askCoordinator(brokers, settings, question);
+  if (answer.code !== CODE.none) throw faultOfCode(answer.code, { step: question.step, api: question.request.name });
+  return answer;
 }

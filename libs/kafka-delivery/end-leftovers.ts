@@ -7,9 +7,9 @@
  * records hold up read_committed readers, and the next commit of the same producer would make them visible after all.
  * An empty transaction over the same partitions, aborted, is the marker that is missing.
  */
-import { askCoordinator } from './ask-coordinator.ts';
+import { demandOfCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
-import { CODE, faultOfCode, type Step } from './fault-table.ts';
+import type { Step } from './fault-table.ts';
 import { findPartitions, findProducers } from './find-producers.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import type { WireRequest } from './wire/request.ts';
@@ -59,8 +59,7 @@ async function ask(
   request: WireRequest<{ readonly code: number }>,
 ): Promise<void> {
   const question = { kind: 'transaction', key, step, request, patienceMs: PATIENCE_MS } as const;
-  const { code } = await askCoordinator(brokers, settings, question);
-  if (code !== CODE.none) throw faultOfCode(code, { step, api: request.name });
+  await demandOfCoordinator(brokers, settings, question);
 }
 
 /** Empty where it cannot be known: a broker older than 2.8, a topic that we may not read, a partition without a leader. */

@@ -3,7 +3,7 @@
  * and tells a missing marker topic from a missing marker: an expired or deleted one must never look like "start at 0".
  */
 import { RelayError } from '#runtime';
-import { askCoordinator } from './ask-coordinator.ts';
+import { demandOfCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode } from './fault-table.ts';
 import { type KafkaSettings, markerGroup, markerTopic } from './kafka-options.ts';
@@ -67,8 +67,7 @@ export async function readMarkers(
   await checkMarkerTopic(brokers, topic, lanes);
   const request = stableOffsets(group, topic, lanes);
   const question = { kind: 'group', key: group, step: 'read', request, patienceMs: PATIENCE_MS } as const;
-  const { code, offsets } = await askCoordinator(brokers, settings, question);
-  if (code !== CODE.none) throw faultOfCode(code, { step: 'read', api: request.name });
+  const { offsets } = await demandOfCoordinator(brokers, settings, question);
   const found = new Map(offsets.map((each) => [each.partition, { value: each.offset, note: readNote(each.metadata) }]));
   return new Map(lanes.map((lane) => [lane, found.get(lane) ?? { value: -1, note: null }]));
 }
@@ -87,7 +86,6 @@ export async function readSettledMarkers(
   const group = markerGroup(settings.prefix, settings.outboxTable, kind);
   const request = fetchOffsets(group, markerTopic(settings.prefix), lanes, false);
   const question = { kind: 'group', key: group, step: 'read', request, patienceMs: SETTLED_PATIENCE_MS } as const;
-  const { code, offsets } = await askCoordinator(brokers, settings, question);
-  if (code !== CODE.none) throw faultOfCode(code, { step: 'read', api: request.name });
+  const { offsets } = await demandOfCoordinator(brokers, settings, question);
   return new Map(offsets.filter((each) => each.code === CODE.none).map(({ partition, offset }) => [partition, offset]));
 }

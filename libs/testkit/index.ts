@@ -29,6 +29,7 @@ export {
   type FakeElections,
   type FakeElectionsOptions,
 } from './fakes/election.ts';
+export type { CallGate } from './fakes/gated-call.ts';
 export { FakeKafka, type FakeKafkaOptions, type FakeRecord } from './fakes/kafka.ts';
 export type { FakeKafkaPort, FakePortOptions, KafkaGate } from './fakes/kafka-port.ts';
 export {
@@ -37,10 +38,9 @@ export {
   type FakeSourceRow,
   FakeSourceTable,
   FakeSourceTransaction,
-  type SourceGate,
 } from './fakes/source.ts';
 export { createFakeStore, type FakeStore } from './fakes/store.ts';
-export type { FakeStoreOptions, StoreGate } from './fakes/store-gate.ts';
+export type { FakeStoreOptions } from './fakes/store-options.ts';
 export {
   type FakeAside,
   type FakeLane,

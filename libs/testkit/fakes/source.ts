@@ -14,6 +14,7 @@ import type {
   SourceRow,
 } from '#outbox';
 import { RelayError } from '#runtime';
+import { type CallGate, type FakeCall, gatedCall } from './gated-call.ts';
 
 export interface FakeSourceRow {
   readonly key: string | null;
@@ -25,11 +26,6 @@ export interface FakeSourceRow {
 interface StoredRow extends FakeSourceRow {
   committed: boolean;
 }
-
-/** Called as `source.readAfter` before the look and `source.readAfter:answered` after; a rejection is the call's. */
-export type SourceGate = (name: string) => Promise<void> | undefined;
-
-export type SourceCall = <T>(name: string, look: () => T) => Promise<T>;
 
 const FINISHED = 'the transaction has ended';
 
@@ -132,33 +128,21 @@ export interface FakeSourceReaderOptions {
   readonly gapMode?: GapMode;
   /** Mode `consume`: rows leave the table as they are moved. */
   readonly consumes?: boolean;
-  readonly gate?: SourceGate;
+  readonly gate?: CallGate;
   /** Instead of the gate: how a call's look comes about, as a whole. */
-  readonly call?: SourceCall;
-}
-
-/** The look itself is one instant, as a consistent read is. */
-function gatedLook(gate: SourceGate = () => undefined): SourceCall {
-  return async (name, look) => {
-    const before = gate(`source.${name}`);
-    if (before !== undefined) await before;
-    const answer = look();
-    const after = gate(`source.${name}:answered`);
-    if (after !== undefined) await after;
-    return answer;
-  };
+  readonly call?: FakeCall;
 }
 
 export class FakeSourceReader implements SourceReader {
   readonly gapMode: GapMode;
   readonly removal?: RowRemoval;
   readonly #options: FakeSourceReaderOptions;
-  readonly #call: SourceCall;
+  readonly #call: FakeCall;
 
   constructor(options: FakeSourceReaderOptions) {
     this.#options = options;
     this.gapMode = options.gapMode ?? 'locks';
-    this.#call = options.call ?? gatedLook(options.gate);
+    this.#call = options.call ?? gatedCall('source', options.gate);
     if (options.consumes !== true) return;
     this.removal = {
       lowestPosition: () => this.#call('lowestPosition', () => this.#committed()[0] ?? null),

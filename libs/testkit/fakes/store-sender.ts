@@ -13,16 +13,17 @@ import {
   type SenderStore,
 } from '#outbox';
 import { RelayError } from '#runtime';
-import { type FakeStoreOptions, gatedCall, type StoreCall } from './store-gate.ts';
+import { type FakeCall, gatedCall } from './gated-call.ts';
+import type { FakeStoreOptions } from './store-options.ts';
 import type { FakeAside, FakeLane, FakeOutboxTables } from './store-tables.ts';
 
 export class FakeSenderStore implements SenderStore {
   readonly #tables: FakeOutboxTables;
-  readonly #call: StoreCall;
+  readonly #call: FakeCall;
 
   constructor({ tables, gate, call }: FakeStoreOptions) {
     this.#tables = tables;
-    this.#call = call ?? gatedCall(gate);
+    this.#call = call ?? gatedCall('store', gate);
   }
 
   heartbeat(member: Member, ttlMs: number): Promise<readonly string[]> {

@@ -8,7 +8,8 @@ import {
   type WriterStore,
 } from '#outbox';
 import { RelayError } from '#runtime';
-import { type FakeStoreOptions, gatedCall, type StoreCall } from './store-gate.ts';
+import { type FakeCall, gatedCall } from './gated-call.ts';
+import type { FakeStoreOptions } from './store-options.ts';
 import type { FakeLane, FakeOutboxTables } from './store-tables.ts';
 
 function toRow(message: OutboxMessage): OutboxRow {
@@ -18,11 +19,11 @@ function toRow(message: OutboxMessage): OutboxRow {
 
 export class FakeWriterStore implements WriterStore {
   readonly #tables: FakeOutboxTables;
-  readonly #call: StoreCall;
+  readonly #call: FakeCall;
 
   constructor({ tables, gate, call }: FakeStoreOptions) {
     this.#tables = tables;
-    this.#call = call ?? gatedCall(gate);
+    this.#call = call ?? gatedCall('store', gate);
   }
 
   loadWatermark(source: string): Promise<WatermarkState | null> {

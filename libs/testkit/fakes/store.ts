@@ -3,7 +3,7 @@
  * and with it a gate, each.
  */
 import type { SenderStore, WriterStore } from '#outbox';
-import type { FakeStoreOptions } from './store-gate.ts';
+import type { FakeStoreOptions } from './store-options.ts';
 import { FakeSenderStore } from './store-sender.ts';
 import { FakeWriterStore } from './store-writer.ts';
 
