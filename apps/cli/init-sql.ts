@@ -13,6 +13,7 @@ const TABLE_OPTIONS = [
   ['laneTable', 'LANE_TABLE', 'lane'],
   ['memberTable', 'MEMBER_TABLE', 'member'],
   ['deadLetterTable', 'DEAD_LETTER_TABLE', 'dead letter'],
+  ['topicTable', 'TOPIC_TABLE', 'topic'],
 ] as const satisfies readonly (readonly [string, SettingName, string])[];
 
 type TableOptions = Readonly<Partial<Record<(typeof TABLE_OPTIONS)[number][0], string>>>;

@@ -4,7 +4,9 @@ import { after, before, test } from 'node:test';
 import { readTopic, spawnApp, testEnvironment } from '#testkit';
 import { type CliWorld, openCliWorld } from '../test/cli-world.ts';
 
-const TABLES = ['outbox', 'watermark', 'lane', 'member', 'dead_letter'].map((name) => `kafka_row_sender_${name}`);
+const TABLES = ['outbox', 'watermark', 'lane', 'member', 'dead_letter', 'topic'].map(
+  (name) => `kafka_row_sender_${name}`,
+);
 
 let world: CliWorld;
 

@@ -52,7 +52,7 @@ test('init-sql needs no settings and takes other names', async () => {
   const plain = await runCli(['init-sql']);
   assert.equal(plain.code, 0, plain.stderr);
   assert.equal(plain.stderr, '');
-  for (const table of ['watermark', 'outbox', 'lane', 'member', 'dead_letter', 'canary']) {
+  for (const table of ['watermark', 'outbox', 'lane', 'member', 'dead_letter', 'topic', 'canary']) {
     assert.match(plain.stdout, new RegExp(`TABLE IF NOT EXISTS \`kafka_row_sender_${table}\``));
   }
   const named = await runCli(['init-sql', '--watermark-table', 'my_watermark', '--outbox-table=my_outbox']);

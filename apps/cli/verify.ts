@@ -29,7 +29,7 @@ export function addVerify(program: Command, cli: Cli): void {
     .description('compare the topics with the sources: missing, duplicated, out of order per key')
     .option('--json', 'print JSON')
     .option('--source <name...>', 'only these sources (default: all)')
-    .option('--topic <name...>', 'further topics to read: of an SQLite source whose rows name them')
+    .option('--topic <name...>', 'further topics to read, for an SQLite file')
     .option('--background', 'let a sender do it, beside its work; the result goes to its log')
     .option('--wait <seconds>', 'first wait so long until everything is delivered', secondsAsMs, 0)
     .action(async (options: VerifyOptions) => cli.end(await verify(cli, options)));

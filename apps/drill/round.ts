@@ -161,7 +161,7 @@ async function act(scene: Scene, fault: Fault): Promise<Injection> {
 /** What the tables say, beside the logs: most findings are read from it. */
 async function writeState(scene: Scene, logs: string, why: string): Promise<void> {
   const parts = [why];
-  for (const table of ['watermark', 'lane', 'member', 'dead_letter'] as const) {
+  for (const table of ['watermark', 'lane', 'member', 'topic', 'dead_letter'] as const) {
     const columns = table === 'dead_letter' ? 'id, lane, state, attempts, error, due_at' : '*';
     const rows = await scene
       .ask(`SELECT ${columns} FROM kafka_row_sender_${table} LIMIT 2000`)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
-import { spawnApp, until } from '#testkit';
+import { createTestTopic, spawnApp, until } from '#testkit';
 import { openSqliteWorld, type SqliteWorld } from '../test/sqlite-world.ts';
 
 const DEADLINE_MS = 60_000;
@@ -108,6 +108,9 @@ test('mode append: rows stay, and verify compares them one by one', { timeout: 2
   const verified = await world.run(['verify', '--wait', '60'], env);
   assert.equal(verified.code, 0, verified.stdout + verified.stderr);
   assert.match(verified.stdout, /delivered 30 of 30: 0 missing/);
+  const { name: other } = await createTestTopic({ partitions: 1 });
+  const moved = await world.run(['verify'], { ...env, KAFKA_ROW_SENDER_KAFKA_TOPIC: other });
+  assert.match(moved.stdout, /delivered 30 of 30: 0 missing/, 'the topic of before is looked at, too');
   assert.equal((await app.stop()).code, 0);
   assert.equal(db.prepare('SELECT COUNT(*) AS n FROM orders').get()?.n, 30);
 });

@@ -7,10 +7,10 @@ import type { Config, SourceConfig } from '#config';
 import { createTopicAdmin, type KafkaConnection, readTopics } from '#kafka-delivery';
 import { sequenceOf } from '#outbox';
 import { RelayError } from '#runtime';
-import { ConsumeQueue, createSourceReader, fileIdOf, type SqliteFile } from '#sqlite-storage';
+import { ConsumeQueue, createSenderStore, createSourceReader, fileIdOf, type SqliteFile } from '#sqlite-storage';
 import { DeliveryCheck, summarise } from '#verification';
 import type { Operator } from '../wiring/operator.ts';
-import { fixedTopics } from '../wiring/source-topics.ts';
+import { fixedTopics, isTopicOpen, notedTopics } from '../wiring/source-topics.ts';
 import { pickSources, type VerifyDeliveryResult, type VerifyProgress } from '../wiring/verify-delivery.ts';
 import { sqliteOperator } from './sqlite-operator.ts';
 
@@ -34,13 +34,13 @@ interface Subject {
 const STALL_MS_MAX = 90_000;
 const PAGE_ROWS_MAX = 10_000;
 
-/** Rejects with CONFIG_INVALID for an unknown source or without a topic to read, and with the faults of file and Kafka. */
+/** Rejects with CONFIG_INVALID for an unknown source, and with the faults of file and Kafka. */
 export async function verifySqlite(options: VerifySqliteOptions): Promise<VerifyDeliveryResult> {
   const { file, config, only } = options;
   const operator = await sqliteOperator(file, config);
   const sources = pickSources(config.sources, only);
-  const topics = await findTopics(options, sources);
   const notes: string[] = [];
+  const topics = await findTopics(options, sources, notes);
   const subjects = new Map<string, Subject>();
   for (const source of sources) subjects.set(source.name, await openSubject(operator, source, notes));
   for await (const page of operator.listWaiting()) {
@@ -80,20 +80,22 @@ async function openSubject(operator: Operator, source: SourceConfig, notes: stri
 }
 
 async function findTopics(
-  { kafka, topics }: VerifySqliteOptions,
+  { file, config, kafka, only, topics }: VerifySqliteOptions,
   sources: readonly SourceConfig[],
+  notes: string[],
 ): Promise<readonly string[]> {
   const wanted = [...new Set([...fixedTopics(sources), ...topics])];
-  if (wanted.length === 0) {
-    const names = sources.map(({ name }) => name).join(', ');
-    throw new RelayError('CONFIG_INVALID', `rows of ${names} name their topics and are gone: give them with --topic`);
-  }
+  // A topic that the settings named once, or a row that is gone, still holds its records.
+  const noted = await notedTopics(createSenderStore({ file, tables: config.tables }));
+  const extra = only.length === 0 || isTopicOpen(sources) ? noted.filter((topic) => !wanted.includes(topic)) : [];
   const admin = createTopicAdmin(kafka);
   try {
-    const described = await admin.describeTopics(wanted);
-    const missing = wanted.find((topic) => (described.get(topic) ?? null) === null);
+    const described = await admin.describeTopics([...wanted, ...extra]);
+    const isThere = (topic: string) => (described.get(topic) ?? null) !== null;
+    const missing = wanted.find((topic) => !isThere(topic));
     if (missing !== undefined) throw new RelayError('KAFKA_TOPIC_MISSING', `topic ${missing} does not exist`);
-    return wanted;
+    for (const topic of extra.filter((each) => !isThere(each))) notes.push(`topic ${topic} does not exist`);
+    return [...wanted, ...extra.filter(isThere)];
   } finally {
     await admin.close();
   }
@@ -105,6 +107,7 @@ async function readRecords(
   subjects: ReadonlyMap<string, Subject>,
   notes: string[],
 ): Promise<void> {
+  if (topics.length === 0) return;
   const ends = new Map<string, { readonly done: number; readonly total: number }>();
   for await (const batch of readTopics(kafka, { topics, to: 'written', stallMsMax: STALL_MS_MAX })) {
     const { topic, partition, start, position, end } = batch;

@@ -1,9 +1,10 @@
 /** The topics a source's rows go to: the fixed one, and those named in its topic column. */
 import type { SourceConfig } from '#config';
 import { type Pool, quoteIdentifier } from '#database';
+import type { SenderStore } from '#outbox';
 import { RelayError } from '#runtime';
 
-/** More topics than that in one column are a mistake in the settings rather than a design. */
+/** More topics than that are a mistake in the settings rather than a design. */
 const TOPICS_MAX = 1_000;
 
 /** Fixed topics of the sources, each once. */
@@ -51,6 +52,19 @@ async function hasColumn(pool: Pool, table: string, column: string): Promise<boo
   );
   return rows.length > 0;
 }
+
+const EVER_MS = 10 * 365 * 86_400_000;
+
+/** Topics that senders have ever sent to, whatever the settings say now. Throws CONFIG_INVALID for too many. */
+export async function notedTopics(store: Pick<SenderStore, 'listTopics'>): Promise<readonly string[]> {
+  const topics = await store.listTopics(EVER_MS, TOPICS_MAX + 1);
+  if (topics.length <= TOPICS_MAX) return topics;
+  throw new RelayError('CONFIG_INVALID', `rows were sent to more than ${TOPICS_MAX} topics: too many to look at`);
+}
+
+/** False where the settings alone tell the topics of these sources. */
+export const isTopicOpen = (sources: readonly SourceConfig[]): boolean =>
+  sources.some(({ event, topic, topicColumn }) => topic === null || topicColumn !== null || event !== null);
 
 /** What begins the names of topics that rows are routed to by their route column; null where rows have a fixed topic. */
 export const routedPrefix = ({ event, topic }: SourceConfig): string | null =>

@@ -35,6 +35,7 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
       lane: values.LANE_TABLE,
       member: values.MEMBER_TABLE,
       deadLetter: values.DEAD_LETTER_TABLE,
+      topic: values.TOPIC_TABLE,
     },
     writer: {
       batchRowsMax: values.OUTBOX_WRITER_BATCH_SIZE,

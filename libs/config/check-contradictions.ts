@@ -61,6 +61,7 @@ export const TABLE_SETTINGS = [
   'LANE_TABLE',
   'MEMBER_TABLE',
   'DEAD_LETTER_TABLE',
+  'TOPIC_TABLE',
 ] as const satisfies readonly SettingName[];
 
 /** Names are compared in lower case, because some servers fold them. */

@@ -119,6 +119,7 @@ export interface TablesConfig {
   readonly lane: string;
   readonly member: string;
   readonly deadLetter: string;
+  readonly topic: string;
 }
 
 export interface WriterConfig {

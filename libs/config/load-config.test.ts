@@ -94,6 +94,7 @@ test('the required settings alone give the defaults of servers, source and table
     lane: 'kafka_row_sender_lane',
     member: 'kafka_row_sender_member',
     deadLetter: 'kafka_row_sender_dead_letter',
+    topic: 'kafka_row_sender_topic',
   });
 });
 

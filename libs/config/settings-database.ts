@@ -68,4 +68,8 @@ export const TABLES = {
     default: 'kafka_row_sender_dead_letter',
     text: 'Table of the rows that Kafka refused.',
   }),
+  TOPIC_TABLE: identifier({
+    default: 'kafka_row_sender_topic',
+    text: 'Table of the topics that rows were sent to.',
+  }),
 };

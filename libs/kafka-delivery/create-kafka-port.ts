@@ -1,5 +1,5 @@
 /** The Kafka port of the core on a real cluster. */
-import type { DeliveryFaultScope, KafkaPort } from '#outbox';
+import type { DeliveryFaultScope, KafkaPort, SentTopics } from '#outbox';
 import { RelayError } from '#runtime';
 import type { Acknowledged } from './acknowledged.ts';
 import { openAtLeastOnceSession } from './at-least-once-session.ts';
@@ -46,6 +46,15 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
   const book = new MarkerBook(shared, settings);
   const producerIds = new Map<string, number>();
 
+  /** False where there were too many to look at, when they were last asked for. */
+  let areTopicsKnown = true;
+  const learnTopics = (sentTopics: SentTopics | undefined) => async () => {
+    if (sentTopics === undefined) return;
+    const sent = await sentTopics();
+    areTopicsKnown = sent !== null;
+    for (const topic of sent ?? []) topics.add(topic);
+  };
+
   async function step<T>(name: string, place: Step, act: () => Promise<T>): Promise<T> {
     await gate(`before:${name}`);
     const result = await act().catch((error) => {
@@ -58,19 +67,21 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
   return {
     transactional,
     scopeOf,
-    open: async (transactionalId) => {
+    open: async (transactionalId, sentTopics) => {
       const onOpened = (acknowledged: Acknowledged) => {
         book.opened(transactionalId, acknowledged);
         producerIds.set(transactionalId, acknowledged.identity.producerId);
       };
-      const context = { settings, bounds, recordTime, topics, onOpened, brokers: connection.brokers() };
+      const onFenced = learnTopics(sentTopics);
+      const context = { settings, bounds, recordTime, topics, onFenced, onOpened, brokers: connection.brokers() };
       return transactional ? openTransactionalSession(transactionalId, context) : openAtLeastOnceSession(context);
     },
-    fence: async (transactionalId) => {
+    fence: async (transactionalId, sentTopics) => {
       if (!transactional) return;
       await step('fence', 'init', async () => {
         const identity = await initProducer(shared, transactionalId, settings);
         producerIds.set(transactionalId, identity.producerId);
+        await learnTopics(sentTopics)();
         await endLeftovers({ brokers: shared, settings, topics, groups: markerGroups(settings) }, identity);
       });
     },
@@ -83,6 +94,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
       return step('settled-markers', 'read', () => book.settled(kind, lanes));
     },
     findLanded: async (transactionalIds, lanes) => {
+      if (!areTopicsKnown) return null;
       const ids = transactionalIds.map((id) => producerIds.get(id)).filter((id) => id !== undefined);
       const question = { producerIds: new Set(ids), lanes: new Set(lanes), notes: book.notes };
       return step('find-landed', 'read', () => findLanded({ brokers: shared, settings, topics }, question));

@@ -27,7 +27,7 @@ const record = (topic: string, id: number) => ({
 });
 
 test('a broker killed with its last commits acknowledged: markers and the look back tell what readers see (I4)', async (t) => {
-  const connection = connectKafka({
+  const options = {
     brokers: kafka.bootstrap.split(','),
     clientId: 'killed-broker',
     logger: silentLogger,
@@ -35,7 +35,8 @@ test('a broker killed with its last commits acknowledged: markers and the look b
     outboxTable: 'outbox',
     connectionTimeoutMs: 2_000,
     requestTimeoutMs: 4_000,
-  });
+  };
+  const connection = connectKafka(options);
   const topics = createTopicAdmin(connection);
   const topic = 'torn';
   await topics.createMarkerTopic(4);
@@ -52,14 +53,17 @@ test('a broker killed with its last commits acknowledged: markers and the look b
   await kafka.kill();
   await kafka.restart();
   await session.close();
+  await port.close();
+  // Whoever looks is another process, which has never sent to the topic.
+  const taker = createKafkaPortOn(connectKafka(options));
   let look: { readonly marker: number; readonly landed: Awaited<ReturnType<KafkaPort['findLanded']>> } | null = null;
   await until(
     'the broker answers',
     async () => {
       try {
-        await port.fence('own-3');
-        const markers = await port.readMarkers('lane', [0]);
-        look = { marker: markers.get(0) ?? -1, landed: await port.findLanded(['own-3'], [0]) };
+        await taker.fence('own-3', async () => [topic]);
+        const markers = await taker.readMarkers('lane', [0]);
+        look = { marker: markers.get(0) ?? -1, landed: await taker.findLanded(['own-3'], [0]) };
         return true;
       } catch (error) {
         assert.equal((error as RelayError).verdict, 'retry');
@@ -68,7 +72,7 @@ test('a broker killed with its last commits acknowledged: markers and the look b
     },
     RECOVERY_DEADLINE_MS,
   );
-  await port.close();
+  await taker.close();
   const { marker, landed } = look as unknown as { marker: number; landed: Landed };
   const above = [...landed.committed].filter((id) => id > marker);
   const missing = [...landed.aborted].filter((id) => id <= marker);

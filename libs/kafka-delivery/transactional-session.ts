@@ -30,6 +30,8 @@ export interface SessionContext {
   /** Topics that were ever delivered to; the session adds its own. */
   readonly topics: Set<string>;
   readonly sequences?: Sequences;
+  /** Called when older producers of the id can send nothing more: may add to `topics`. */
+  readonly onFenced?: () => Promise<void>;
   /** Told of the relay's producer once it is open: what it has acknowledged by then is nobody's business. */
   readonly onOpened?: (acknowledged: Acknowledged) => void;
 }
@@ -104,6 +106,7 @@ export async function openProducer(
   try {
     await gate('before:open');
     const identity = await initProducer(brokers, transactionalId, settings);
+    await context.onFenced?.();
     await endLeftovers({ ...context, groups }, identity);
     const timeMs = await recordTime.begin(async () => {
       const difference = await askClock(brokers, settings, identity, groups);

@@ -16,6 +16,7 @@ import { recordMarkerWritten } from './record-marker-written.ts';
 import { releaseLane } from './release-lane.ts';
 import { removeAside } from './remove-aside.ts';
 import { renewLeases } from './renew-leases.ts';
+import { listTopics, noteTopics } from './sent-topics.ts';
 import { setAside } from './set-aside.ts';
 import { openStorage, type StoreOptions } from './storage.ts';
 
@@ -34,6 +35,8 @@ export function createSenderStore(options: StoreOptions): SenderStore {
     haltLane: (lane, claimEpoch, why) => haltLane(storage, lane, claimEpoch, why),
     nextSequenceOf: (lane) => nextSequenceOf(storage, lane),
     readBatches: (cursors, limits) => batches.read(cursors, limits),
+    noteTopics: (topics, forMs) => noteTopics(storage, topics, forMs),
+    listTopics: (sinceMs, rowsMax) => listTopics(storage, sinceMs, rowsMax),
     deleteDelivered: (lane, after, upTo, rowsMax) => deleteDelivered(storage, lane, after, upTo, rowsMax),
     setAside: (lane, claimEpoch, rows) => setAside(storage, lane, claimEpoch, rows),
     listAsideHeads: (lanes, rowsMax) => listAsideHeads(storage, lanes, rowsMax),

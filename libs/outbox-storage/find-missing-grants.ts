@@ -24,6 +24,7 @@ export const GRANTS: Readonly<
   lane: { column: 'lane', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
   member: { column: 'id', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
   deadLetter: { column: 'id', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
+  topic: { column: 'topic', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
 };
 
 /** Access to the schema, the table, or a column of it is denied. */

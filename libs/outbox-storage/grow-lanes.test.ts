@@ -15,6 +15,7 @@ const tables: OutboxTables = {
   lane: 'lane',
   member: 'member',
   deadLetter: 'dead_letter',
+  topic: 'topic',
 };
 
 let database: TestDatabase;

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { createPool, type Pool } from '#database';
 import type { OutboxTables } from '#outbox';
 import { createTestDatabase, type TestDatabase, testDatabaseOptions } from '#testkit';
-import { checkSchema, createWriterStore, loadStart, migrate } from './index.ts';
+import { checkSchema, createSenderStore, createWriterStore, loadStart, migrate } from './index.ts';
 
 /** As schema 1 made it. */
 const WATERMARK_1 = `(
@@ -25,6 +25,7 @@ const tablesOf = (name: string): OutboxTables => ({
   lane: `${name}_lane`,
   member: `${name}_member`,
   deadLetter: `${name}_dead_letter`,
+  topic: `${name}_topic`,
 });
 
 let database: TestDatabase;
@@ -42,7 +43,7 @@ after(async () => {
 /** Tables of schema 1 with a source in them. */
 async function makeSchema1(tables: OutboxTables): Promise<void> {
   await migrate(pool, tables);
-  await pool.run(`DROP TABLE ${tables.watermark}`);
+  await pool.run(`DROP TABLE ${tables.watermark}, ${tables.topic}`);
   await pool.run(`CREATE TABLE ${tables.watermark} ${WATERMARK_1}`);
   await pool.run(`INSERT INTO ${tables.watermark} VALUES ('orders', 7, '[["3","4"]]', 8, 2, 'w', NOW(6))`);
 }
@@ -57,19 +58,34 @@ test('schema 1 is brought up, keeps its rows, and becomes what a fresh one is', 
   await makeSchema1(old);
   await migrate(pool, fresh);
   await assert.rejects(checkSchema(pool, old), { code: 'DB_SCHEMA', message: /run init/ });
-  assert.deepEqual(await migrate(pool, old), { outcome: 'upgraded', from: 1, to: 2 });
+  assert.deepEqual(await migrate(pool, old), { outcome: 'upgraded', from: 1, to: 3 });
   await checkSchema(pool, old);
   assert.equal(await describe(old.watermark), await describe(fresh.watermark));
+  assert.equal(await describe(old.topic), await describe(fresh.topic));
   const state = await createWriterStore({ pool, tables: old }).loadWatermark('orders');
   assert.deepEqual([state?.position, state?.gaps, state?.nextSequence], [7n, [{ from: 3n, to: 4n }], 8]);
   assert.equal(await loadStart({ pool, tables: old }, 'orders'), null);
+});
+
+test('schema 2 is brought up, and topics of the rows that wait are known', async () => {
+  const tables = tablesOf('second');
+  await migrate(pool, tables);
+  await pool.run(`DROP TABLE ${tables.topic}`);
+  await pool.run(`ALTER TABLE ${tables.watermark} COMMENT='kafka-row-sender schema 2'`);
+  const insert = `INSERT INTO ${tables.outbox} (id, event_id, topic, size) VALUES (?, ?, ?, 0)`;
+  for (const [id, topic] of ['orders', 'orders', 'refunds', 'x'.repeat(300)].entries()) {
+    await pool.run(insert, [id + 1, `e${id}`, topic]);
+  }
+  assert.deepEqual(await migrate(pool, tables), { outcome: 'upgraded', from: 2, to: 3 });
+  await checkSchema(pool, tables);
+  assert.deepEqual(await createSenderStore({ pool, tables }).listTopics(60_000, 10), ['orders', 'refunds']);
 });
 
 test('two that upgrade at once do no harm', async () => {
   const tables = tablesOf('both');
   await makeSchema1(tables);
   const results = await Promise.all([migrate(pool, tables), migrate(pool, tables)]);
-  assert.ok(results.every(({ to }) => to === 2));
+  assert.ok(results.every(({ to }) => to === 3));
   await checkSchema(pool, tables);
 });
 

@@ -38,10 +38,12 @@ export async function migrate(pool: Pool, tables: OutboxTables): Promise<Migrate
 
 /** One step, unless another `init` was faster. */
 async function upgrade(pool: Pool, tables: OutboxTables, version: number): Promise<void> {
-  const statement = UPGRADES.get(version)?.(quoteTables(tables));
-  if (statement === undefined) throw new RelayError('INTERNAL', `there is no way up from schema ${version}`);
+  const steps = UPGRADES.get(version);
+  if (steps === undefined) throw new RelayError('INTERNAL', `there is no way up from schema ${version}`);
   try {
-    await pool.run(statement);
+    await pool.use(async (session) => {
+      for (const statement of steps(quoteTables(tables), session.engine.kind)) await session.run(statement);
+    });
   } catch (error) {
     if ((await schemaVersion(pool, tables)) <= version) throw error;
   }

@@ -1,12 +1,12 @@
 /**
  * The statements that make the tables, by version and engine. The version in force is kept in the comment of the watermark
- * table, which is made last: no table beside the five is needed, and tables half made are made whole by the next `init`.
+ * table, which is made last: no table beside the six is needed, and tables half made are made whole by the next `init`.
  */
 
 import type { EngineKind } from '#database';
 import type { OutboxTables } from '#outbox';
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 const COMMENT_PREFIX = 'kafka-row-sender schema ';
 
 /** The version a table comment names, or null when it is none of ours. */
@@ -33,10 +33,27 @@ const startColumns = (): readonly string[] => [
   `  start_gaps LONGTEXT ${TEXT} NULL`,
 ];
 
+interface Dialect {
+  readonly create: string;
+  readonly engine: string;
+}
+
+const dialectOf = (kind: EngineKind): Dialect =>
+  kind === 'singlestore'
+    ? { create: 'CREATE ROWSTORE TABLE IF NOT EXISTS', engine: '' }
+    : { create: 'CREATE TABLE IF NOT EXISTS', engine: ' ENGINE=InnoDB ROW_FORMAT=DYNAMIC' };
+
+const topicTable = (tables: OutboxTables, { create, engine }: Dialect): string =>
+  `${create} ${tables.topic} (
+  topic VARCHAR(255) ${TEXT} NOT NULL,
+  sent_until DATETIME(6) NOT NULL,
+  PRIMARY KEY (topic)
+)${engine}`;
+
 /** `tables` quoted. Each statement can be run again without harm. */
 export function schemaStatements(tables: OutboxTables, kind: EngineKind): readonly string[] {
-  const create = kind === 'singlestore' ? 'CREATE ROWSTORE TABLE IF NOT EXISTS' : 'CREATE TABLE IF NOT EXISTS';
-  const engine = kind === 'singlestore' ? '' : ' ENGINE=InnoDB ROW_FORMAT=DYNAMIC';
+  const dialect = dialectOf(kind);
+  const { create, engine } = dialect;
   return [
     `${create} ${tables.outbox} (
   id BIGINT NOT NULL,${MESSAGE_COLUMNS}
@@ -78,6 +95,7 @@ export function schemaStatements(tables: OutboxTables, kind: EngineKind): readon
   KEY by_state (lane, state, id),
   KEY by_key (lane, key_hash, id)
 )${engine}`,
+    topicTable(tables, dialect),
     // The position is a DECIMAL because a watermark column may be signed or unsigned, and 64 bits wide either way.
     `${create} ${tables.watermark} (
   source VARCHAR(255) ${TEXT} NOT NULL,
@@ -95,14 +113,24 @@ ${startColumns().join(',\n')},
 
 /**
  * What brings tables of an older version to the one after it, by that older version; the version goes into the comment with
- * the change, in one statement. Processes of the older version go on: columns that they do not know may be NULL.
+ * the last statement. Processes of the older version go on: columns that they do not know may be NULL.
  */
-export const UPGRADES: ReadonlyMap<number, (tables: OutboxTables) => string> = new Map([
+export const UPGRADES: ReadonlyMap<number, (tables: OutboxTables, kind: EngineKind) => readonly string[]> = new Map([
   [
     1,
-    (tables) =>
+    (tables: OutboxTables) => [
       `ALTER TABLE ${tables.watermark} ${startColumns()
         .map((column) => `ADD COLUMN ${column.trim()}`)
         .join(', ')}, COMMENT='${COMMENT_PREFIX}2'`,
+    ],
+  ],
+  [
+    2,
+    (tables: OutboxTables, kind: EngineKind) => [
+      topicTable(tables, dialectOf(kind)),
+      // What senders of the older version may have under way now; names that are no topics are never sent to.
+      `INSERT IGNORE INTO ${tables.topic} (topic, sent_until) SELECT DISTINCT topic, NOW(6) FROM ${tables.outbox} WHERE CHAR_LENGTH(topic) <= 249`,
+      `ALTER TABLE ${tables.watermark} COMMENT='${COMMENT_PREFIX}3'`,
+    ],
   ],
 ]);

@@ -55,6 +55,7 @@ async function elapse(tables: OutboxTables, ms: number): Promise<void> {
     [tables.lane, 'lease_until'],
     [tables.member, 'heartbeat_at'],
     [tables.deadLetter, 'due_at'],
+    [tables.topic, 'sent_until'],
   ] as const) {
     await pool.run(`UPDATE ${quoteIdentifier(table)} SET ${column} = ${column} - INTERVAL ? MICROSECOND`, [ms * 1_000]);
   }
@@ -71,6 +72,7 @@ storeContract({
       lane: name('lane'),
       member: name('member'),
       deadLetter: name('dead_letter'),
+      topic: name('topic'),
     };
     await migrate(pool, tables);
     const second = createPool(testDatabaseOptions(database));

@@ -11,5 +11,6 @@ export function quoteTables(tables: OutboxTables): OutboxTables {
     lane: quoteIdentifier(tables.lane),
     member: quoteIdentifier(tables.member),
     deadLetter: quoteIdentifier(tables.deadLetter),
+    topic: quoteIdentifier(tables.topic),
   };
 }

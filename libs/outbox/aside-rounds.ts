@@ -5,6 +5,7 @@ import { parkedBehindKey } from './plan-transaction.ts';
 import type { AsideRow, OutboxRow, ProducerSession } from './ports.ts';
 import { attemptHead, dueHead, nextHeadDueInMs } from './retry-aside.ts';
 import type { SenderOptions } from './sender-options.ts';
+import type { TopicNotes } from './sent-topics.ts';
 import { loadAside } from './take-lanes.ts';
 
 /** What is aside is looked at again this often, in case an operator changed it; where nothing was, less often. */
@@ -18,11 +19,13 @@ export interface DueAttempt {
 export class AsideRounds {
   readonly #options: SenderOptions;
   readonly #lanes: HeldLanes;
+  readonly #notes: TopicNotes;
   readonly #isBlocked: (topic: string) => boolean;
 
-  constructor(options: SenderOptions, lanes: HeldLanes, isBlocked: (topic: string) => boolean) {
+  constructor(options: SenderOptions, lanes: HeldLanes, notes: TopicNotes, isBlocked: (topic: string) => boolean) {
     this.#options = options;
     this.#lanes = lanes;
+    this.#notes = notes;
     this.#isBlocked = isBlocked;
   }
 
@@ -60,8 +63,9 @@ export class AsideRounds {
    * One attempt. `delivered`: the session is sound. `refused`: it is dead. `lost`: the lane was taken from us or the row from
    * under us; a fresh session finds out which. A rejection leaves the outcome to be settled under a fresh session.
    */
-  attempt(session: ProducerSession, { hold, head }: DueAttempt): Promise<'delivered' | 'refused' | 'lost'> {
+  async attempt(session: ProducerSession, { hold, head }: DueAttempt): Promise<'delivered' | 'refused' | 'lost'> {
     hold.asideReadAtMs = null;
+    await this.#notes.note([head]);
     return attemptHead(this.#options, session, hold, head);
   }
 

@@ -7,6 +7,7 @@ export interface OutboxTables {
   readonly lane: string;
   readonly member: string;
   readonly deadLetter: string;
+  readonly topic: string;
 }
 
 export interface MemberStatus extends Member {

@@ -5,6 +5,7 @@
 import type { HeldLanes } from './held-lanes.ts';
 import type { ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
+import { sentTopics } from './sent-topics.ts';
 
 export class OwnSession {
   readonly #options: SenderOptions;
@@ -64,8 +65,9 @@ export class OwnSession {
   }
 
   async #open(): Promise<ProducerSession> {
+    const { kafka, store, transactionalId } = this.#options;
     this.#verified = false;
-    this.#session = await this.#options.kafka.open(this.#options.transactionalId);
+    this.#session = await kafka.open(transactionalId, sentTopics(store));
     return this.#session;
   }
 }

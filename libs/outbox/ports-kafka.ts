@@ -46,14 +46,18 @@ export interface Landed {
   readonly aborted: ReadonlySet<number>;
 }
 
+/** Topics that whoever is being fenced may have written to; null: too many to look at. */
+export type SentTopics = () => Promise<readonly string[] | null>;
+
 export interface KafkaPort {
   /**
    * Opens a producer and initialises its transactional id: fences every older producer of it, ends its open transaction, and
-   * whatever the broker has left open of an earlier one.
+   * whatever the broker has left open of an earlier one, in the topics of `sentTopics` and in those that this port knows of
+   * otherwise. The topics are asked for after the fence, when they cannot become more.
    */
-  open(transactionalId: string): Promise<ProducerSession>;
+  open(transactionalId: string, sentTopics?: SentTopics): Promise<ProducerSession>;
   /** Fences a transactional id of somebody else: as `open`, and nothing more. */
-  fence(transactionalId: string): Promise<void>;
+  fence(transactionalId: string, sentTopics?: SentTopics): Promise<void>;
   /** Markers as committed: -1 where there is none. Call only after `open` or `fence` of whoever could still write them. */
   readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): Promise<ReadonlyMap<number, number>>;
   /**
@@ -67,7 +71,7 @@ export interface KafkaPort {
   /**
    * Reads back what these transactional ids sent last of the lanes, to begin with the oldest that was not written for good when
    * they last wrote a marker of one of them. Call only after `open` or `fence` of the ids by this port and `readMarkers` of the
-   * lanes. Null: it cannot be told (no right to read, too much to read).
+   * lanes. Null: it cannot be told (no right to read, too much to read, too many topics).
    */
   findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Promise<Landed | null>;
   /** The topic and partition a delivery fault is about, or null when it is about the whole transaction. */

@@ -181,6 +181,10 @@ export interface SenderStore {
   nextSequenceOf(lane: number): Promise<number>;
   /** Rows after each lane's cursor, in one statement, ascending per lane, within the limits over all lanes. */
   readBatches(cursors: readonly LaneCursor[], limits: BatchLimits): Promise<readonly LaneBatch[]>;
+  /** Writes down that records may be sent to these topics from now on and for `forMs`, before the first one is. */
+  noteTopics(topics: readonly string[], forMs: number): Promise<void>;
+  /** Topics that any sender of this outbox has noted for a time within the last `sinceMs`, at most `rowsMax`. */
+  listTopics(sinceMs: number, rowsMax: number): Promise<readonly string[]>;
   /** Deletes rows with cursor < id <= upTo and raises delivered_id to upTo, in one transaction a range of at most `rowsMax`. Resolves to the new delivered id. */
   deleteDelivered(lane: number, after: number, upTo: number, rowsMax: number): Promise<number>;
   // Rows set aside.

@@ -9,6 +9,7 @@ import { adoptAsideHeads, newHold } from './lane-hold.ts';
 import type { AsideRow } from './ports.ts';
 import { dueHead, nextHeadDueInMs } from './retry-aside.ts';
 import type { SenderOptions } from './sender-options.ts';
+import { TopicNotes } from './sent-topics.ts';
 
 const LANE = 0;
 const TRIM_INTERVAL_MS = 200;
@@ -72,7 +73,8 @@ describe('the row that is tried next', () => {
 
   test('a row that comes again in front of the one its key waits for makes the heads be read anew (I5)', async () => {
     const store = { setAside: async () => true };
-    const rounds = new AsideRounds({ ...options, store } as unknown as SenderOptions, {} as HeldLanes, none);
+    const all = { ...options, store } as unknown as SenderOptions;
+    const rounds = new AsideRounds(all, {} as HeldLanes, new TopicNotes(all), none);
     const hold = holdWith(1, { id: outboxId(LANE, 3) });
     const head = [...hold.parked.values()][0] as AsideRow;
     assert.equal(await rounds.park(hold, [{ ...head, id: outboxId(LANE, 4) }]), true);

@@ -16,6 +16,7 @@ import type { DeliveryFaultScope, DoorbellRing, LaneBatch, ProducerSession } fro
 import { Ahead } from './read-ahead.ts';
 import { dueMarkers } from './refresh-markers.ts';
 import type { SenderOptions } from './sender-options.ts';
+import { TopicNotes } from './sent-topics.ts';
 import { TopicBlocks } from './topic-blocks.ts';
 import { trimLoop } from './trim-lanes.ts';
 import { Wake } from './wake.ts';
@@ -29,6 +30,7 @@ export class Sender {
   readonly #lanes: HeldLanes;
   readonly #session: OwnSession;
   readonly #topics: TopicBlocks;
+  readonly #notes: TopicNotes;
   readonly #ahead: Ahead;
   readonly #aside: AsideRounds;
   #faults = 0;
@@ -42,8 +44,9 @@ export class Sender {
     this.#options = options;
     this.#lanes = new HeldLanes(options, () => this.#wake.ring());
     this.#topics = new TopicBlocks(options.clock, options.random, options.backoff);
+    this.#notes = new TopicNotes(options);
     this.#session = new OwnSession(options, this.#lanes, () => this.#ahead.forget());
-    this.#aside = new AsideRounds(options, this.#lanes, this.#topics.isBlocked);
+    this.#aside = new AsideRounds(options, this.#lanes, this.#notes, this.#topics.isBlocked);
     this.#ahead = new Ahead(options.store, options.limits);
     this.#progressAtMs = options.clock.nowMs();
   }
@@ -181,6 +184,7 @@ export class Sender {
     for (const [hold, rows] of plan.toPark) {
       if (!(await this.#aside.park(hold, rows))) return this.#lanes.lose(hold);
     }
+    await this.#notes.note(plan.records);
     crashPoint('sender-before-transact');
     const startedMs = this.#options.clock.nowMs();
     this.#ahead.start(group, plan, batches, this.#turn + 1);
@@ -284,15 +288,8 @@ export class Sender {
       await this.#options.store.leave(this.#options.transactionalId);
       this.#options.doorbell.ring({ kind: 'lanes-changed' });
     } catch (thrown) {
-      const error = asRelayError(thrown);
-      this.#options.onEvent({
-        kind: 'sender-retry',
-        code: error.code,
-        message: error.message,
-        topic: null,
-        attempt: 1,
-        delayMs: 0,
-      });
+      const { code, message } = asRelayError(thrown);
+      this.#options.onEvent({ kind: 'sender-retry', code, message, topic: null, attempt: 1, delayMs: 0 });
     }
     await this.#session.drop();
   }

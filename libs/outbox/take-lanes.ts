@@ -8,6 +8,7 @@ import { adoptAsideHeads, type LaneHold, newHold } from './lane-hold.ts';
 import { mendTorn } from './mend-torn.ts';
 import type { AsideRow, LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
+import { sentTopics } from './sent-topics.ts';
 import { untilSettled } from './until-settled.ts';
 import { type MarkerVerdict, verifyMarkers } from './verify-markers.ts';
 
@@ -41,7 +42,7 @@ export async function takeClaimedLanes(
 ): Promise<LaneHold[]> {
   const { kafka, store, transactionalId } = options;
   const others = new Set(claims.flatMap((claim) => claim.fenceIds).filter((id) => id !== transactionalId));
-  await Promise.all([...others].map((id) => kafka.fence(id)));
+  await Promise.all([...others].map((id) => kafka.fence(id, sentTopics(store))));
   crashPoint('sender-after-fence');
   if (session.transactional) await mendFenced(options, session, claims);
   const ours: LaneClaim[] = [];

@@ -7,6 +7,7 @@ import { deleteDelivered } from './delete-delivered.ts';
 import { LANE_COLUMNS, type LaneColumns, toLane } from './lane-row.ts';
 import { readBatches } from './read-batches.ts';
 import { renewLeases } from './renew-leases.ts';
+import { listTopics, noteTopics } from './sent-topics.ts';
 import { openStorage, type Storage, type StoreOptions } from './storage.ts';
 import { NOW } from './tables.ts';
 import { underClaim } from './under-claim.ts';
@@ -51,6 +52,8 @@ export function createSenderStore(options: StoreOptions): SenderStore {
       changeLane(lane, claimEpoch, "state = 'halted', why = ?", why.slice(0, WHY_LENGTH_MAX)),
     nextSequenceOf: (lane) => nextSequenceOf(storage, lane),
     readBatches: (cursors, limits) => readBatches(storage, cursors, limits),
+    noteTopics: (topics, forMs) => noteTopics(storage, topics, forMs),
+    listTopics: (sinceMs, rowsMax) => listTopics(storage, sinceMs, rowsMax),
     deleteDelivered: (lane, after, upTo, rowsMax) => deleteDelivered(storage, lane, after, upTo, rowsMax),
     setAside: (lane, claimEpoch, rows) => setAside(storage, lane, claimEpoch, rows),
     listAsideHeads: (lanes, rowsMax) => listAsideHeads(storage, lanes, rowsMax),

@@ -3,12 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import type { OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
-import { SCHEMA_VERSION, schemaStatements } from './schema.ts';
+import { fillTopics, SCHEMA_VERSION, schemaStatements } from './schema.ts';
 import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
 import { fileTable, quoteTables } from './tables.ts';
 
 export interface MigrateResult {
-  readonly outcome: 'created' | 'already there';
+  readonly outcome: 'created' | 'upgraded' | 'already there';
   readonly to: number;
 }
 
@@ -24,9 +24,15 @@ export function initSql(tables: OutboxTables): string {
 /** Idempotent; one transaction. Throws DB_UNSUPPORTED when a newer version made the tables. */
 export function migrate(file: SqliteFile, tables: OutboxTables): Promise<MigrateResult> {
   return file.write((sql) => {
-    if (versionOn(sql, tables) === SCHEMA_VERSION) return { outcome: 'already there', to: SCHEMA_VERSION };
+    const from = versionOn(sql, tables);
+    if (from === SCHEMA_VERSION) return { outcome: 'already there', to: SCHEMA_VERSION };
     const quoted = quoteTables(tables);
     for (const statement of schemaStatements(quoted)) sql.run(statement);
+    if (from > 0) {
+      sql.run(fillTopics(quoted));
+      sql.run(`UPDATE ${quoted.file} SET schema_version = ?`, SCHEMA_VERSION);
+      return { outcome: 'upgraded', to: SCHEMA_VERSION };
+    }
     const id = randomBytes(FILE_ID_BYTES).toString('hex');
     sql.run(`INSERT INTO ${quoted.file} (file_id, schema_version) VALUES (?, ?)`, id, SCHEMA_VERSION);
     return { outcome: 'created', to: SCHEMA_VERSION };

@@ -1,7 +1,7 @@
 /** The statements that make the tables. Types of columns are hints in SQLite: what is written is what is kept. */
-import type { QuotedTables } from './tables.ts';
+import { NOW, type QuotedTables } from './tables.ts';
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const MESSAGE_COLUMNS = `
   event_id TEXT NOT NULL,
@@ -50,6 +50,10 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
 )`,
     `CREATE INDEX IF NOT EXISTS ${indexOf(tables.deadLetter, 'by_state')} ON ${tables.deadLetter} (lane, state, id)`,
     `CREATE INDEX IF NOT EXISTS ${indexOf(tables.deadLetter, 'by_key')} ON ${tables.deadLetter} (lane, record_key, id)`,
+    `CREATE TABLE IF NOT EXISTS ${tables.topic} (
+  topic TEXT PRIMARY KEY NOT NULL,
+  sent_until INTEGER NOT NULL
+)`,
     // The position is a text because a watermark may be any 64-bit number, signed or not.
     `CREATE TABLE IF NOT EXISTS ${tables.watermark} (
   source TEXT PRIMARY KEY NOT NULL,
@@ -69,3 +73,7 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
 
 /** Names of indexes are the whole file's in SQLite, so they carry their table's. */
 const indexOf = (quotedTable: string, name: string): string => `"${quotedTable.slice(1, -1)}_${name}"`;
+
+/** What a relay of the version before may have under way; names that are no topics are never sent to. */
+export const fillTopics = (tables: QuotedTables): string =>
+  `INSERT OR IGNORE INTO ${tables.topic} (topic, sent_until) SELECT DISTINCT topic, ${NOW} FROM ${tables.outbox} WHERE length(topic) <= 249`;

@@ -19,6 +19,7 @@ const tables: OutboxTables = {
   lane: 'lane',
   member: 'member',
   deadLetter: 'dead_letter',
+  topic: 'topic',
 };
 let worlds = 0;
 
@@ -29,6 +30,7 @@ function elapse(path: string, ms: number): void {
     db.exec(`UPDATE lane SET lease_until = lease_until - ${ms}`);
     db.exec(`UPDATE member SET heartbeat_at = heartbeat_at - ${ms}`);
     db.exec(`UPDATE dead_letter SET due_at = due_at - ${ms}`);
+    db.exec(`UPDATE topic SET sent_until = sent_until - ${ms}`);
   } finally {
     db.close();
   }

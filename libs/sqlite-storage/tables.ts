@@ -2,7 +2,7 @@
 import type { OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
 
-/** The five, and the one row that says whose file this is. */
+/** The six, and the one row that says whose file this is. */
 export interface QuotedTables extends OutboxTables {
   readonly file: string;
 }
@@ -23,6 +23,7 @@ export function quoteTables(tables: OutboxTables): QuotedTables {
     lane: quoteIdentifier(tables.lane),
     member: quoteIdentifier(tables.member),
     deadLetter: quoteIdentifier(tables.deadLetter),
+    topic: quoteIdentifier(tables.topic),
     file: quoteIdentifier(fileTable(tables)),
   };
 }

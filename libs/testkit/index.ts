@@ -30,7 +30,7 @@ export {
   type FakeElectionsOptions,
 } from './fakes/election.ts';
 export type { CallGate } from './fakes/gated-call.ts';
-export { FakeKafka, type FakeKafkaOptions, type FakeRecord } from './fakes/kafka.ts';
+export { FakeKafka, type FakeKafkaOptions } from './fakes/kafka.ts';
 export type { FakeKafkaPort, FakePortOptions, KafkaGate } from './fakes/kafka-port.ts';
 export {
   FakeSourceReader,
@@ -49,6 +49,7 @@ export {
   type StoreWatch,
   type StoreWeakness,
 } from './fakes/store-tables.ts';
+export type { FakeRecord } from './fakes/topic-logs.ts';
 export { freePort, freePortNear } from './free-port.ts';
 export { givenServers } from './given-servers.ts';
 export { interruption } from './interruption.ts';

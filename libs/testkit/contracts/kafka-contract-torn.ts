@@ -17,8 +17,8 @@ const rows = (topic: string, { lane }: Scene, from: number, count: number): Deli
 const upTo = (scene: Scene, number: number) => marker(scene.lane, laneFloor(scene.lane) + number);
 
 /** As a sender that takes the lane over: fence, marker, look. */
-async function look(scene: Scene, port: KafkaPort, ids: readonly string[]) {
-  for (const id of ids) await port.fence(id);
+async function look(scene: Scene, port: KafkaPort, ids: readonly string[], topics: readonly string[] = []) {
+  for (const id of ids) await port.fence(id, async () => topics);
   const markers = await port.readMarkers('lane', [scene.lane]);
   const found = await port.findLanded(ids, [scene.lane]);
   assert.ok(found, 'it can be told');
@@ -72,5 +72,34 @@ export function checkTorn(check: Check): void {
     const taker = await port.open(uniqueName('taker'));
     await taker.transact(rows(topic, scene, 1, 6), [upTo(scene, 6)]);
     assert.deepEqual(await look(scene, port, [scene.id]), { above: [], missing: [] });
+  });
+
+  check('a topic that only others know of is looked at once it was told of (I4)', async (scene) => {
+    const topic = await scene.world.createTopic(2);
+    await abort(scene, rows(topic, scene, 1, 6));
+    const session = await scene.port().open(scene.id);
+    await session.transact(rows(topic, scene, 4, 5), [upTo(scene, 6)]);
+    const stranger = scene.port();
+    await stranger.fence(scene.id, async () => []);
+    await stranger.readMarkers('lane', [scene.lane]);
+    assert.equal(await stranger.findLanded([scene.id], [scene.lane]), null, 'no topic is known');
+    await stranger.fence(scene.id, async () => null);
+    assert.equal(await stranger.findLanded([scene.id], [scene.lane]), null, 'too many are');
+    assert.deepEqual(await look(scene, stranger, [scene.id], [topic]), { above: [7, 8], missing: [1, 2, 3] });
+  });
+
+  check('topics are asked for when the one fenced can send nothing more (I4)', async (scene) => {
+    const topic = await scene.world.createTopic(1);
+    const asked: string[] = [];
+    for (const verb of ['fence', 'open'] as const) {
+      const session = await scene.port().open(scene.id);
+      await session.transact(rows(topic, scene, 1, 1), [upTo(scene, 1)]);
+      await scene.port()[verb](scene.id, async () => {
+        const { code } = await rejection(session.transact(rows(topic, scene, 2, 1), [upTo(scene, 2)]));
+        asked.push(`${verb} ${code}`);
+        return [topic];
+      });
+    }
+    assert.deepEqual(asked, ['fence KAFKA_FENCED', 'open KAFKA_FENCED']);
   });
 }

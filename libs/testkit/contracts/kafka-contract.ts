@@ -1,7 +1,7 @@
 /** What every KafkaPort must do, run on the fake and on a real broker: the ground under I4, I5 and I6. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { murmur2, type ProducerSession } from '#outbox';
+import { type KafkaPort, murmur2, type ProducerSession } from '#outbox';
 import { assertOrderPerKey } from '../oracles.ts';
 import { uniqueName } from '../unique-name.ts';
 import { checkAtomicity, checkFaults, checkFencing, checkSettling } from './kafka-contract-faults.ts';
@@ -38,8 +38,8 @@ export function kafkaContract(harness: KafkaHarness): void {
         port: (options) => {
           const port = world.port(options);
           ports.push(port);
-          const open = async (id: string): Promise<ProducerSession> => {
-            const session = await port.open(id);
+          const open: KafkaPort['open'] = async (id, sentTopics) => {
+            const session = await port.open(id, sentTopics);
             sessions.push(session);
             return session;
           };

@@ -24,6 +24,7 @@ export function storeContract(harness: StoreHarness): void {
   checkBatches(check);
   checkLanes(check);
   checkAside(check);
+  checkTopics(check);
 }
 
 function checkRegistering(check: StoreCheck): void {
@@ -178,5 +179,32 @@ function checkBatchSizes(check: StoreCheck): void {
       );
       first += count;
     }
+  });
+}
+
+function checkTopics(check: StoreCheck): void {
+  check('I4: topics that may be sent to are known to every sender, for as long as was said', async (world) => {
+    const [one, other] = [world.one.sender, world.other.sender];
+    assert.deepEqual(await one.listTopics(5_000, 10), []);
+    await one.noteTopics(['orders', 'Orders', 'payments'], 1_000);
+    await other.noteTopics(['payments', 'refunds'], 20_000);
+    await one.noteTopics(['payments'], 1_000);
+    const everything = ['Orders', 'orders', 'payments', 'refunds'];
+    assert.deepEqual(await other.listTopics(5_000, 10), everything, 'names differ in case');
+    assert.deepEqual(await other.listTopics(5_000, 2), everything.slice(0, 2));
+    await world.elapse(10_000);
+    assert.deepEqual(await one.listTopics(5_000, 10), ['payments', 'refunds'], 'a time once given is not cut');
+    assert.deepEqual(await one.listTopics(60_000, 10), everything);
+    await other.noteTopics(['orders'], 1_000);
+    assert.deepEqual(await one.listTopics(5_000, 10), ['orders', 'payments', 'refunds']);
+  });
+
+  check('many topics noted by several at once are all there', async (world) => {
+    const topics = Array.from({ length: 1_200 }, (_, index) => `topic-${String(index).padStart(4, '0')}`);
+    await Promise.all([
+      world.one.sender.noteTopics(topics, 60_000),
+      world.other.sender.noteTopics([...topics].reverse(), 60_000),
+    ]);
+    assert.deepEqual(await world.one.sender.listTopics(1_000, 2_000), topics);
   });
 }

@@ -1,8 +1,16 @@
 /** The port of the fake Kafka: sessions as the core knows them, with a gate before and after the effect of each step. */
-import type { DeliveryFaultScope, DeliveryRecord, KafkaPort, Landed, MarkerWrite, ProducerSession } from '#outbox';
+import type {
+  DeliveryFaultScope,
+  DeliveryRecord,
+  KafkaPort,
+  Landed,
+  MarkerWrite,
+  ProducerSession,
+  SentTopics,
+} from '#outbox';
 import { RelayError } from '#runtime';
 
-/** Called as `before:<step>` and `after:<step>` (open, send, markers, commit, fence, read-markers); a rejection is the step's. */
+/** Called as `before:<step>` and `after:<step>` (open, end-leftovers, send, markers, commit, fence, read-markers); a rejection is the step's. */
 export type KafkaGate = (name: string) => Promise<void>;
 /** Nothing to wait for: passed in no time. */
 export type FakeKafkaGate = (name: string) => Promise<void> | undefined;
@@ -35,7 +43,8 @@ export interface FakeBroker {
     lanes: readonly number[],
     producers: ReadonlyMap<string, number>,
   ): ReadonlyMap<number, number>;
-  findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Landed | null;
+  findLanded(transactionalIds: readonly string[], lanes: readonly number[], topics: ReadonlySet<string>): Landed | null;
+  endLeftovers(transactionalId: string, epoch: number, topics: ReadonlySet<string>): void;
 }
 
 function scopeOf(error: unknown): DeliveryFaultScope | null {
@@ -83,6 +92,19 @@ function gatedStep(gate: FakeKafkaGate): FakeKafkaStep {
   };
 }
 
+/** What a process has sent to, and what it was told of. */
+class KnownTopics {
+  readonly names = new Set<string>();
+  isComplete = true;
+
+  async learn(sentTopics: SentTopics | undefined): Promise<void> {
+    if (sentTopics === undefined) return;
+    const sent = await sentTopics();
+    this.isComplete = sent !== null;
+    for (const topic of sent ?? []) this.names.add(topic);
+  }
+}
+
 const openGate: FakeKafkaGate = () => undefined;
 
 export function createFakePort(kafka: FakeBroker, options: FakePortOptions): FakeKafkaPort {
@@ -90,14 +112,24 @@ export function createFakePort(kafka: FakeBroker, options: FakePortOptions): Fak
   /** Of the present session of each transactional id. */
   const producers = new Map<string, number>();
 
-  async function open(id: string): Promise<ProducerSession> {
-    const epoch = await step('open', () => kafka.init(id));
+  const topics = new KnownTopics();
+  /** InitProducerId, and then an end to what brokers have left open, where that can be known. */
+  async function renew(name: 'open' | 'fence', id: string, sentTopics: SentTopics | undefined): Promise<number> {
+    const epoch = await step(name, () => kafka.init(id));
+    await topics.learn(sentTopics);
+    await step('end-leftovers', () => kafka.endLeftovers(id, epoch, topics.names));
+    return epoch;
+  }
+
+  async function open(id: string, sentTopics?: SentTopics): Promise<ProducerSession> {
+    const epoch = await renew('open', id, sentTopics);
     // Not reached when whoever asked has given up meanwhile: then the port will never know of this producer.
     producers.set(id, epoch);
     let commitSent = false;
     const deliver: Deliver = async (records, markers) => {
       commitSent = false;
       kafka.checkTopics(records);
+      for (const { topic } of records) topics.names.add(topic);
       await step('send', () => kafka.append(id, epoch, records));
       await step('markers', () => kafka.putMarkers(id, epoch, markers));
       await step('commit', () => {
@@ -126,16 +158,18 @@ export function createFakePort(kafka: FakeBroker, options: FakePortOptions): Fak
   return {
     transactional,
     scopeOf,
-    open: (id) => (transactional ? open(id) : openPlain()),
-    async fence(id) {
-      if (transactional) await step('fence', () => kafka.init(id));
+    open: (id, sentTopics) => (transactional ? open(id, sentTopics) : openPlain()),
+    async fence(id, sentTopics) {
+      if (transactional) await renew('fence', id, sentTopics);
     },
     readMarkers: (kind, lanes) =>
       transactional
         ? step('read-markers', () => kafka.readMarkers(kind, lanes))
         : Promise.reject(new RelayError('INTERNAL', 'there are no markers in the at-least-once mode')),
     findLanded: (ids, lanes) =>
-      transactional ? step('find-landed', () => kafka.findLanded(ids, lanes)) : Promise.resolve(null),
+      transactional && topics.isComplete
+        ? step('find-landed', () => kafka.findLanded(ids, lanes, topics.names))
+        : Promise.resolve(null),
     settledMarkers: (kind, lanes) =>
       transactional
         ? step('settled-markers', () => kafka.settledMarkers(kind, lanes, producers))

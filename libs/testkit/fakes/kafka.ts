@@ -4,20 +4,21 @@
  * before and after its effect, where a test can hold it, crash it, or lose its reply after the effect.
  */
 import type { DeliveryRecord, Landed, MarkerWrite } from '#outbox';
-import { murmur2 } from '#outbox';
 import { RelayError } from '#runtime';
 import { isTooLarge } from './is-too-large.ts';
 import { createFakePort, type FakeBroker, type FakeKafkaPort, type FakePortOptions } from './kafka-port.ts';
 import { Leftovers, type Revived } from './leftovers.ts';
+import { type FakeRecord, TopicLogs } from './topic-logs.ts';
 import {
   begun,
-  type Entry,
   groupPart,
+  isGroup,
   lookUp,
   partitionPart,
   settledBefore,
   type Transaction,
   tear,
+  topicOf,
   type Unsettled,
 } from './torn-commits.ts';
 
@@ -27,14 +28,6 @@ export interface FakeKafkaOptions {
   readonly markerPartitions?: number;
   /** Records larger than this (key, value and headers) are refused. */
   readonly recordBytesMax?: number;
-}
-
-export interface FakeRecord {
-  readonly partition: number;
-  readonly offset: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 interface Producer {
@@ -56,7 +49,7 @@ export class FakeKafka implements FakeBroker {
   refuses: (record: DeliveryRecord) => boolean = () => false;
   /** Topics that may not be written. */
   readonly forbidden = new Set<string>();
-  readonly #logs = new Map<string, Entry[][]>();
+  readonly #logs = new TopicLogs();
   readonly #producers = new Map<string, Producer>();
   readonly #markers = new Map<string, number>();
   /** True: commits settle by `settleAll` only; until then `loseUnsettled` undoes them. */
@@ -71,27 +64,16 @@ export class FakeKafka implements FakeBroker {
   }
 
   createTopic(topic: string, partitions = 1): void {
-    this.#logs.set(
-      topic,
-      Array.from({ length: partitions }, () => []),
-    );
+    this.#logs.create(topic, partitions);
   }
 
   deleteTopic(topic: string): void {
-    this.#logs.delete(topic);
+    this.#logs.byTopic.delete(topic);
   }
 
   /** What a read_committed reader sees, by partition and offset: nothing behind a transaction that is still open. */
   committed(topic: string): readonly FakeRecord[] {
-    const log = this.#logs.get(topic) ?? [];
-    return log.flatMap((entries, partition) => {
-      const firstOpen = entries.findIndex(({ transaction }) => transaction.fate === 'open');
-      const stable = firstOpen < 0 ? entries : entries.slice(0, firstOpen);
-      return stable.flatMap(({ record, transaction }, offset) => {
-        const { key, value, headers } = record;
-        return transaction.fate === 'committed' ? [{ partition, offset, key, value, headers }] : [];
-      });
-    });
+    return this.#logs.committed(topic);
   }
 
   /** The marker as committed, -1 when there is none: for oracles; the relay reads through its port. */
@@ -124,11 +106,21 @@ export class FakeKafka implements FakeBroker {
     return this.#renew(transactionalId);
   }
 
+  /** An empty transaction over what was left open in these topics and in the groups of markers, aborted. */
+  endLeftovers(transactionalId: string, epoch: number, topics: ReadonlySet<string>): void {
+    this.#reach();
+    this.#producerAt(transactionalId, epoch);
+    this.#leftovers.abort(transactionalId, (part) => isGroup(part) || topics.has(topicOf(part)));
+  }
+
   #renew(transactionalId: string): number {
     const producer = this.#producers.get(transactionalId) ?? { epoch: -1, transaction: null };
-    if (producer.transaction) producer.transaction.fate = 'aborted';
+    const { transaction } = producer;
+    if (transaction) {
+      transaction.fate = 'aborted';
+      this.#leftovers.abort(transactionalId, (part) => transaction.parts.has(part));
+    }
     producer.transaction = null;
-    this.#leftovers.abort(transactionalId);
     producer.epoch += 1;
     this.#producers.set(transactionalId, producer);
     return producer.epoch;
@@ -139,7 +131,7 @@ export class FakeKafka implements FakeBroker {
     this.#reach();
     for (const { topic } of records) {
       const scope = { topic, partition: null };
-      if (!this.#logs.has(topic)) {
+      if (!this.#logs.byTopic.has(topic)) {
         throw new RelayError('KAFKA_TOPIC_MISSING', `topic ${topic} does not exist`, { details: scope });
       }
       if (this.forbidden.has(topic)) {
@@ -153,20 +145,13 @@ export class FakeKafka implements FakeBroker {
     this.#reach();
     const transaction = transactionalId === null ? COMMITTED : this.#transactionOf(transactionalId, epoch);
     for (const record of records) {
-      const log = this.#logs.get(record.topic);
-      if (!log) {
-        throw new RelayError('KAFKA_TOPIC_MISSING', 'the topic went away', {
-          details: { topic: record.topic, partition: null },
-        });
-      }
-      const hash = record.key === null ? record.spread : murmur2(record.key) & 0x7fffffff;
-      const partition = hash % log.length;
+      const partition = this.#logs.partitionOf(record);
       if (isTooLarge(record, this.recordBytesMax) || this.refuses(record)) {
         throw new RelayError('KAFKA_RECORD_REFUSED', 'the broker refused a record', {
           details: { topic: record.topic, partition },
         });
       }
-      log[partition]?.push({ record, transaction });
+      this.#logs.push(partition, record, transaction);
       transaction.parts.add(partitionPart(record.topic, partition));
     }
   }
@@ -212,7 +197,7 @@ export class FakeKafka implements FakeBroker {
 
   /** Event ids of all records that are committed, also behind a transaction that is still open. */
   protected committedIds(): Set<string | undefined> {
-    const entries = [...this.#logs.values()].flat(2).filter(({ transaction }) => transaction.fate === 'committed');
+    const entries = this.#logs.entries().filter(({ transaction }) => transaction.fate === 'committed');
     return new Set(entries.map(({ record }) => record.headers.id));
   }
 
@@ -223,7 +208,7 @@ export class FakeKafka implements FakeBroker {
    * happened, or every one of them has to begin anew (`fences`).
    */
   loseUnsettled(kept: (part: string) => number = () => 0, fences = true): void {
-    const torn = tear(this.#logs, this.#unsettled, kept);
+    const torn = tear(this.#logs.byTopic, this.#unsettled, kept);
     this.#unsettled = [];
     for (const { name, before, isLost } of torn.markers) {
       if (!isLost) continue;
@@ -232,7 +217,10 @@ export class FakeKafka implements FakeBroker {
     }
     this.#leftovers.leave(torn);
     if (!fences) return;
-    for (const transactionalId of this.#producers.keys()) this.#renew(transactionalId);
+    for (const transactionalId of this.#producers.keys()) {
+      this.#renew(transactionalId);
+      this.#leftovers.abort(transactionalId, () => true);
+    }
   }
 
   readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number> {
@@ -264,9 +252,14 @@ export class FakeKafka implements FakeBroker {
     return this.#leftovers.settled(name, Math.min(this.#markers.get(name) ?? -1, ...bounds));
   }
 
-  findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Landed | null {
+  findLanded(
+    transactionalIds: readonly string[],
+    lanes: readonly number[],
+    topics: ReadonlySet<string>,
+  ): Landed | null {
     this.#reach();
-    return lookUp([...this.#logs.values()].flat(2), transactionalIds, lanes);
+    if (topics.size === 0) return null;
+    return lookUp(this.#logs.entries(topics), transactionalIds, lanes);
   }
 
   port(options: FakePortOptions = {}): FakeKafkaPort {

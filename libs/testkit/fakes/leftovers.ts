@@ -73,9 +73,16 @@ export class Leftovers {
     return { entries: revived, markers, doubts };
   }
 
-  abort(by: string): void {
-    for (const { transaction } of this.#open.get(by)?.values() ?? []) transaction.fate = 'aborted';
-    this.#forget(by);
+  /** An abort of the producer ends what is open in the parts it is about. */
+  abort(by: string, isMeant: (part: string) => boolean): void {
+    const parts = this.#open.get(by);
+    if (parts === undefined) return;
+    for (const [part, { transaction }] of parts) {
+      if (!isMeant(part)) continue;
+      transaction.fate = 'aborted';
+      parts.delete(part);
+    }
+    if (parts.size === 0) this.#forget(by);
   }
 
   #forget(by: string): void {

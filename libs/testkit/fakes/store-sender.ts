@@ -155,6 +155,22 @@ export class FakeSenderStore implements SenderStore {
     });
   }
 
+  noteTopics(topics: readonly string[], forMs: number): Promise<void> {
+    return this.#call('noteTopics', () => {
+      const untilMs = this.#tables.clock.nowMs() + forMs;
+      for (const topic of topics)
+        this.#tables.topics.set(topic, Math.max(untilMs, this.#tables.topics.get(topic) ?? 0));
+    });
+  }
+
+  listTopics(sinceMs: number, rowsMax: number): Promise<readonly string[]> {
+    return this.#call('listTopics', () => {
+      const afterMs = this.#tables.clock.nowMs() - sinceMs;
+      const noted = [...this.#tables.topics].filter(([, untilMs]) => untilMs > afterMs).map(([topic]) => topic);
+      return noted.sort().slice(0, rowsMax);
+    });
+  }
+
   setAside(lane: number, claimEpoch: number, rows: Parameters<SenderStore['setAside']>[2]): Promise<boolean> {
     return this.#call('setAside', () => {
       if (this.#tables.claimed(lane, claimEpoch) === null) return false;

@@ -37,6 +37,8 @@ export class FakeOutboxTables {
   readonly outbox = new Map<number, OutboxRow>();
   readonly members = new Map<string, FakeMember>();
   readonly aside = new Map<number, FakeAside>();
+  /** Topics that may be sent to, each until a time of the database's clock. */
+  readonly topics = new Map<string, number>();
   readonly weaknesses = new Set<StoreWeakness>();
   watch: StoreWatch = {};
 

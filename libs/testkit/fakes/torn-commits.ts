@@ -16,6 +16,10 @@ export const partitionPart = (topic: string, partition: number): string => `${to
 /** Of a marker by its name. */
 export const groupPart = (marker: string): string => marker.slice(0, marker.indexOf('/'));
 
+/** Names of topics have no slash. */
+export const isGroup = (part: string): boolean => !part.includes('/');
+export const topicOf = (part: string): string => part.slice(0, part.indexOf('/'));
+
 export interface Entry {
   readonly record: DeliveryRecord;
   /** Another one than that of the records sent with it, once a broker tore it apart. */

@@ -2,6 +2,7 @@
 import { type Landed, type LaneBatch, laneFloor, type OutboxRow, type ProducerSession } from '#outbox';
 import { asRelayError } from '#runtime';
 import type { Mutation } from './mutation.ts';
+import { TOPICS } from './scenario.ts';
 import { ANY_CLAIM } from './sim-tables.ts';
 import { withKafka, withSession, withStore } from './wrap-ports.ts';
 
@@ -16,7 +17,10 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
         claimLane: async (lane, holder, leaseMs) => {
           const row = tables.lanes.get(lane);
           const formers = [...(row?.fenceIds ?? []), row?.holder ?? holder];
-          const early = { marker: kafka.marker('lane', lane), landed: kafka.findLanded(formers, [lane]) };
+          const early = {
+            marker: kafka.marker('lane', lane),
+            landed: kafka.findLanded(formers, [lane], new Set(TOPICS)),
+          };
           const claim = await store.claimLane(lane, holder, leaseMs);
           if (claim !== null && claim.fenceIds.length > 0) memory.set(`early ${lane}`, early);
           return claim;
@@ -63,7 +67,7 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
     theme: 'take-over',
     seedsMax: 2_000,
     kafka: (port) =>
-      withSession(port, (_, id) => {
+      withSession(port, (_, again) => {
         let session: ProducerSession | null = _;
         return {
           transact: async (records, markers) => {
@@ -71,7 +75,7 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
               await session?.transact(records, markers);
             } catch (thrown) {
               if (asRelayError(thrown).code !== 'KAFKA_OUTCOME_UNKNOWN') throw thrown;
-              session = await port.open(id);
+              session = await again();
               await session.transact(records, markers);
             }
           },
@@ -157,7 +161,7 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
     theme: 'take-over',
     seedsMax: 2_000,
     kafka: (port) =>
-      withSession(port, (session, id) => {
+      withSession(port, (session, again) => {
         let current = session;
         return {
           transact: async (records, markers) => {
@@ -165,7 +169,7 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
               await current.transact(records, markers);
             } catch (thrown) {
               if (asRelayError(thrown).code !== 'KAFKA_OUTCOME_UNKNOWN') throw thrown;
-              current = await port.open(id);
+              current = await again();
             }
           },
           close: () => current.close(),
@@ -195,9 +199,9 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
     seedsMax: 2_000,
     kafka: (port, { tables, memory }) =>
       withKafka(port, {
-        open: async (id) => {
+        open: async (id, sentTopics) => {
           memory.set('before', new Map([...tables.lanes].map(([lane, row]) => [lane, row.claimEpoch])));
-          return port.open(id);
+          return port.open(id, sentTopics);
         },
       }),
     senderStore: (store, { memory }) =>
@@ -217,11 +221,11 @@ export const SENDER_MUTATIONS: readonly Mutation[] = [
     seedsMax: 2_000,
     kafka: (port, { kafka, memory }) =>
       withKafka(port, {
-        open: async (id) => {
+        open: async (id, sentTopics) => {
           const lanes = Array.from({ length: 16 }, (_, lane) => lane);
           const markers = new Map(lanes.map((lane) => [lane, kafka.marker('lane', lane)]));
-          const landed = kafka.findLanded([id], lanes);
-          const session = await port.open(id);
+          const landed = kafka.findLanded([id], lanes, new Set(TOPICS));
+          const session = await port.open(id, sentTopics);
           memory.set('before', { markers, landed });
           return session;
         },

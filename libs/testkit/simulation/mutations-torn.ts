@@ -82,4 +82,37 @@ export const TORN_MUTATIONS: readonly Mutation[] = [
           ),
       }),
   },
+  {
+    name: 'whoever takes over knows only the topics it has sent to itself',
+    theme: 'torn',
+    seedsMax: 2_000,
+    senderStore: (store) => withStore(store, { listTopics: async () => [] }),
+  },
+  {
+    name: 'a topic is written down after it was sent to',
+    theme: 'torn',
+    seedsMax: 2_000,
+    senderStore: (store, { memory }) =>
+      withStore(store, {
+        // With the next topic's turn, or never: what matters is that nobody waits for it.
+        noteTopics: async (topics, forMs) => {
+          const before = memory.get('topics') as readonly string[] | undefined;
+          memory.set('topics', topics);
+          if (before !== undefined) await store.noteTopics(before, forMs);
+        },
+      }),
+  },
+  {
+    name: 'topics are asked for once, and not after each fence',
+    theme: 'torn',
+    seedsMax: 2_000,
+    senderStore: (store, { memory }) =>
+      withStore(store, {
+        listTopics: async (sinceMs, rowsMax) => {
+          const first = (memory.get('topics') as readonly string[]) ?? (await store.listTopics(sinceMs, rowsMax));
+          memory.set('topics', first);
+          return first;
+        },
+      }),
+  },
 ];

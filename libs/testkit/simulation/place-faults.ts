@@ -46,6 +46,11 @@ const SENDER_GATES = [
   'store.haltLane',
   'store.readBatches:answered',
   'store.deleteDelivered',
+  'store.noteTopics',
+  'store.noteTopics:answered',
+  'store.listTopics:answered',
+  'before:end-leftovers',
+  'after:end-leftovers',
 ] as const;
 const POISON_GATES = [
   'store.setAside',

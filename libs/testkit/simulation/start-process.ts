@@ -69,8 +69,8 @@ function kafkaOf(world: ProcessWorld, process: SimProcess): KafkaPort {
   });
   return {
     ...port,
-    open: async (id) => {
-      const session = await port.open(id);
+    open: async (id, sentTopics) => {
+      const session = await port.open(id, sentTopics);
       return {
         transactional: session.transactional,
         transact: (records, markers) => process.transact(() => session.transact(records, markers)),

@@ -18,13 +18,14 @@ export const withWriter = (store: WriterStore, change: Partial<WriterStore>): Wr
 
 export const withKafka = (port: KafkaPort, change: Partial<KafkaPort>): KafkaPort => ({ ...port, ...change });
 
+/** `again` opens another session of the same id. */
 export const withSession = (
   port: KafkaPort,
-  change: (session: ProducerSession, id: string) => Partial<ProducerSession>,
+  change: (session: ProducerSession, again: () => Promise<ProducerSession>) => Partial<ProducerSession>,
 ): KafkaPort =>
   withKafka(port, {
-    open: async (id) => {
-      const session = await port.open(id);
-      return { ...session, ...change(session, id) };
+    open: async (id, sentTopics) => {
+      const session = await port.open(id, sentTopics);
+      return { ...session, ...change(session, () => port.open(id, sentTopics)) };
     },
   });
