@@ -97,7 +97,7 @@ async function initFile(
 async function makeTables(cli: Cli, config: Config, pool: Pool): Promise<void> {
   const { tables } = config;
   const { outcome, from, to } = await migrate(pool, tables);
-  const names = `${tables.watermark}, ${tables.outbox}, ${tables.lane}, ${tables.member}, ${tables.deadLetter}`;
+  const names = Object.values(tables).join(', ');
   if (outcome === 'created') cli.print(`tables created: ${names}`);
   else if (outcome === 'upgraded') cli.print(`tables brought from schema ${from} to ${to}: ${names}`);
   else cli.print(`tables already there: ${names}`);
