@@ -22,6 +22,7 @@ export {
 } from './run-source.ts';
 export { Sender } from './sender.ts';
 export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';
+export { sentTopics } from './sent-topics.ts';
 export type * from './source-definition.ts';
 export { TERM_MOVES, type TermState } from './term-states.ts';
 export type { WriterTerm } from './writer-term.ts';

@@ -87,6 +87,12 @@ test('kafka: rights', () => {
   assert.equal(verdicts('kafka.marker-groups', { kafka: { groups: [refused] } }), 'broken');
   assert.equal(verdicts('kafka.topics', { topics: [topic('orders', { mayWrite: false })] }), 'broken');
   assert.equal(verdicts('kafka.topics', { topics: [topic('orders', { mayRead: false })] }), 'risky');
+  const noted = { kafka: { noted: ['named', 'gone'] } };
+  const gone = topic('gone', { fault: new RelayError('KAFKA_TOPIC_MISSING', 'gone'), partitions: [] });
+  const named = (changes: object) => ({ ...noted, topics: [topic('orders'), topic('named', changes), gone] });
+  assert.equal(verdicts('kafka.topics', named({})), 'fine fine');
+  assert.equal(verdicts('kafka.topics', named({ mayRead: false })), 'fine risky');
+  assert.equal(verdicts('kafka.topics', { topics: [topic('orders')], kafka: { noted: null } }), 'fine risky');
   const marker = { ...markerTopic(), mayRead: false };
   assert.equal(verdicts('kafka.marker-topic', { topics: [marker] }), 'broken');
 });

@@ -2,6 +2,7 @@
 import type { Config, LoadedConfig } from '#config';
 import type { Pool } from '#database';
 import { connectKafka } from '#kafka-delivery';
+import { sentTopics } from '#outbox';
 import { createSenderStore, listMembers, listWatermarks } from '#outbox-storage';
 import { inspectRedis } from '#redis';
 import { asRelayError, type RelayError, silentLogger } from '#runtime';
@@ -71,21 +72,23 @@ async function lookWithDatabase(config: Config, pool: Pool, kafkaAway: (thrown: 
   const found = readable ? await gatherRelay(config, pool) : null;
   const members = async () => new Set((await listMembers(pool, config.tables)).map(({ id }) => id));
   const targets = [...fixedTopics(config.sources), ...(found?.largest ?? []).map(({ topic }) => topic)];
-  const kafkaLook = { config, connection, targets: [...new Set(targets)], members: found === null ? null : members };
+  const store = createSenderStore({ pool, tables: config.tables });
+  const noted = found === null ? [] : await sentTopics(store)();
+  const asked = { targets: [...new Set(targets)], noted, members: found === null ? null : members };
   const [kafka, beats] = await Promise.all([
-    gatherKafka(kafkaLook).catch(kafkaAway),
+    gatherKafka({ config, connection, ...asked }).catch(kafkaAway),
     found === null ? Promise.resolve<readonly Beats[]>([]) : countBeats(config, pool),
   ]);
   if (found === null) return { database, relay: null, kafka };
   const watermarks = await listWatermarks(pool, config.tables);
-  const lanesAfter = await createSenderStore({ pool, tables: config.tables }).listLanes();
+  const lanesAfter = await store.listLanes();
   return { database, relay: { ...found, beats, watermarks, lanesAfter }, kafka };
 }
 
 async function lookWithout(config: Config, kafkaAway: (thrown: unknown) => null): Promise<Seen> {
   const connection = connectKafka(kafkaOptions(config, silentLogger));
   const targets = fixedTopics(config.sources);
-  const kafka = await gatherKafka({ config, connection, targets, members: null }).catch(kafkaAway);
+  const kafka = await gatherKafka({ config, connection, targets, noted: [], members: null }).catch(kafkaAway);
   return { database: null, relay: null, kafka };
 }
 

@@ -157,6 +157,7 @@ export function facts({ env = {}, database = {}, relay = {}, kafka = {}, topics 
     kafka: {
       cluster: { brokers: [broker()], features: new Map(), topics: new Map(all.map((each) => [each.topic, each])) },
       targets: ['orders'],
+      noted: [],
       rehearsal: { clockAheadMs: { value: 0, error: 1 } },
       groups: [{ group: 'g', state: 'Empty', members: 0, mayRead: true }],
       markers: new Map([0, 1, 2, 3].map((number) => [number, -1])),

@@ -53,6 +53,8 @@ export interface KafkaFacts {
   readonly cluster: ClusterFacts;
   /** Topics that rows go to: those of the settings, and those that waiting rows name. */
   readonly targets: readonly string[];
+  /** Others that rows were sent to lately, as senders have noted; null: too many to look at. */
+  readonly noted: readonly string[] | null;
   /** The rest is null in the at-least-once mode, which has neither transactions nor markers. */
   readonly rehearsal: Rehearsal | RelayError | null;
   readonly groups: readonly (GroupFacts | RelayError)[];

@@ -32,6 +32,7 @@ export interface GatherKafkaOptions {
   readonly config: Config;
   readonly connection: KafkaConnection;
   readonly targets: readonly string[];
+  readonly noted: readonly string[] | null;
   /** Transactional ids of our senders now; null when the database cannot say. */
   readonly members: (() => Promise<ReadonlySet<string>>) | null;
 }
@@ -39,11 +40,12 @@ export interface GatherKafkaOptions {
 /** Rejects when no broker answers. */
 export async function gatherKafka(options: GatherKafkaOptions): Promise<KafkaFacts> {
   const { config, connection, targets } = options;
+  const noted = options.noted?.filter((topic) => !targets.includes(topic)) ?? null;
   const { markerTopic, transactionalIdPrefix } = config.kafka;
   const transactional = config.deliveryMode === 'exactly-once';
   const internal = transactional ? [markerTopic, OFFSETS_TOPIC, TRANSACTIONS_TOPIC] : [];
-  const cluster = await inspectCluster(connection, [...targets, ...internal]);
-  if (!transactional) return { cluster, targets, rehearsal: null, groups: [], markers: null, strangers: null };
+  const cluster = await inspectCluster(connection, [...targets, ...(noted ?? []), ...internal]);
+  if (!transactional) return { cluster, targets, noted, rehearsal: null, groups: [], markers: null, strangers: null };
   const strangers = await orFault(() => findStrangers(options));
   const rehearsal = await orFault(() => rehearseTransaction(connection, `${transactionalIdPrefix}.doctor`));
   const groups = [
@@ -56,6 +58,7 @@ export async function gatherKafka(options: GatherKafkaOptions): Promise<KafkaFac
   return {
     cluster,
     targets,
+    noted,
     rehearsal,
     groups,
     markers: markers instanceof RelayError ? null : markers,
