@@ -3,7 +3,7 @@
  * partitions, and Kafka 4.1 to 4.3.1 may never write some of them (KAFKA-20734): a marker may be there while records are not.
  */
 import type { Brokers } from './brokers.ts';
-import { faultOfThrown } from './fault-table.ts';
+import { faultOfThrown, isUnanswerable } from './fault-table.ts';
 import { findOffsets, findPartitions, findProducers, type PartitionPlace, placeName } from './find-producers.ts';
 import type { ProducerIdentity } from './wire/transaction-requests.ts';
 
@@ -107,8 +107,7 @@ export async function isUndecided(brokers: Brokers, producerId: number, ends: re
       ),
     );
   } catch (error) {
-    const { code } = faultOfThrown(error, { step: 'read' });
-    if (code === 'KAFKA_REFUSED' || code === 'KAFKA_UNSUPPORTED') return false;
+    if (isUnanswerable(faultOfThrown(error, { step: 'read' }))) return false;
     throw error;
   }
 }

@@ -1,8 +1,7 @@
 /** What time it is at a transaction coordinator: the start of a transaction that is begun for it, and aborted. */
-import { asRelayError } from '#runtime';
 import { demandOfCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
-import type { Step } from './fault-table.ts';
+import { faultOfThrown, isUnanswerable, type Step } from './fault-table.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import { describeTransactions } from './wire/inspect-requests.ts';
 import type { WireRequest } from './wire/request.ts';
@@ -34,8 +33,7 @@ async function startOf(brokers: Brokers, settings: KafkaSettings, id: string): P
     const startedAtMs = transactions[0]?.startedAtMs ?? -1;
     return startedAtMs < 0 ? null : startedAtMs;
   } catch (error) {
-    const { code } = asRelayError(error);
-    if (code === 'KAFKA_UNSUPPORTED' || code === 'KAFKA_REFUSED') return null;
+    if (isUnanswerable(faultOfThrown(error, { step: 'read' }))) return null;
     throw error;
   }
 }

@@ -117,6 +117,13 @@ export const CODE = {
   transactionalIdNotFound: 105,
 } as const;
 
+/** What a broker says to those who lack a right. A login that failed says nothing of rights, nor does a certificate. */
+const LACKS_RIGHT: readonly unknown[] = [29, 30, 31, 53].map((code) => TABLE.get(code)?.[0]);
+
+/** True of a question that this broker never answers us: it is too old, or we lack the right. Any other one is asked again. */
+export const isUnanswerable = ({ code, details }: RelayError): boolean =>
+  code === UNSUPPORTED || (code === REFUSED && LACKS_RIGHT.includes(details.type));
+
 const outcomeOpen = (step: Step): boolean => step === 'send' || step === 'markers' || step === 'commit';
 
 function verdictOf(known: ErrorCode | undefined, step: Step): ErrorCode {

@@ -6,7 +6,7 @@
 import { type Landed, laneOf } from '#outbox';
 import { RelayError } from '#runtime';
 import type { LeftoverContext } from './end-leftovers.ts';
-import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
+import { CODE, faultOfCode, faultOfThrown, isUnanswerable } from './fault-table.ts';
 import { findOffsets, findPartitions, findProducers, type PartitionPlace, placeName } from './find-producers.ts';
 import { type MarkerNote, oldestDoubtMs } from './marker-note.ts';
 import { LATEST } from './wire/cluster-requests.ts';
@@ -45,8 +45,7 @@ export async function findLanded(context: LandedContext, question: LandedQuestio
   try {
     return await new Search(context, question).run();
   } catch (error) {
-    const { code } = faultOfThrown(error, { step: 'read' });
-    if (code !== 'KAFKA_REFUSED' && code !== 'KAFKA_UNSUPPORTED') throw error;
+    if (!isUnanswerable(faultOfThrown(error, { step: 'read' }))) throw error;
     context.settings.logger.debug({ err: error }, 'what arrived of the last transactions cannot be read back');
     return null;
   }

@@ -1,7 +1,7 @@
 /** Asks whether a producer is still the last one of its transactional id: one that was fenced learns of it at its next write only. */
 import { askCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
-import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
+import { CODE, faultOfCode, faultOfThrown, isUnanswerable } from './fault-table.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import { describeTransactions } from './wire/inspect-requests.ts';
 import type { ProducerIdentity } from './wire/transaction-requests.ts';
@@ -28,8 +28,7 @@ export async function isStanding(
     if (code !== CODE.none) throw faultOfCode(code, { step, api: request.name });
     return transactions.some((each) => each.producerId === producerId && each.producerEpoch === producerEpoch);
   } catch (error) {
-    const { code } = faultOfThrown(error, { step });
-    if (code === 'KAFKA_REFUSED' || code === 'KAFKA_UNSUPPORTED') return true;
+    if (isUnanswerable(faultOfThrown(error, { step }))) return true;
     throw error;
   }
 }
