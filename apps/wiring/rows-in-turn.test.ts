@@ -6,12 +6,12 @@ import { rowsInTurn } from './rows-in-turn.ts';
 
 const head = (state: AsideRow['state'], attempts: number) => ({ state, attempts }) as AsideRow;
 
-test('rows that only waited behind another of their key count, those tried and given up do not', async () => {
+test('rows that only waited behind another of their key count, those given up and those refused do not', async () => {
   const asked: number[][] = [];
   const store = {
     listAsideHeads: async (lanes: readonly number[]) => {
       asked.push([...lanes]);
-      return [head('parked', 0), head('parked', 3), head('retrying', 1)];
+      return [head('parked', 0), head('parked', 3), head('retrying', 0), head('retrying', 1)];
     },
   };
   assert.equal(await rowsInTurn(store, [{ lane: 4 }, { lane: 7 }]), 1);
