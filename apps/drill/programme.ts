@@ -24,7 +24,7 @@ export class Programme {
       some.length === 0 ? [] : [{ stage, bag: new FaultBag(some, chance) }];
     this.#plain = planOf('plain', on('plain'))[0] ?? null;
     this.#others = [
-      ...(['brokers', 'full-disk', 'clock', 'short-memory', 'crowd'] as const).flatMap((stage) =>
+      ...(['brokers', 'full-disk', 'clock', 'short-memory', 'crowd', 'login'] as const).flatMap((stage) =>
         planOf(stage, on(stage)),
       ),
       // What such a fault leaves behind is nobody else's to meet.

@@ -187,8 +187,8 @@ async function createSlot(
   kind: Kind,
   name: string,
 ): Promise<Slot> {
-  const { mariadb, redis, kafka } = options.servers;
-  const [host = '', port = ''] = kafka.bootstrap.split(',')[0]?.split(':') ?? [];
+  const { mariadb, redis, kafka, kafkaLogin } = options.servers;
+  const [host = '', port = ''] = (kafkaLogin?.address ?? kafka.bootstrap).split(',')[0]?.split(':') ?? [];
   const proxies: SlotProxies = {
     database: await startProxy({ host: mariadb.host, port: mariadb.port }),
     redis: await startProxy({ host: redis.host, port: redis.port }),

@@ -1,6 +1,7 @@
 /** The drill's own servers. It breaks them, so it never takes those of the environment. */
 import { type KafkaServer, type MariadbServer, type RedisServer, startKafka, startMariadb, startRedis } from '#testkit';
 import type { Clocks } from './stages/clocks.ts';
+import type { KafkaLogin } from './stages/kafka-login.ts';
 import type { SmallDisk } from './stages/small-disk.ts';
 
 export interface DrillServers {
@@ -11,11 +12,17 @@ export interface DrillServers {
   readonly disks?: Readonly<Record<'database' | 'kafka' | 'redis', SmallDisk>>;
   /** On the stage of clocks. */
   readonly clocks?: Clocks;
+  /** Where the broker asks the processes for a login. */
+  readonly kafkaLogin?: KafkaLogin;
   stop(): Promise<void>;
 }
 
 /** Secrets look like nothing else, so that a log that holds one is found. */
-export const SECRETS = { database: 'Xq7-database-secret', redis: 'Xq7-redis-secret' } as const;
+export const SECRETS = {
+  database: 'Xq7-database-secret',
+  redis: 'Xq7-redis-secret',
+  kafka: 'Xq7-kafka-secret',
+} as const;
 export const REDIS_USER = 'relay';
 
 /** The default user stays open for the drill itself. */

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#runtime';
-import { type App, type AppExit, type FaultProxy, spawnApp } from '#testkit';
+import { type App, type AppExit, type FaultProxy, type LogLine, spawnApp } from '#testkit';
 
 export type Kind = 'writer' | 'sender';
 
@@ -107,6 +107,11 @@ export class Slot {
 
   get ready(): boolean {
     return this.running && this.#address() !== null;
+  }
+
+  /** What the process under way, or the last one, has logged. */
+  get log(): readonly LogLine[] {
+    return this.#app?.log ?? [];
   }
 
   start(): void {

@@ -3,13 +3,32 @@ import { join } from 'node:path';
 
 export type KafkaNodeCount = 1 | 3;
 
+/** Its settings begin with `listener.name.login.`. */
+const LOGIN_LISTENER = 'LOGIN';
+
 export interface KafkaNode {
   readonly id: number;
   readonly host: string;
   readonly port: number;
   readonly controllerPort: number;
   readonly advertisedPort: number;
+  /** Of the listener that asks for a login; null: there is none. */
+  readonly loginPort: number | null;
   readonly dir: string;
+}
+
+/** A second listener that asks for a login, over plain TCP. Brokers and controllers keep to the open ones. */
+function listenersOf({ host, port, controllerPort, advertisedPort, loginPort }: KafkaNode) {
+  const open = `PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controllerPort}`;
+  const advertised = `PLAINTEXT://${host}:${advertisedPort}`;
+  if (loginPort === null) return { listeners: open, 'advertised.listeners': advertised };
+  const login = `${LOGIN_LISTENER}://${host}:${loginPort}`;
+  return {
+    listeners: `${open},${login}`,
+    'advertised.listeners': `${advertised},${login}`,
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,${LOGIN_LISTENER}:SASL_PLAINTEXT`,
+    'inter.broker.listener.name': 'PLAINTEXT',
+  };
 }
 
 export function kafkaProperties(
@@ -25,8 +44,7 @@ export function kafkaProperties(
     'controller.quorum.voters': nodes
       .map(({ id, host, controllerPort }) => `${id}@${host}:${controllerPort}`)
       .join(','),
-    listeners: `PLAINTEXT://${node.host}:${node.port},CONTROLLER://${node.host}:${node.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${node.host}:${node.advertisedPort}`,
+    ...listenersOf(node),
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(node.dir, 'data'),
     'default.replication.factor': replicas,

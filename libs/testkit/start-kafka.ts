@@ -31,12 +31,16 @@ export interface KafkaOptions {
   readonly ports?: readonly number[];
   /** What the brokers tell clients to connect to, such as a proxy's ports; the brokers' own unless given. */
   readonly advertisedPorts?: readonly number[];
+  /** Ports of a second listener, LOGIN, that asks for a login; how is for `properties` to say. None unless given. */
+  readonly loginPorts?: readonly number[];
   readonly dir?: string;
   /** Stays when this process ends. */
   readonly detached?: boolean;
   readonly heapMb?: number;
   /** Broker settings over the usual ones. */
   readonly properties?: Readonly<Record<string, string | number | boolean>>;
+  /** More environment for the brokers. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const HOST = '127.0.0.1';
@@ -104,6 +108,7 @@ async function planNodes(count: KafkaNodeCount, dir: string, options: KafkaOptio
     port: ports[index] as number,
     controllerPort: controllerPorts[index] as number,
     advertisedPort: options.advertisedPorts?.[index] ?? (ports[index] as number),
+    loginPort: options.loginPorts?.[index] ?? null,
     dir: join(dir, `node-${id}`),
   }));
 }
@@ -120,6 +125,7 @@ function nodeProcess(node: KafkaNode, installation: KafkaInstallation, options: 
     probe: () => answersKafka(node.host, node.port),
     readyDeadlineMs: READY_DEADLINE_MS,
     detached: options.detached ?? false,
+    env: options.env ?? {},
   });
 }
 

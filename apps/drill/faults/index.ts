@@ -6,6 +6,7 @@ import { CRASH_FAULTS } from './crash-faults.ts';
 import { DATABASE_FAULTS } from './database-faults.ts';
 import { DISK_FAULTS } from './disk-faults.ts';
 import { KAFKA_FAULTS } from './kafka-faults.ts';
+import { LOGIN_FAULTS } from './login-faults.ts';
 import { MARKER_FAULTS } from './marker-faults.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { PROCESS_FAULTS } from './process-faults.ts';
@@ -24,6 +25,7 @@ export const FAULTS: readonly Fault[] = [
   ...BROKER_FAULTS,
   ...DISK_FAULTS,
   ...CLOCK_FAULTS,
+  ...LOGIN_FAULTS,
 ];
 
 /** Every fault when no names are given. */

@@ -56,7 +56,7 @@ async function killInARow(scene: Scene, count: number, pauseMsMax: number): Prom
   return { detail: `${kills} kills`, kills };
 }
 
-async function rollingRestart(scene: Scene): Promise<Injection> {
+export async function rollingRestart(scene: Scene): Promise<Injection> {
   for (const slot of scene.chance.shuffle(scene.slots)) {
     await terminate([slot]);
     while (!slot.ready) await systemClock.sleep(100);

@@ -3,6 +3,7 @@ import { startKafka } from '#testkit';
 import type { DrillServers } from '../servers.ts';
 import { openClockStage } from './clock-stage.ts';
 import { openDiskStage } from './disk-stage.ts';
+import { openLoginStage } from './login-stage.ts';
 import type { Stage, StageName } from './stage.ts';
 
 const BROKERS = 3;
@@ -37,6 +38,7 @@ export async function openStage(name: StageName, main: DrillServers, roundFaults
     'full-disk': () => openDiskStage(FAULTS_MAX),
     'short-memory': () => openShortMemory(main),
     clock: () => openClockStage(main, FAULTS_MAX),
+    login: () => openLoginStage(main, FAULTS_MAX),
   };
   return openers[name]();
 }

@@ -4,11 +4,12 @@ import type { DrillServers } from '../servers.ts';
 
 /**
  * `plain`: one server of each kind, behind proxies. `brokers`: three brokers. `full-disk`: servers on small disks of their own.
- * `clock`: processes and MariaDB each with a clock that can be set. `alone`: as `plain`, one fault to a deployment,
+ * `clock`: processes, MariaDB and Kafka each with a clock that can be set. `alone`: as `plain`, one fault to a deployment,
  * because it leaves something behind. `short-memory`: a broker that forgets the offsets of a group after a minute.
- * `crowd`: as `plain`, with twice as many processes and more lanes.
+ * `crowd`: as `plain`, with twice as many processes and more lanes. `login`: a broker that asks the processes for a login,
+ * and again every quarter of a minute.
  */
-export type StageName = 'plain' | 'brokers' | 'full-disk' | 'clock' | 'alone' | 'short-memory' | 'crowd';
+export type StageName = 'plain' | 'brokers' | 'full-disk' | 'clock' | 'alone' | 'short-memory' | 'crowd' | 'login';
 
 export interface Stage {
   readonly servers: DrillServers;
