@@ -37,6 +37,8 @@ async function askOnce<Answer extends { readonly code: number }>(
     const answer = await link.ask(request);
     return { code: answer.code, answer };
   } catch (error) {
+    // It may be gone for good, and another one in its place: whoever asks next looks for it anew.
+    brokers.forgetCoordinators();
     throw faultOfThrown(error, { step, api: request.name });
   }
 }

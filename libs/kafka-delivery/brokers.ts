@@ -79,7 +79,8 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): 
   async function coordinator(kind: CoordinatorKind, key: string) {
     const name = `${kind}:${key}`;
     const known = coordinators.get(name);
-    if (known !== undefined) return { code: 0 as const, link: await node(known) };
+    // One that the cluster does not list any more has a successor.
+    if (known !== undefined && addresses.has(known)) return { code: 0 as const, link: await node(known) };
     const place = { step: 'connect', api: 'FindCoordinator' } as const;
     const link = await any();
     const { code, broker } = await link.ask(findCoordinator(kind, key)).catch((error) => {

@@ -13,6 +13,7 @@ import { isTransactional, type KafkaOptions } from './kafka-options.ts';
 import { MarkerBook } from './marker-book.ts';
 import { markerGroups } from './markers-of-lanes.ts';
 import { createRecordTime } from './record-time.ts';
+import { createSettleWatch } from './settle-watch.ts';
 import { openTransactionalSession } from './transactional-session.ts';
 
 export interface ClosableKafkaPort extends KafkaPort {
@@ -45,6 +46,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
   const gate = settings.gate ?? (async () => undefined);
   const book = new MarkerBook(shared, settings);
   const producerIds = new Map<string, number>();
+  const watch = createSettleWatch(settings);
 
   /** False where there were too many to look at, when they were last asked for. */
   let areTopicsKnown = true;
@@ -91,7 +93,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
     },
     settledMarkers: async (kind, lanes) => {
       if (!transactional) return null;
-      return step('settled-markers', 'read', () => book.settled(kind, lanes));
+      return watch(() => step('settled-markers', 'read', () => book.settled(kind, lanes)));
     },
     findLanded: async (transactionalIds, lanes) => {
       if (!areTopicsKnown) return null;
