@@ -1,4 +1,7 @@
-/** Wall clocks that jump: of a process, of MariaDB, whose clock all leases go by. That of Redis is among the faults of Redis. */
+/**
+ * Wall clocks that jump: of a process, of MariaDB, whose clock all leases go by, of Kafka, which judges the time of records.
+ * That of Redis is among the faults of Redis.
+ */
 import { systemClock } from '#runtime';
 import type { Fault, Injection } from '../fault.ts';
 import { awaitDelivery } from '../judge.ts';
@@ -11,7 +14,7 @@ const HOLD_MS = [4_000, 10_000] as const;
 const STROBES = 8;
 /** Rows go on while a process's clock is wrong: those committed so long after the jump arrive before its end. */
 const FELT_MS = 1_500;
-const ONWARD_DEADLINE_MS = 60_000;
+const ONWARD_DEADLINE_MS = 120_000;
 
 function clocksOf({ servers }: Scene): NonNullable<typeof servers.clocks> {
   if (servers.clocks === undefined) throw new Error('the clocks of this stage cannot be set');
@@ -33,8 +36,8 @@ async function jump(scene: Scene, names: readonly string[], seconds: number, kil
 }
 
 /** Not the hour that brokers allow, nor anything else of it, holds up a row. */
-async function jumpOfProcess(scene: Scene, seconds: number): Promise<Injection> {
-  const injection = await jump(scene, [scene.chance.pick(scene.slots).name], seconds);
+async function jumpAndGoOn(scene: Scene, name: string, seconds: number, kill = false): Promise<Injection> {
+  const injection = await jump(scene, [name], seconds, kill);
   try {
     await systemClock.sleep(FELT_MS);
     await awaitDelivery(scene, scene.tally.mark(), ONWARD_DEADLINE_MS);
@@ -58,11 +61,21 @@ async function strobe(scene: Scene): Promise<Injection> {
 }
 
 const directions = [
-  { way: 'forward', seconds: JUMP_S },
-  { way: 'back', seconds: -JUMP_S },
+  {
+    way: 'forward',
+    seconds: JUMP_S,
+    meanwhile:
+      'Transactions that were open are past their timeout: what Kafka ends is settled by the markers, and rows arrive.',
+  },
+  {
+    way: 'back',
+    seconds: -JUMP_S,
+    meanwhile:
+      "Records are of Kafka's far future, and it refuses them: they take its time, and rows arrive while it is wrong.",
+  },
 ] as const;
 
-const jumps = directions.flatMap(({ way, seconds }): Fault[] => [
+const jumps = directions.flatMap(({ way, seconds, meanwhile }): Fault[] => [
   {
     name: `clock-${way}-process`,
     what: `The wall clock of a writer or sender jumps two hours ${way}, and some seconds later to where it was.`,
@@ -70,7 +83,7 @@ const jumps = directions.flatMap(({ way, seconds }): Fault[] => [
       'Its own deadlines go by the monotonic clock, leases by the database. Brokers refuse records of the far future: then it takes their time, and rows arrive while its clock is wrong.',
     targets: ['writers', 'senders'],
     stage: 'clock',
-    inject: (scene) => jumpOfProcess(scene, seconds),
+    inject: (scene) => jumpAndGoOn(scene, scene.chance.pick(scene.slots).name, seconds),
   },
   {
     name: `clock-${way}-database`,
@@ -79,6 +92,14 @@ const jumps = directions.flatMap(({ way, seconds }): Fault[] => [
     targets: ['database', 'writers', 'senders'],
     stage: 'clock',
     inject: (scene) => jump(scene, ['database'], seconds, true),
+  },
+  {
+    name: `clock-${way}-kafka`,
+    what: `The clock of Kafka jumps two hours ${way}, and some seconds later to where it was; a process is killed after each.`,
+    expected: meanwhile,
+    targets: ['kafka', 'writers', 'senders'],
+    stage: 'clock',
+    inject: (scene) => jumpAndGoOn(scene, 'kafka', seconds, true),
   },
 ]);
 

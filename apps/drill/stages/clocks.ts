@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Clocks {
-  /** The clock of a slot or of `database` goes wrong by so many seconds from now on. */
+  /** The clock of a slot, of `database` or of `kafka` goes wrong by so many seconds from now on. */
   set(name: string, seconds: number): void;
 }
 
@@ -24,6 +24,8 @@ export function createClocks(library: string, dir: string): Clocks & { env(name:
         FAKETIME_CACHE_DURATION: String(CLOCK_READ_MS / 1_000),
         FAKETIME_DONT_FAKE_MONOTONIC: '1',
         DONT_FAKE_MONOTONIC: '1',
+        // On by itself with newer C libraries, and then every timed wait of a Java machine is over at once.
+        FAKETIME_FORCE_MONOTONIC_FIX: '0',
       };
     },
   };
