@@ -45,7 +45,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     dir: options.dir,
     prepare: async (dir) => {
       const { dataDir } = placed(dir);
-      if (!existsSync(dataDir)) await installDatabase(install, dataDir);
+      if (!existsSync(dataDir)) await installDatabase(install, dir, dataDir);
     },
     plan: (dir) => {
       const place = { ...placed(dir), port, bufferPoolMb: options.bufferPoolMb ?? 256 };
@@ -84,9 +84,11 @@ function serverArguments(
   ];
 }
 
-async function installDatabase(binary: string, dataDir: string): Promise<void> {
+async function installDatabase(binary: string, dir: string, dataDir: string): Promise<void> {
   const flags = ['--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db', `--datadir=${dataDir}`];
-  const installing = run(binary, [...flags, ...asRoot], { timeout: INSTALL_DEADLINE_MS });
+  // Every server that starts removes all temporary tables in its folder for them, those of an installation under way too.
+  const env = { ...process.env, TMPDIR: dir };
+  const installing = run(binary, [...flags, ...asRoot], { timeout: INSTALL_DEADLINE_MS, env });
   const { pid } = installing.child;
   if (pid !== undefined) guardProcess(pid);
   await installing;

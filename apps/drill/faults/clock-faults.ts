@@ -50,7 +50,7 @@ async function jumpAndGoOn(scene: Scene, name: string, seconds: number, kill = f
 
 async function strobe(scene: Scene): Promise<Injection> {
   const clocks = clocksOf(scene);
-  const names = [...scene.slots.map(({ name }) => name), 'database'];
+  const names = [...scene.slots.map(({ name }) => name), 'database', 'kafka'];
   for (let time = 0; time < STROBES; time += 1) {
     for (const name of names) clocks.set(name, scene.chance.integer(-JUMP_S, JUMP_S));
     await systemClock.sleep(CLOCK_READ_MS);
@@ -107,9 +107,9 @@ export const CLOCK_FAULTS: readonly Fault[] = [
   ...jumps,
   {
     name: 'clock-strobe',
-    what: 'All clocks jump to and fro within two hours, each by itself, once a second.',
+    what: 'The clocks of all processes, of MariaDB and of Kafka jump to and fro within two hours, each by itself, once a second.',
     expected: 'Lanes and terms change hands more than they need; each row arrives once.',
-    targets: ['database', 'writers', 'senders'],
+    targets: ['database', 'kafka', 'writers', 'senders'],
     stage: 'clock',
     inject: strobe,
   },
