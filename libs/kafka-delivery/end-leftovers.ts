@@ -9,9 +9,10 @@
  */
 import { demandOfCoordinator } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
-import type { Step } from './fault-table.ts';
+import { CODE, faultOfCode, faultOfThrown, isUnanswerable, type Step } from './fault-table.ts';
 import { findPartitions, findProducers } from './find-producers.ts';
 import type { KafkaSettings } from './kafka-options.ts';
+import type { PartitionProducers } from './wire/describe-producers.ts';
 import type { WireRequest } from './wire/request.ts';
 import {
   addOffsetsToTxn,
@@ -62,21 +63,30 @@ async function ask(
   await demandOfCoordinator(brokers, settings, question);
 }
 
-/** Empty where it cannot be known: a broker older than 2.8, a topic that we may not read, a partition without a leader. */
+/**
+ * Without what nobody would tell us: a broker older than 2.8, a topic that we may not read, a partition without a leader. Any
+ * other fault goes through: what is open and not ended now would become visible with the next commit.
+ */
 async function findOpen(context: LeftoverContext, producerId: number): Promise<TopicPartitions[]> {
   const { brokers, settings, topics } = context;
   if (topics.size === 0) return [];
+  const refused = (error: unknown) => {
+    if (!isUnanswerable(faultOfThrown(error, { step: 'init' }))) throw error;
+    settings.logger.debug({ err: error }, 'open transactions cannot be looked up');
+  };
   try {
-    const places = await findPartitions(brokers, topics);
-    const open = (await findProducers(brokers, places)).filter(({ producers }) =>
-      producers.some((each) => each.producerId === producerId && each.openFrom >= 0),
-    );
+    const open: PartitionProducers[] = [];
+    for (const found of await findProducers(brokers, await findPartitions(brokers, topics))) {
+      const { topic, partition, code, producers } = found;
+      if (code !== CODE.none) refused(faultOfCode(code, { step: 'init', topic, partition }));
+      else if (producers.some((each) => each.producerId === producerId && each.openFrom >= 0)) open.push(found);
+    }
     return [...Map.groupBy(open, ({ topic }) => topic)].map(([topic, each]) => ({
       topic,
       partitions: each.map(({ partition }) => partition),
     }));
   } catch (error) {
-    settings.logger.debug({ err: error }, 'open transactions cannot be looked up');
+    refused(error);
     return [];
   }
 }

@@ -10,6 +10,7 @@ import { isUndecided } from './acknowledged.ts';
 import { askClock } from './ask-clock.ts';
 import type { BrokerLink } from './broker-link.ts';
 import type { Brokers } from './brokers.ts';
+import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown } from './fault-table.ts';
 import { findLanded } from './find-landed.ts';
 import { isStanding } from './is-standing.ts';
@@ -76,6 +77,13 @@ const questions: readonly {
     denied: () => [{ topic: 't', partition: 0, code: TOPIC_AUTHORIZATION_FAILED, producers: [] }],
     fallback: false,
     ask: (brokers) => isUndecided(brokers, identity.producerId, [{ topic: 't', partition: 0, end: 9 }]),
+  },
+  {
+    what: 'what a transaction that is over has left open',
+    api: 'DescribeProducers',
+    denied: () => [{ topic: 't', partition: 0, code: TOPIC_AUTHORIZATION_FAILED, producers: [] }],
+    fallback: undefined,
+    ask: (brokers) => endLeftovers({ brokers, settings, topics: new Set(['t']), groups: [] }, identity),
   },
   {
     what: 'what of a torn transaction arrived',
