@@ -11,8 +11,8 @@ export interface TopicReader {
   readonly fault: Error | null;
   /** Looks for partitions anew; records read already are not counted twice. */
   reopen(): Promise<void>;
-  /** Of a topic that was deleted and made again: what is in it is all new. */
-  forget(): Promise<void>;
+  /** A topic was deleted and made again: what is in it is all new. */
+  forget(topic: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -22,24 +22,24 @@ const REOPEN_PAUSE_MS = 500;
 
 const connection = (env: Environment) => connectKafka(kafkaOptions(loadConfig({ env }).config, silentLogger));
 
-/** Follows the topic from its beginning until stopped. */
-export function followTopic(env: Environment, topic: string, tally: Tally): TopicReader {
-  return new Follower(env, topic, tally);
+/** Follows the topics from their beginning until stopped. */
+export function followTopics(env: Environment, topics: readonly string[], tally: Tally): TopicReader {
+  return new Follower(env, topics, tally);
 }
 
 class Follower implements TopicReader {
   fault: Error | null = null;
   readonly #env: Environment;
-  readonly #topic: string;
+  readonly #topics: readonly string[];
   readonly #tally: Tally;
-  /** By partition: what comes before it was read. */
-  readonly #next = new Map<number, number>();
+  /** By topic and partition: what comes before it was read. */
+  readonly #next = new Map<string, Map<number, number>>();
   #stopping = new AbortController();
   #done: Promise<void>;
 
-  constructor(env: Environment, topic: string, tally: Tally) {
+  constructor(env: Environment, topics: readonly string[], tally: Tally) {
     this.#env = env;
-    this.#topic = topic;
+    this.#topics = topics;
     this.#tally = tally;
     this.#done = this.#run(this.#stopping.signal);
   }
@@ -50,9 +50,9 @@ class Follower implements TopicReader {
     this.#done = this.#run(this.#stopping.signal);
   }
 
-  async forget(): Promise<void> {
+  async forget(topic: string): Promise<void> {
     await this.stop();
-    this.#next.clear();
+    this.#next.delete(topic);
     await this.reopen();
   }
 
@@ -73,32 +73,33 @@ class Follower implements TopicReader {
   }
 
   async #follow(follow: AbortSignal): Promise<void> {
-    const options = { topics: [this.#topic], withValues: true, follow };
-    for await (const { records, partition, position } of readTopics(connection(this.#env), options)) {
-      const next = this.#next.get(partition) ?? 0;
+    const options = { topics: this.#topics, withValues: true, follow };
+    for await (const { records, topic, partition, position } of readTopics(connection(this.#env), options)) {
+      const read = this.#next.get(topic) ?? new Map<number, number>();
+      const next = read.get(partition) ?? 0;
       for (const { value, offset } of records) {
         if (offset < next) continue;
         const { key, sequence } = readSampleRow(value);
         this.#tally.record(key, sequence, partition);
       }
-      this.#next.set(partition, Math.max(next, position));
+      this.#next.set(topic, read.set(partition, Math.max(next, position)));
     }
   }
 }
 
-/** How many records the topic holds now, those of transactions under way included once they are committed. */
-export async function countRecords(env: Environment, topic: string): Promise<number> {
+/** How many records the topics hold now, those of transactions under way included once they are committed. */
+export async function countRecords(env: Environment, topics: readonly string[]): Promise<number> {
   let count = 0;
-  for await (const { records } of readTopics(connection(env), { topics: [topic], to: 'written' })) {
+  for await (const { records } of readTopics(connection(env), { topics, to: 'written' })) {
     count += records.length;
   }
   return count;
 }
 
-/** Reads the whole topic once more, from its beginning to its end, and compares it with the ledger. */
-export async function readAgain(env: Environment, topic: string, ledger: Ledger): Promise<LedgerResult> {
+/** Reads the topics once more, from their beginning to their end, and compares them with the ledger. */
+export async function readAgain(env: Environment, topics: readonly string[], ledger: Ledger): Promise<LedgerResult> {
   const check = new LedgerCheck();
-  for await (const { records, partition } of readTopics(connection(env), { topics: [topic], withValues: true })) {
+  for await (const { records, partition } of readTopics(connection(env), { topics, withValues: true })) {
     for (const { value } of records) {
       const { key, sequence } = readSampleRow(value);
       check.record(key, sequence, partition);

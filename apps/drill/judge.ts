@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#runtime';
-import type { Deployment, Ledger } from '#testkit';
+import type { Ledger } from '#testkit';
 import { readAgain } from './follow-topic.ts';
 import type { Scene } from './scene.ts';
 import { SECRETS } from './servers.ts';
@@ -130,7 +130,7 @@ export function measure(scene: Scene): readonly Usage[] {
 
 /** The load ends, everything is delivered, `verify` and a reading from the beginning agree, every process ends with 0. */
 export async function assertEnd(scene: Scene): Promise<{ readonly rows: number }> {
-  const { deployment, tally, load } = scene;
+  const { tally, load } = scene;
   const ledger = await load.stop();
   await awaitDelivery(scene, tally.mark(), DRAIN_DEADLINE_MS);
   assertSound(scene);
@@ -145,7 +145,7 @@ export async function assertEnd(scene: Scene): Promise<{ readonly rows: number }
     CALM_DEADLINE_MS,
   );
   await scene.reader.stop();
-  if (!scene.historyGone) await assertHistory(deployment, ledger);
+  if (!scene.historyGone) await assertHistory(scene, ledger);
   const exits = await Promise.all(
     scene.slots.map((slot) => {
       slot.retire();
@@ -161,9 +161,9 @@ export async function assertEnd(scene: Scene): Promise<{ readonly rows: number }
   return { rows: ledger.rows };
 }
 
-/** The topic, read from its beginning by the drill and by `verify`. */
-async function assertHistory(deployment: Deployment, ledger: Ledger): Promise<void> {
-  const read = await readAgain(deployment.env, deployment.topic, ledger);
+/** The topics, read from their beginning by the drill and by `verify`. */
+async function assertHistory({ deployment, topics }: Scene, ledger: Ledger): Promise<void> {
+  const read = await readAgain(deployment.env, topics, ledger);
   const wrong = read.missing + read.duplicated + read.outOfOrder + read.uncommitted;
   if (wrong > 0) throw new Finding(`read from the beginning: ${JSON.stringify(read)}`);
   const { code, output } = await deployment.cli('verify', '--wait', '60');

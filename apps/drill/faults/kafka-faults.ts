@@ -18,10 +18,10 @@ async function denyFor(scene: Scene, resource: AclResource, name: string): Promi
 }
 
 /** Everything that Kafka has was read: what is deleted now was seen. */
-async function readAll({ deployment, tally }: Scene): Promise<void> {
+async function readAll({ deployment, topics, tally }: Scene): Promise<void> {
   const caughtUp = async () => {
     const { arrived, doubled } = tally.figures;
-    return arrived + doubled === (await countRecords(deployment.env, deployment.topic));
+    return arrived + doubled === (await countRecords(deployment.env, topics));
   };
   await until('the reader to be at the end of the topic', caughtUp, CAUGHT_UP_DEADLINE_MS);
 }
