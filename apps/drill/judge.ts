@@ -72,6 +72,22 @@ export function assertSound(scene: Scene): void {
   if (fault !== null) throw new Finding(`the reader ended: ${fault.message}`);
 }
 
+/** Resolves when the outbox holds no row from before a moment, by the monotonic clock. */
+export async function awaitDeletion(scene: Scene, sinceMs: number, deadlineMs: number): Promise<void> {
+  await eventually(
+    'delivered rows deleted',
+    async () => {
+      const passedMs = Math.ceil(systemClock.nowMs() - sinceMs);
+      const [row] = await scene.ask<{ old: number }>(
+        'SELECT COUNT(*) AS old FROM kafka_row_sender_outbox WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND',
+        [(passedMs + 1_000) * 1_000],
+      );
+      return Number(row?.old) === 0 ? null : `${row?.old} rows from before are in the outbox`;
+    },
+    deadlineMs,
+  );
+}
+
 /** All processes run and say they are healthy, no lane is halted, nothing old is left in the outbox, nobody fell. */
 export async function assertCalm(scene: Scene, outages: readonly Outage[]): Promise<void> {
   const sinceMs = systemClock.nowMs();
@@ -85,18 +101,7 @@ export async function assertCalm(scene: Scene, outages: readonly Outage[]): Prom
     },
     CALM_DEADLINE_MS,
   );
-  await eventually(
-    'delivered rows deleted',
-    async () => {
-      const passedMs = Math.ceil(systemClock.nowMs() - sinceMs);
-      const [row] = await scene.ask<{ old: number }>(
-        'SELECT COUNT(*) AS old FROM kafka_row_sender_outbox WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND',
-        [(passedMs + 1_000) * 1_000],
-      );
-      return Number(row?.old) === 0 ? null : `${row?.old} rows from before are in the outbox`;
-    },
-    CALM_DEADLINE_MS,
-  );
+  await awaitDeletion(scene, sinceMs, CALM_DEADLINE_MS);
   const halted = await scene.ask<{ lane: number; why: string }>(
     "SELECT lane, why FROM kafka_row_sender_lane WHERE state <> 'running'",
   );

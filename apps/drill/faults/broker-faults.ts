@@ -2,6 +2,7 @@
 import { systemClock } from '#runtime';
 import type { ServerControl } from '#testkit';
 import type { Fault, Injection } from '../fault.ts';
+import { awaitDeletion, awaitDelivery } from '../judge.ts';
 import { asAdmin } from '../kafka-admin.ts';
 import type { Scene } from '../scene.ts';
 
@@ -53,6 +54,9 @@ async function rollOver(scene: Scene): Promise<Injection> {
   return { detail: 'all three' };
 }
 
+/** A broker is given up after its session (9 s), and each coordinator loads what the lost one had. */
+const WITHOUT_IT_DEADLINE_MS = 120_000;
+
 const common = { targets: ['kafka'], stage: 'brokers' } as const;
 
 export const BROKER_FAULTS: readonly Fault[] = [
@@ -75,6 +79,21 @@ export const BROKER_FAULTS: readonly Fault[] = [
       await broker.kill();
       const holdMs = scene.chance.integer(1_000, 8_000);
       return { detail: `away for ${holdMs} ms and its start`, holdMs, heal: () => broker.restart() };
+    },
+  },
+  {
+    ...common,
+    name: 'broker-lost',
+    what: 'SIGKILL of one broker of three, which stays away until the others have taken its place.',
+    expected: 'Rows are delivered and deleted while it is away.',
+    inject: async (scene) => {
+      const broker = someBroker(scene);
+      await broker.kill();
+      const sinceMs = systemClock.nowMs();
+      await awaitDelivery(scene, scene.tally.mark(), WITHOUT_IT_DEADLINE_MS);
+      await awaitDeletion(scene, sinceMs, WITHOUT_IT_DEADLINE_MS);
+      const awayMs = systemClock.nowMs() - sinceMs;
+      return { detail: `done without it in ${(awayMs / 1_000).toFixed(1)} s`, heal: () => broker.restart() };
     },
   },
   {
