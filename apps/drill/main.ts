@@ -44,6 +44,10 @@ async function main(): Promise<ExitCode> {
   try {
     const failed = await drill({ ...options, faults, servers, logs, statistics, signal, say });
     say(summary(statistics));
+    if (statistics.totals.injected === 0) {
+      complain('no fault was injected, so nothing was shown: give it more --minutes');
+      return EXIT.checkFailed;
+    }
     if (options.write) {
       const machine = await describeMachine({
         ...servers,
