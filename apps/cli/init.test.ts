@@ -63,7 +63,7 @@ test('init --no-kafka makes the tables alone', async () => {
   const { code, stdout } = await world.run(['init', '--no-kafka']);
   assert.equal(code, 0);
   assert.match(stdout, /tables created/);
-  assert.doesNotMatch(stdout, /topic/);
+  assert.doesNotMatch(stdout, /topic (?:created|missing|already there|grown)/);
 });
 
 test('init makes the marker topic, and says which topic is missing and how to make it', async () => {
@@ -116,7 +116,7 @@ test('init-sql makes the same tables as init', async () => {
     const { stdout } = await runCli(['init-sql']);
     await db.query(stdout);
     const [made, printed] = [await describeTables(world.db), await describeTables(db)];
-    assert.equal(made.size, 6);
+    assert.equal(made.size, 7);
     assert.deepEqual(printed, made);
     // And init takes them for its own.
     const init = await world.run(['init', '--no-kafka'], { KAFKA_ROW_SENDER_DB_NAME: name });
