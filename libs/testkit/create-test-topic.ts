@@ -22,7 +22,7 @@ export interface TestTopicOptions {
   readonly bootstrap?: string;
 }
 
-/** Creates a topic (one partition unless told) and waits until its leaders are known. */
+/** Creates a topic (one partition unless told) and waits until its leaders are known, and know it themselves. */
 export async function createTestTopic(options: TestTopicOptions = {}): Promise<TestTopic> {
   const kafka = testKafka(options.bootstrap ?? testEnvironment().kafkaBootstrap);
   const name = options.name ?? uniqueName(options.prefix ?? 'krs');
@@ -48,14 +48,23 @@ export async function createTestTopic(options: TestTopicOptions = {}): Promise<T
   return { name, drop: () => deleteTopics(kafka, [name]) };
 }
 
+const NOT_YET: readonly (string | undefined)[] = [
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+];
+
 async function hasLeaders(admin: Admin, topic: string, count: number): Promise<boolean> {
   try {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
     const partitions = topics[0]?.partitions ?? [];
-    return partitions.length === count && partitions.every(({ leader }) => leader >= 0);
+    if (partitions.length !== count || partitions.some(({ leader }) => leader < 0)) return false;
+    // A broker may be named as the leader a moment before it has heard of that.
+    await admin.fetchTopicOffsets(topic);
+    return true;
   } catch (error) {
     const { type } = error as { type?: string };
-    if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'LEADER_NOT_AVAILABLE') return false;
+    if (NOT_YET.includes(type)) return false;
     throw error;
   }
 }
