@@ -46,7 +46,8 @@ function putHeader(writer: WireWriter, request: WireRequest<unknown>, id: number
 }
 
 function checkVersion(broker: Broker, { api, name, version }: WireRequest<unknown>): void {
-  const range = broker.versions?.[api];
+  if (!broker.versions) throw new RelayError('KAFKA_UNREACHABLE', 'the broker has not said what it speaks');
+  const range = broker.versions[api];
   if (range && range.minVersion <= version && version <= range.maxVersion) return;
   const spoken = range ? `${range.minVersion} to ${range.maxVersion}` : 'no version';
   throw new RelayError(
@@ -90,7 +91,8 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
   let dropped = false;
 
   async function connect(): Promise<void> {
-    if (broker.isConnected()) return;
+    // While another caller connects, the socket is there before the broker has said what it speaks.
+    if (broker.isConnected() && broker.versions) return;
     const deadlineMs = limits.connectionTimeoutMs * 2 + limits.requestTimeoutMs;
     await withDeadline(broker.connect(), deadlineMs, `connecting to broker ${host}:${port}`);
     if (dropped) await drop();
