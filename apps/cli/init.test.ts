@@ -63,7 +63,7 @@ test('init --no-kafka makes the tables alone', async () => {
   const { code, stdout } = await world.run(['init', '--no-kafka']);
   assert.equal(code, 0);
   assert.match(stdout, /tables created/);
-  assert.doesNotMatch(stdout, /topic (?:created|missing|already there|grown)/);
+  assert.doesNotMatch(stdout.replace('kafka_row_sender_topic', ''), /topic/);
 });
 
 test('init makes the marker topic, and says which topic is missing and how to make it', async () => {

@@ -6,11 +6,10 @@
 import type { Config, SourceConfig } from '#config';
 import { createTopicAdmin, type KafkaConnection, readTopics } from '#kafka-delivery';
 import { sequenceOf } from '#outbox';
-import { RelayError } from '#runtime';
 import { ConsumeQueue, createSenderStore, createSourceReader, fileIdOf, type SqliteFile } from '#sqlite-storage';
 import { DeliveryCheck, summarise } from '#verification';
 import type { Operator } from '../wiring/operator.ts';
-import { fixedTopics, isTopicOpen, notedTopics } from '../wiring/source-topics.ts';
+import { fixedTopics, notedTopics, topicsThere } from '../wiring/source-topics.ts';
 import { pickSources, type VerifyDeliveryResult, type VerifyProgress } from '../wiring/verify-delivery.ts';
 import { sqliteOperator } from './sqlite-operator.ts';
 
@@ -85,17 +84,10 @@ async function findTopics(
   notes: string[],
 ): Promise<readonly string[]> {
   const wanted = [...new Set([...fixedTopics(sources), ...topics])];
-  // A topic that the settings named once, or a row that is gone, still holds its records.
-  const noted = await notedTopics(createSenderStore({ file, tables: config.tables }));
-  const extra = only.length === 0 || isTopicOpen(sources) ? noted.filter((topic) => !wanted.includes(topic)) : [];
+  const noted = await notedTopics(createSenderStore({ file, tables: config.tables }), sources, only);
   const admin = createTopicAdmin(kafka);
   try {
-    const described = await admin.describeTopics([...wanted, ...extra]);
-    const isThere = (topic: string) => (described.get(topic) ?? null) !== null;
-    const missing = wanted.find((topic) => !isThere(topic));
-    if (missing !== undefined) throw new RelayError('KAFKA_TOPIC_MISSING', `topic ${missing} does not exist`);
-    for (const topic of extra.filter((each) => !isThere(each))) notes.push(`topic ${topic} does not exist`);
-    return [...wanted, ...extra.filter(isThere)];
+    return await topicsThere(admin, wanted, noted, notes);
   } finally {
     await admin.close();
   }

@@ -1,6 +1,7 @@
 /** The topics a source's rows go to: the fixed one, and those named in its topic column. */
 import type { SourceConfig } from '#config';
 import { type Pool, quoteIdentifier } from '#database';
+import type { TopicAdmin } from '#kafka-delivery';
 import type { SenderStore } from '#outbox';
 import { RelayError } from '#runtime';
 
@@ -55,16 +56,43 @@ async function hasColumn(pool: Pool, table: string, column: string): Promise<boo
 
 const EVER_MS = 10 * 365 * 86_400_000;
 
-/** Topics that senders have ever sent to, whatever the settings say now. Throws CONFIG_INVALID for too many. */
-export async function notedTopics(store: Pick<SenderStore, 'listTopics'>): Promise<readonly string[]> {
+/** False where the settings alone tell the topics of these sources. */
+const isTopicOpen = (sources: readonly SourceConfig[]): boolean =>
+  sources.some(({ event, topic, topicColumn }) => topic === null || topicColumn !== null || event !== null);
+
+/**
+ * Topics that senders have ever sent to, whatever the settings say now: one that the settings named once, or a row that is
+ * gone, still holds its records. None for `chosen` sources whose settings tell theirs. Throws CONFIG_INVALID for too many.
+ */
+export async function notedTopics(
+  store: Pick<SenderStore, 'listTopics'>,
+  sources: readonly SourceConfig[],
+  chosen: readonly string[] | undefined,
+): Promise<readonly string[]> {
+  if (chosen?.length && !isTopicOpen(sources)) return [];
   const topics = await store.listTopics(EVER_MS, TOPICS_MAX + 1);
   if (topics.length <= TOPICS_MAX) return topics;
   throw new RelayError('CONFIG_INVALID', `rows were sent to more than ${TOPICS_MAX} topics: too many to look at`);
 }
 
-/** False where the settings alone tell the topics of these sources. */
-export const isTopicOpen = (sources: readonly SourceConfig[]): boolean =>
-  sources.some(({ event, topic, topicColumn }) => topic === null || topicColumn !== null || event !== null);
+/**
+ * Those that are there. Throws KAFKA_TOPIC_MISSING for one of `wanted` that is not; of the others one may be missing, and then
+ * its rows cannot have been delivered: a note says so.
+ */
+export async function topicsThere(
+  admin: TopicAdmin,
+  wanted: readonly string[],
+  others: Iterable<string>,
+  notes: string[],
+): Promise<readonly string[]> {
+  const extra = [...others].filter((topic) => !wanted.includes(topic));
+  const described = await admin.describeTopics([...wanted, ...extra]);
+  const isThere = (topic: string) => (described.get(topic) ?? null) !== null;
+  const missing = wanted.find((topic) => !isThere(topic));
+  if (missing !== undefined) throw new RelayError('KAFKA_TOPIC_MISSING', `topic ${missing} does not exist`);
+  for (const topic of extra.filter((each) => !isThere(each))) notes.push(`topic ${topic} does not exist`);
+  return [...wanted, ...extra.filter(isThere)];
+}
 
 /** What begins the names of topics that rows are routed to by their route column; null where rows have a fixed topic. */
 export const routedPrefix = ({ event, topic }: SourceConfig): string | null =>

@@ -11,7 +11,7 @@ import { createSenderStore, createWriterStore, listWaiting, loadStart, type Sour
 import { RelayError, silentLogger } from '#runtime';
 import { createSourceReader, listSourcePositions } from '#source-polling';
 import { type CheckTotals, ChunkedRows, DeliveryCheck, type SourceCheck, summarise } from '#verification';
-import { fixedTopics, isTopicOpen, namedTopics, notedTopics, routedPrefix } from './source-topics.ts';
+import { fixedTopics, namedTopics, notedTopics, routedPrefix, topicsThere } from './source-topics.ts';
 
 export interface VerifyDeliveryOptions {
   readonly config: Pick<Config, 'sources' | 'tables'>;
@@ -125,28 +125,16 @@ async function readWaiting(options: VerifyDeliveryOptions, checks: ReadonlyMap<s
 
 const placeOf = (state: string) => (state === 'outbox' || state === 'dead' ? state : 'aside');
 
-/** Fixed topics must be there; one that only a row names may be missing, and then its rows cannot have been delivered. */
 async function findTopics(options: VerifyDeliveryOptions, sources: readonly SourceConfig[], notes: string[]) {
-  const fixed = fixedTopics(sources);
-  const named = new Set<string>();
-  for (const source of sources) for (const topic of await namedTopics(options.pool, source)) named.add(topic);
-  // A topic that the settings named once, or a row that is gone, still holds its records.
-  if (!options.only?.length || isTopicOpen(sources)) {
-    const store = createSenderStore({ pool: options.pool, tables: options.config.tables });
-    for (const topic of await notedTopics(store)) named.add(topic);
-  }
+  const { pool, config, only } = options;
+  const named = new Set(await notedTopics(createSenderStore({ pool, tables: config.tables }), sources, only));
+  for (const source of sources) for (const topic of await namedTopics(pool, source)) named.add(topic);
   const admin = createTopicAdmin(options.kafka);
   try {
     for (const prefix of new Set(sources.map(routedPrefix))) {
       if (prefix !== null) for (const topic of await admin.listTopics(prefix)) named.add(topic);
     }
-    const extra = [...named].filter((topic) => !fixed.includes(topic));
-    const described = await admin.describeTopics([...fixed, ...extra]);
-    const isThere = (topic: string) => (described.get(topic) ?? null) !== null;
-    const missing = fixed.find((topic) => !isThere(topic));
-    if (missing !== undefined) throw new RelayError('KAFKA_TOPIC_MISSING', `topic ${missing} does not exist`);
-    for (const topic of extra.filter((each) => !isThere(each))) notes.push(`topic ${topic} does not exist`);
-    return [...fixed, ...extra.filter(isThere)];
+    return await topicsThere(admin, fixedTopics(sources), named, notes);
   } finally {
     await admin.close();
   }

@@ -1,5 +1,5 @@
 /** The Kafka port of the core on a real cluster. */
-import type { DeliveryFaultScope, KafkaPort, SentTopics } from '#outbox';
+import { type DeliveryFaultScope, type KafkaPort, KnownTopics } from '#outbox';
 import { RelayError } from '#runtime';
 import type { Acknowledged } from './acknowledged.ts';
 import { openAtLeastOnceSession } from './at-least-once-session.ts';
@@ -42,20 +42,12 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
   const shared = connection.brokers();
   const bounds = createBatchBounds(settings.partitionBatchBytesMax);
   const recordTime = createRecordTime(settings);
-  const topics = new Set(settings.topics);
+  const known = new KnownTopics(settings.topics);
+  const topics = known.names;
   const gate = settings.gate ?? (async () => undefined);
   const book = new MarkerBook(shared, settings);
   const producerIds = new Map<string, number>();
   const watch = createSettleWatch(settings);
-
-  /** False where there were too many to look at, when they were last asked for. */
-  let areTopicsKnown = true;
-  const learnTopics = (sentTopics: SentTopics | undefined) => async () => {
-    if (sentTopics === undefined) return;
-    const sent = await sentTopics();
-    areTopicsKnown = sent !== null;
-    for (const topic of sent ?? []) topics.add(topic);
-  };
 
   async function step<T>(name: string, place: Step, act: () => Promise<T>): Promise<T> {
     await gate(`before:${name}`);
@@ -74,7 +66,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
         book.opened(transactionalId, acknowledged);
         producerIds.set(transactionalId, acknowledged.identity.producerId);
       };
-      const onFenced = learnTopics(sentTopics);
+      const onFenced = () => known.learn(sentTopics);
       const context = { settings, bounds, recordTime, topics, onFenced, onOpened, brokers: connection.brokers() };
       return transactional ? openTransactionalSession(transactionalId, context) : openAtLeastOnceSession(context);
     },
@@ -83,7 +75,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
       await step('fence', 'init', async () => {
         const identity = await initProducer(shared, transactionalId, settings);
         producerIds.set(transactionalId, identity.producerId);
-        await learnTopics(sentTopics)();
+        await known.learn(sentTopics);
         await endLeftovers({ brokers: shared, settings, topics, groups: markerGroups(settings) }, identity);
       });
     },
@@ -96,7 +88,7 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
       return watch(() => step('settled-markers', 'read', () => book.settled(kind, lanes)));
     },
     findLanded: async (transactionalIds, lanes) => {
-      if (!areTopicsKnown) return null;
+      if (!known.isComplete) return null;
       const ids = transactionalIds.map((id) => producerIds.get(id)).filter((id) => id !== undefined);
       const question = { producerIds: new Set(ids), lanes: new Set(lanes), notes: book.notes };
       return step('find-landed', 'read', () => findLanded({ brokers: shared, settings, topics }, question));

@@ -70,7 +70,7 @@ async function ask(
 async function findOpen(context: LeftoverContext, producerId: number): Promise<TopicPartitions[]> {
   const { brokers, settings, topics } = context;
   if (topics.size === 0) return [];
-  const refused = (error: unknown) => {
+  const passOver = (error: unknown) => {
     if (!isUnanswerable(faultOfThrown(error, { step: 'init' }))) throw error;
     settings.logger.debug({ err: error }, 'open transactions cannot be looked up');
   };
@@ -78,7 +78,7 @@ async function findOpen(context: LeftoverContext, producerId: number): Promise<T
     const open: PartitionProducers[] = [];
     for (const found of await findProducers(brokers, await findPartitions(brokers, topics))) {
       const { topic, partition, code, producers } = found;
-      if (code !== CODE.none) refused(faultOfCode(code, { step: 'init', topic, partition }));
+      if (code !== CODE.none) passOver(faultOfCode(code, { step: 'init', topic, partition }));
       else if (producers.some((each) => each.producerId === producerId && each.openFrom >= 0)) open.push(found);
     }
     return [...Map.groupBy(open, ({ topic }) => topic)].map(([topic, each]) => ({
@@ -86,7 +86,7 @@ async function findOpen(context: LeftoverContext, producerId: number): Promise<T
       partitions: each.map(({ partition }) => partition),
     }));
   } catch (error) {
-    refused(error);
+    passOver(error);
     return [];
   }
 }

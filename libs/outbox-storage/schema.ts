@@ -4,7 +4,7 @@
  */
 
 import type { EngineKind } from '#database';
-import type { OutboxTables } from '#outbox';
+import { type OutboxTables, TOPIC_LENGTH_MAX } from '#outbox';
 
 export const SCHEMA_VERSION = 3;
 const COMMENT_PREFIX = 'kafka-row-sender schema ';
@@ -111,14 +111,16 @@ ${startColumns().join(',\n')},
   ];
 }
 
+type Upgrade = (tables: OutboxTables, kind: EngineKind) => readonly string[];
+
 /**
  * What brings tables of an older version to the one after it, by that older version; the version goes into the comment with
  * the last statement. Processes of the older version go on: columns that they do not know may be NULL.
  */
-export const UPGRADES: ReadonlyMap<number, (tables: OutboxTables, kind: EngineKind) => readonly string[]> = new Map([
+export const UPGRADES: ReadonlyMap<number, Upgrade> = new Map<number, Upgrade>([
   [
     1,
-    (tables: OutboxTables) => [
+    (tables) => [
       `ALTER TABLE ${tables.watermark} ${startColumns()
         .map((column) => `ADD COLUMN ${column.trim()}`)
         .join(', ')}, COMMENT='${COMMENT_PREFIX}2'`,
@@ -126,10 +128,10 @@ export const UPGRADES: ReadonlyMap<number, (tables: OutboxTables, kind: EngineKi
   ],
   [
     2,
-    (tables: OutboxTables, kind: EngineKind) => [
+    (tables, kind) => [
       topicTable(tables, dialectOf(kind)),
       // What senders of the older version may have under way now; names that are no topics are never sent to.
-      `INSERT IGNORE INTO ${tables.topic} (topic, sent_until) SELECT DISTINCT topic, NOW(6) FROM ${tables.outbox} WHERE CHAR_LENGTH(topic) <= 249`,
+      `INSERT IGNORE INTO ${tables.topic} (topic, sent_until) SELECT DISTINCT topic, NOW(6) FROM ${tables.outbox} WHERE CHAR_LENGTH(topic) <= ${TOPIC_LENGTH_MAX}`,
       `ALTER TABLE ${tables.watermark} COMMENT='${COMMENT_PREFIX}3'`,
     ],
   ],

@@ -65,7 +65,7 @@ export class AsideRounds {
    */
   async attempt(session: ProducerSession, { hold, head }: DueAttempt): Promise<'delivered' | 'refused' | 'lost'> {
     hold.asideReadAtMs = null;
-    await this.#notes.note([head]);
+    await this.#notes.note([head.topic]);
     return attemptHead(this.#options, session, hold, head);
   }
 

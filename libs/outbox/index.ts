@@ -7,6 +7,7 @@ export { ownHeaders, traceHeaders } from './event-headers.ts';
 export type { SenderEvent, WriterEvent } from './events.ts';
 export { fairShare } from './fair-share.ts';
 export { GapSet } from './gap-set.ts';
+export { KnownTopics } from './known-topics.ts';
 export * from './lane.ts';
 export { LANE_MOVES, type LaneMove, type LanePhase, newLanePhase } from './lane-states.ts';
 export { murmur2 } from './murmur2.ts';
@@ -22,7 +23,7 @@ export {
 } from './run-source.ts';
 export { Sender } from './sender.ts';
 export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';
-export { sentTopics } from './sent-topics.ts';
+export { sentTopics, TOPIC_LENGTH_MAX } from './sent-topics.ts';
 export type * from './source-definition.ts';
 export { TERM_MOVES, type TermState } from './term-states.ts';
 export type { WriterTerm } from './writer-term.ts';

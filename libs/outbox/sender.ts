@@ -184,7 +184,8 @@ export class Sender {
     for (const [hold, rows] of plan.toPark) {
       if (!(await this.#aside.park(hold, rows))) return this.#lanes.lose(hold);
     }
-    await this.#notes.note(plan.records);
+    const topics = new Set(plan.records.map((record) => record.topic));
+    await this.#notes.note(topics);
     crashPoint('sender-before-transact');
     const startedMs = this.#options.clock.nowMs();
     this.#ahead.start(group, plan, batches, this.#turn + 1);
@@ -201,7 +202,7 @@ export class Sender {
       acquit(hold);
     }
     if (plan.records.length === 0) return;
-    this.#topics.delivered(new Set(plan.records.map((record) => record.topic)));
+    this.#topics.delivered(topics);
     this.#options.onEvent({
       kind: 'delivered',
       rows: plan.records.length,

@@ -19,7 +19,7 @@ function stage() {
   };
   const clock = { ...systemClock, nowMs: () => nowMs };
   const notes = new TopicNotes({ clock, store: { noteTopics } as unknown as SenderStore });
-  const send = (...topics: string[]) => notes.note(topics.map((topic) => ({ topic })));
+  const send = (...topics: string[]) => notes.note(new Set(topics));
   const elapse = (ms: number) => {
     nowMs += ms;
   };

@@ -16,7 +16,7 @@ const LOOKED_AT_MS = 7 * 86_400_000;
 /** More are not looked at: what they hold cannot be told then. */
 const TOPICS_MAX = 10_000;
 /** Longer ones are no topics of Kafka's; their rows are refused. */
-const NAME_LENGTH_MAX = 249;
+export const TOPIC_LENGTH_MAX = 249;
 
 export class TopicNotes {
   readonly #options: Pick<SenderOptions, 'store' | 'clock'>;
@@ -27,15 +27,15 @@ export class TopicNotes {
     this.#options = options;
   }
 
-  /** Call before sending; the database is asked only for topics that are new, or were noted long ago. */
-  async note(records: readonly { readonly topic: string }[]): Promise<void> {
+  /** Call before sending, with each topic once; the database is asked only for topics that are new, or were noted long ago. */
+  async note(topics: Iterable<string>): Promise<void> {
     const { store, clock } = this.#options;
     const nowMs = clock.nowMs();
     const isDue = (topic: string) =>
-      topic.length <= NAME_LENGTH_MAX && (this.#notedUntilMs.get(topic) ?? nowMs) <= nowMs;
-    const due = new Set(records.map(({ topic }) => topic).filter(isDue));
-    if (due.size === 0) return;
-    await store.noteTopics([...due].sort(), NOTED_MS);
+      topic.length <= TOPIC_LENGTH_MAX && (this.#notedUntilMs.get(topic) ?? nowMs) <= nowMs;
+    const due = [...topics].filter(isDue).sort();
+    if (due.length === 0) return;
+    await store.noteTopics(due, NOTED_MS);
     for (const topic of due) this.#notedUntilMs.set(topic, nowMs + NOTED_MS / 2);
   }
 }

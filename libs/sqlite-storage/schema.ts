@@ -1,4 +1,5 @@
 /** The statements that make the tables. Types of columns are hints in SQLite: what is written is what is kept. */
+import { TOPIC_LENGTH_MAX } from '#outbox';
 import { NOW, type QuotedTables } from './tables.ts';
 
 export const SCHEMA_VERSION = 2;
@@ -76,4 +77,4 @@ const indexOf = (quotedTable: string, name: string): string => `"${quotedTable.s
 
 /** What a relay of the version before may have under way; names that are no topics are never sent to. */
 export const fillTopics = (tables: QuotedTables): string =>
-  `INSERT OR IGNORE INTO ${tables.topic} (topic, sent_until) SELECT DISTINCT topic, ${NOW} FROM ${tables.outbox} WHERE length(topic) <= 249`;
+  `INSERT OR IGNORE INTO ${tables.topic} (topic, sent_until) SELECT DISTINCT topic, ${NOW} FROM ${tables.outbox} WHERE length(topic) <= ${TOPIC_LENGTH_MAX}`;

@@ -1,12 +1,13 @@
 /** The port of the fake Kafka: sessions as the core knows them, with a gate before and after the effect of each step. */
-import type {
-  DeliveryFaultScope,
-  DeliveryRecord,
-  KafkaPort,
-  Landed,
-  MarkerWrite,
-  ProducerSession,
-  SentTopics,
+import {
+  type DeliveryFaultScope,
+  type DeliveryRecord,
+  type KafkaPort,
+  KnownTopics,
+  type Landed,
+  type MarkerWrite,
+  type ProducerSession,
+  type SentTopics,
 } from '#outbox';
 import { RelayError } from '#runtime';
 
@@ -92,26 +93,12 @@ function gatedStep(gate: FakeKafkaGate): FakeKafkaStep {
   };
 }
 
-/** What a process has sent to, and what it was told of. */
-class KnownTopics {
-  readonly names = new Set<string>();
-  isComplete = true;
-
-  async learn(sentTopics: SentTopics | undefined): Promise<void> {
-    if (sentTopics === undefined) return;
-    const sent = await sentTopics();
-    this.isComplete = sent !== null;
-    for (const topic of sent ?? []) this.names.add(topic);
-  }
-}
-
 const openGate: FakeKafkaGate = () => undefined;
 
 export function createFakePort(kafka: FakeBroker, options: FakePortOptions): FakeKafkaPort {
   const { transactional = true, step = gatedStep(options.gate ?? openGate) } = options;
   /** Of the present session of each transactional id. */
   const producers = new Map<string, number>();
-
   const topics = new KnownTopics();
   /** InitProducerId, and then an end to what brokers have left open, where that can be known. */
   async function renew(name: 'open' | 'fence', id: string, sentTopics: SentTopics | undefined): Promise<number> {
