@@ -9,6 +9,7 @@ import { checkSchema, createSenderStore } from '#outbox-storage';
 import { asRelayError, EXIT, type ExitCode, RelayError, silentLogger } from '#runtime';
 import { sqliteOperator } from '../sqlite/sqlite-operator.ts';
 import { tablesOfFile } from '../sqlite/tables-of-file.ts';
+import { betterMode, promiseFor } from '../wiring/gap-mode-promise.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
 import { trySource } from '../wiring/try-source.ts';
@@ -131,9 +132,14 @@ async function checkTables(config: Config, pool: Pool, findings: Findings): Prom
 
 async function checkSource(pool: Pool, source: SourceConfig, findings: Findings): Promise<void> {
   await findings.try(`source ${source.name}`, async () => {
-    const { proof, highest } = await trySource(pool, source);
+    const { proof, graceMs, highest } = await trySource(pool, source);
+    const better = betterMode(proof);
+    const says = `${proof.mode} (${proof.reason}): ${promiseFor(source, proof.mode, graceMs)}`;
     const rows = highest === null ? 'no rows yet' : `highest ${source.watermarkColumn} ${highest}`;
-    return { says: `table ${source.table}, ${rows}; gap mode ${proof.mode} (${proof.reason})`, value: null };
+    return {
+      says: `table ${source.table}, ${rows}; gap mode ${says}${better === null ? '' : `; ${better}`}`,
+      value: null,
+    };
   });
 }
 

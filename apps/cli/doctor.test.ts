@@ -214,6 +214,7 @@ test('a user with too few rights: each one that is missing, and the statement th
     'table kafka_row_sender_member': 'INSERT, UPDATE, DELETE denied',
     'table kafka_row_sender_dead_letter': 'INSERT, UPDATE, DELETE denied',
     'table kafka_row_sender_topic': 'INSERT, UPDATE denied',
+    'table kafka_row_sender_gap': 'INSERT, UPDATE, DELETE denied',
   });
   assert.equal(answer.of('database.gap-mode')[0]?.verdict, 'risky');
   assert.equal(answer.of('database.oldest-transaction')[0]?.verdict, 'unknown');

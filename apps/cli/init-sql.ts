@@ -14,6 +14,7 @@ const TABLE_OPTIONS = [
   ['memberTable', 'MEMBER_TABLE', 'member'],
   ['deadLetterTable', 'DEAD_LETTER_TABLE', 'dead letter'],
   ['topicTable', 'TOPIC_TABLE', 'topic'],
+  ['gapTable', 'GAP_TABLE', 'gap'],
 ] as const satisfies readonly (readonly [string, SettingName, string])[];
 
 type TableOptions = Readonly<Partial<Record<(typeof TABLE_OPTIONS)[number][0], string>>>;
@@ -24,7 +25,7 @@ const ENGINES = ['mariadb', 'mysql', 'singlestore', 'tidb', 'sqlite'] as const s
 )[];
 
 /** The canary proves InnoDB's locks: other engines have no use for it. */
-export const hasCanary = (engine: EngineKind): boolean => engine === 'mariadb' || engine === 'mysql';
+export const hasCanary = (engine: EngineKind): boolean => engine !== 'singlestore' && engine !== 'tidb';
 
 type Engine = (typeof ENGINES)[number];
 

@@ -5,8 +5,9 @@ import type { Pool } from '#database';
 import { createTopicAdmin, type TopicAdmin } from '#kafka-delivery';
 import type { LaneRow } from '#outbox';
 import { createSenderStore, migrate } from '#outbox-storage';
-import { archiveTableSql, CANARY_TABLE_DEFAULT, canaryTableSql, maintainArchive } from '#source-polling';
+import { archiveTableSql, CANARY_TABLE_DEFAULT, canaryTableSql, maintainArchive, proveGapMode } from '#source-polling';
 import { createSenderStore as createFileStore, migrate as migrateFile, openSqliteFile } from '#sqlite-storage';
+import { betterMode } from '../wiring/gap-mode-promise.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
 import type { Cli } from './cli.ts';
 import { type Patience, reachKafka, withDatabase } from './connect.ts';
@@ -96,15 +97,21 @@ async function initFile(
 
 async function makeTables(cli: Cli, config: Config, pool: Pool): Promise<void> {
   const { tables } = config;
-  const { outcome, from, to } = await migrate(pool, tables);
+  const { outcome } = await migrate(pool, tables);
   const names = Object.values(tables).join(', ');
   if (outcome === 'created') cli.print(`tables created: ${names}`);
-  else if (outcome === 'upgraded') cli.print(`tables brought from schema ${from} to ${to}: ${names}`);
   else cli.print(`tables already there: ${names}`);
   if (!hasCanary((await pool.engine()).kind)) return;
   const there = await hasTable(pool, CANARY_TABLE_DEFAULT);
   if (!there) await pool.run(canaryTableSql());
   cli.print(`canary table ${there ? 'already there' : 'created'}: ${CANARY_TABLE_DEFAULT}`);
+  for (const source of config.sources) {
+    const proof = await proveGapMode({ pool, wanted: source.gapMode });
+    const better = betterMode(proof);
+    cli.print(
+      `gap mode of source ${source.name}: ${proof.mode} (${proof.reason})${better === null ? '' : `; ${better}`}`,
+    );
+  }
 }
 
 /** An application's table is made here only when it is asked for: usually its own migrations do. */

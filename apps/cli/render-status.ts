@@ -3,8 +3,6 @@ import type { LaneStatus } from '../wiring/read-lanes.ts';
 import type { SourceStatus, Status } from '../wiring/read-status.ts';
 import { type Cell, renderTable, showDuration } from './render-table.ts';
 
-const GAPS_SHOWN_MAX = 3;
-
 export function renderStatus(status: Status): readonly string[] {
   return [
     ...renderHead(status),
@@ -32,9 +30,8 @@ function renderHead({ database, kafka, redis, delivery, backlog, aside }: Status
 }
 
 function showGaps({ gaps }: SourceStatus): Cell {
-  if (gaps.length === 0) return 0;
-  const shown = gaps.slice(0, GAPS_SHOWN_MAX).map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`));
-  return `${gaps.length} (${shown.join(', ')}${gaps.length > GAPS_SHOWN_MAX ? ', ..' : ''})`;
+  if (gaps === null) return 0;
+  return `${gaps.missing} ids (oldest ${showDuration(gaps.oldestMs)})`;
 }
 
 function renderSources({ sources, members }: Status): readonly string[] {
@@ -81,8 +78,11 @@ function renderProblems({ lanes, sources }: Status): readonly string[] {
   const problems = [
     ...sources.flatMap(({ name, problem }) => (problem === null ? [] : [`source ${name}: ${problem}`])),
     ...sources
-      .filter(({ gapMode, configured }) => configured && gapMode === 'time')
-      .map(({ name, gapModeReason }) => `source ${name} is in gap mode time: ${gapModeReason}`),
+      .filter(({ gapMode, configured }) => configured && (gapMode === 'locks' || gapMode === 'time'))
+      .map(({ name, gapMode, gapModeReason, gapModePromise, gapModeBetter }) => {
+        const better = gapModeBetter === null ? '' : `; ${gapModeBetter}`;
+        return `source ${name} is in gap mode ${gapMode} (${gapModeReason}): ${gapModePromise}${better}`;
+      }),
     ...lanes
       .filter(({ state }) => state !== 'running')
       .map(({ lane, state, why }) => `lane ${lane} is ${state}: ${why}`),

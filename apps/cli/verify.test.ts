@@ -61,8 +61,11 @@ test('a topic that was never written to: rows are pending, and that is no pass',
 test('a missing, a doubled and an out-of-order record are told apart, with examples', async () => {
   // Moved up to 10; 7 lies in an open gap, 8 is still in the outbox, 9 is a dead letter, 11 and 12 are not moved yet.
   await world.db.query(
-    `INSERT INTO kafka_row_sender_watermark (source, position, gaps, next_sequence, epoch, leader, updated_at)
-     VALUES ('orders', 10, '[["7","7"]]', 100, 1, NULL, NOW(6))`,
+    `INSERT INTO kafka_row_sender_watermark (source, position, next_sequence, epoch, leader, updated_at)
+     VALUES ('orders', 10, 100, 1, NULL, NOW(6))`,
+  );
+  await world.db.query(
+    "INSERT INTO kafka_row_sender_gap (source, page, first_position, last_position, missing, ranges, detail) VALUES ('orders', 7, 7, 7, 1, 1, '0')",
   );
   await world.db.query(
     `INSERT INTO kafka_row_sender_lane (lane, source, delivered_id, holder, claim_epoch, lease_until, fence_ids, state, why, updated_at)

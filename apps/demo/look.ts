@@ -19,12 +19,14 @@ interface Watermark {
   readonly next_sequence: number;
   readonly epoch: number;
   readonly leader: string | null;
-  readonly gaps: string | Buffer;
 }
 
 export async function look(deployment: Deployment, progress: LoadProgress | null): Promise<Look> {
   // In this order a row that is moved meanwhile counts as waiting: never too many are called delivered.
   const [watermark] = await deployment.query<Watermark>('SELECT * FROM kafka_row_sender_watermark');
+  const [gaps] = await deployment.query<{ ranges: number }>(
+    'SELECT COALESCE(SUM(ranges), 0) AS ranges FROM kafka_row_sender_gap',
+  );
   const [outbox] = await deployment.query<{ rows: number }>('SELECT COUNT(*) AS `rows` FROM kafka_row_sender_outbox');
   const held = await deployment.query<{ lane: number; holder: string }>(
     'SELECT lane, holder FROM kafka_row_sender_lane WHERE holder IS NOT NULL ORDER BY lane',
@@ -44,7 +46,7 @@ export async function look(deployment: Deployment, progress: LoadProgress | null
     delivered: Math.max(0, moved - waiting),
     leader: watermark?.leader ?? null,
     epoch: Number(watermark?.epoch ?? 0),
-    gaps: watermark === undefined ? 0 : (JSON.parse(watermark.gaps.toString()) as unknown[]).length,
+    gaps: Number(gaps?.ranges ?? 0),
     lanes,
   };
 }

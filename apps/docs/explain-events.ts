@@ -20,13 +20,17 @@ const WRITER: Readonly<Record<WriterEvent['kind'], readonly [string, string]>> =
     'Look into `fenced` or `lock-lost` that come again and again: two deployments, or a Redis that forgets.',
   ],
   moved: ['A batch is in the outbox.', NOTHING],
-  'gap-opened': [
+  'gaps-opened': [
     'Ids are missing below one that was seen: an open transaction, a rollback, or ids never used.',
     NOTHING,
   ],
-  'gap-closed': [
-    'Nothing came and nothing can come any more. At level info there is one line `gaps` for each source and 10 s: how many were opened and closed, the last one opened, and how long the longest was open.',
-    'Nothing. A `longestMs` of minutes is a transaction that was open for as long.',
+  'gaps-closed': [
+    'Nothing came and nothing can come any more. At level info there is one line `gaps` for each source and 10 s: how many ids were found missing, how many were given up, the last one missing.',
+    NOTHING,
+  ],
+  'gaps-held': [
+    'Missing ids may still become rows. `holders`: running transactions that may own them; the oldest has the connection `connection` and began at `since`. `staleMs`: so long the server has shown no fresh list of its transactions.',
+    'Nothing, while `oldestMs` is short. Else end the transaction (`KILL` with its connection), commit or roll back a prepared XA transaction (`XA RECOVER`), or stop a monitor that reads `information_schema.innodb_trx` more than ten times a second. Rows go on all the same.',
   ],
   'went-back': [
     'Mode `consume`: rows were found below the position, outside of every gap (ids set by hand, or a table restored); reading begins there again, and they are moved.',
@@ -34,7 +38,7 @@ const WRITER: Readonly<Record<WriterEvent['kind'], readonly [string, string]>> =
   ],
   'gaps-at-bound': [
     'So many gaps are open that new rows are not read until some close.',
-    'End the transactions that hold them (`database.oldest-transaction`). In mode `time` a shorter SOURCE_GAP_GRACE closes them sooner.',
+    'End the transactions that hold them (event `gaps-held` names the oldest). In mode `time` a shorter SOURCE_GAP_GRACE closes them sooner.',
   ],
   'commit-unknown': ['The answer to a COMMIT was lost; the watermark row told what happened.', NOTHING],
   'writer-retry': [

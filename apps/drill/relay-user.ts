@@ -9,6 +9,7 @@ const GRANTS: Readonly<Record<string, string>> = {
   kafka_row_sender_member: 'SELECT, INSERT, UPDATE, DELETE',
   kafka_row_sender_dead_letter: 'SELECT, INSERT, UPDATE, DELETE',
   kafka_row_sender_topic: 'SELECT, INSERT, UPDATE',
+  kafka_row_sender_gap: 'SELECT, INSERT, UPDATE, DELETE',
   kafka_row_sender_canary: 'SELECT, INSERT',
 };
 

@@ -1,10 +1,24 @@
 /** One batch of one source: moved under a term of this process, then waited for until Kafka has it for good. */
 import type { SourceConfig } from '#config';
-import { type KafkaPort, laneOf, openTerm, type SourceReader, type WriterStore, type WriterTerm } from '#outbox';
+import {
+  type BatchLimits,
+  type KafkaPort,
+  laneOf,
+  openTerm,
+  type SourceReader,
+  type WriterStore,
+  type WriterTerm,
+} from '#outbox';
 import { createWriterStore } from '#outbox-storage';
 import { type Clock, RelayError } from '#runtime';
 import type { Service } from '../wiring/service.ts';
 import { sourceOptions, type WriterParts } from '../writer/source-options.ts';
+
+export interface KnownSource {
+  nextSequence: number;
+  /** When gaps were last settled. */
+  settledMs?: number;
+}
 
 export interface PublishOnceOptions {
   readonly service: Service;
@@ -13,17 +27,14 @@ export interface PublishOnceOptions {
   readonly clock: Clock;
   readonly deliveryDeadlineMs: number;
   /** What this process knows of the source from its terms before. */
-  readonly known: { nextSequence: number };
+  readonly known: KnownSource;
 }
 
 const LOOK_MS = 20;
-/**
- * Each rollback leaves a gap, which takes two empty looks some time apart to close. A term of one step has no second look, so
- * that from so many gaps on a batch takes the time for it.
- */
+/** A gap closes on evidence that takes a while, and a term of one step has no time for it: now and then a batch takes it. */
 const GAPS_SETTLED_FROM = 50;
-const SETTLE_GRACES = 3;
-const SETTLE_MS_MAX = 10_000;
+const SETTLE_MS_MAX = 3_000;
+const SETTLE_EVERY_MS = 60_000;
 
 /**
  * Resolves to the rows published, 0 also when another process leads the source. Rejects with DEADLINE_EXCEEDED when Kafka does
@@ -56,7 +67,8 @@ export async function publishOnce(options: PublishOnceOptions, source: SourceCon
     await term.step();
     // Before anybody waits: senders deliver while gaps are settled.
     if (moved.size > 0) parts.doorbell.ring({ kind: 'rows', lanes: [...moved.keys()] });
-    if (seen.gaps >= GAPS_SETTLED_FROM) {
+    const sinceMs = options.clock.nowMs() - (known.settledMs ?? Number.NEGATIVE_INFINITY);
+    if (seen.gaps >= GAPS_SETTLED_FROM && sinceMs >= SETTLE_EVERY_MS) {
       seen.settling = true;
       await settleGaps(options, term);
     }
@@ -69,33 +81,29 @@ export async function publishOnce(options: PublishOnceOptions, source: SourceCon
   }
 }
 
-/** Steps on until no gap waits for its second look; rows that turn up in gaps are moved, new ones are left to the next batch. */
-async function settleGaps({ clock, service }: PublishOnceOptions, term: WriterTerm): Promise<void> {
-  const startedMs = clock.nowMs();
-  let waitedMs = 0;
-  for (let dueMs = term.evidenceDueInMs; dueMs !== null && !service.signal.aborted; dueMs = term.evidenceDueInMs) {
-    waitedMs = Math.max(waitedMs, dueMs);
-    // A grace is two looks.
-    if (clock.nowMs() - startedMs > Math.min(SETTLE_MS_MAX, waitedMs * 2 * SETTLE_GRACES)) return;
+/** Steps on while gaps are open; rows that turn up in gaps are moved, new ones are left to the next batch. */
+async function settleGaps({ clock, service, known }: PublishOnceOptions, term: WriterTerm): Promise<void> {
+  const untilMs = clock.nowMs() + SETTLE_MS_MAX;
+  for (let dueMs = term.gapsDueInMs; dueMs !== null && !service.signal.aborted; dueMs = term.gapsDueInMs) {
+    if (clock.nowMs() + dueMs > untilMs) break;
     await clock.sleep(dueMs, service.signal);
     if ((await term.step()).kind === 'fenced') return;
   }
+  known.settledMs = clock.nowMs();
 }
 
 const NOTHING = { rows: [], full: false };
 
 function withoutFresh(reader: SourceReader, isSettling: () => boolean): SourceReader {
-  const { gapMode, graceMsMin, removal } = reader;
-  return {
-    gapMode,
-    ...(graceMsMin === undefined ? {} : { graceMsMin }),
-    ...(removal === undefined ? {} : { removal }),
-    readAfter: async (after, limits) => (isSettling() ? NOTHING : reader.readAfter(after, limits)),
-    readRanges: (ranges, limits) => reader.readRanges(ranges, limits),
-    probe: (...ranges) => reader.probe(...ranges),
-    highestPosition: () => reader.highestPosition(),
-    positionsIn: (range, rowsMax) => reader.positionsIn(range, rowsMax),
-  };
+  return new Proxy(reader, {
+    get(target, name) {
+      if (name === 'readAfter') {
+        return async (after: bigint, limits: BatchLimits) => (isSettling() ? NOTHING : target.readAfter(after, limits));
+      }
+      const value = Reflect.get(target, name) as unknown;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }
 
 /** The ids of rows as they are committed. */

@@ -1,5 +1,5 @@
 /** The writer's part of a relay on a file: one `runSource` for each source; a halted one leaves the others running. */
-import { gapGraceMs, type SourceConfig } from '#config';
+import type { SourceConfig } from '#config';
 import { type Doorbell, type LeaderElection, runSource, type WriterEvent, type WriterStore } from '#outbox';
 import { asRelayError, type RelayError, systemClock, systemRandom } from '#runtime';
 import { ConsumeQueue, createSourceReader, createWriterStore, type SqliteFile } from '#sqlite-storage';
@@ -9,7 +9,6 @@ import { lookAtMarkers } from '../writer/look-at-markers.ts';
 import { type WakeableClock, wakeable } from './wakeable-clock.ts';
 
 const ELECTION_INTERVAL_MS = 500;
-const GAPS_MAX = 10_000;
 
 export interface SourcesParts {
   readonly file: SqliteFile;
@@ -80,8 +79,7 @@ async function relaySource(
         random: systemRandom,
         limits: { rowsMax: config.writer.batchRowsMax, bytesMax: config.writer.batchBytesMax },
         pollIntervalMs: config.writer.pollIntervalMs,
-        gapGraceMs: (reader) => gapGraceMs(source, reader.gapMode),
-        gapsMax: GAPS_MAX,
+        gapGraceMs: () => 0,
         backoff: config.sender.retryBackoff,
         electionIntervalMs: ELECTION_INTERVAL_MS,
         mayLead: () => true,

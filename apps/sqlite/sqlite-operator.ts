@@ -30,6 +30,8 @@ export async function sqliteOperator(file: SqliteFile, config: Config): Promise<
     // Looked at above: the id is in the tables.
     checkSchema: async () => undefined,
     listWatermarks: () => listWatermarks(options),
+    // SQLite's gaps never open.
+    sumGaps: async () => new Map(),
     listMembers: () => listMembers(options),
     outboxStatistics: () => outboxStatistics(options),
     countAside: () => countAside(options),

@@ -7,7 +7,13 @@ const REASON = 'SQLite has one writer at a time: ids commit in order, and nothin
 export function tablesOfFile(file: SqliteFile): LookAtTable {
   return (source, watermark) =>
     tryTable(async () => {
-      const facts = { gapMode: 'one writer', gapModeReason: REASON, problem: null };
+      const facts = {
+        gapMode: 'one writer',
+        gapModeReason: REASON,
+        gapModePromise: null,
+        gapModeBetter: null,
+        problem: null,
+      };
       if (source.mode === 'append') {
         return { ...facts, highest: await (await createSourceReader({ file, source })).highestPosition() };
       }

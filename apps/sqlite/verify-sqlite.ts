@@ -71,7 +71,6 @@ async function openSubject(operator: Operator, source: SourceConfig, notes: stri
   const check = new DeliveryCheck({
     source: name,
     upTo,
-    gaps: watermark?.gaps ?? [],
     after: mode === 'append' && typeof startFrom === 'bigint' ? startFrom - 1n : null,
     startsAtFirstSeen: mode === 'append' && startFrom === 'latest',
   });
@@ -128,7 +127,7 @@ async function readRows(file: SqliteFile, { source, check, upTo }: Subject): Pro
   const reader = await createSourceReader({ file, source });
   const highest = (await reader.highestPosition()) ?? 0n;
   for (let after = LOWEST; ; ) {
-    const page = await reader.positionsIn({ from: after, to: highest }, PAGE_ROWS_MAX);
+    const page = await reader.committedIn([{ from: after, to: highest }], PAGE_ROWS_MAX);
     for (const position of page) check.sourceRow(position, null);
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE_ROWS_MAX) return;

@@ -1,21 +1,41 @@
 /** What is summed up: thousands of gaps make one line, and no line says nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLogger } from '#runtime';
+import { silentLogger, systemClock } from '#runtime';
 import { summariseGaps } from './log-events.ts';
 
 test('the gaps of each source are one line a flush, and a quiet time is none', () => {
   const lines: Record<string, unknown>[] = [];
-  const sums = summariseGaps({ ...silentLogger, info: (facts: object) => void lines.push({ ...facts }) });
+  const logger = { ...silentLogger, info: (facts: object) => void lines.push({ ...facts }) };
+  const sums = summariseGaps(logger, systemClock);
   for (let at = 1n; at <= 1_000n; at += 1n) {
-    sums.note({ kind: 'gap-opened', source: 'orders', from: at * 10n, to: at * 10n + 1n });
-    sums.note({ kind: 'gap-closed', source: 'orders', from: at * 10n, to: at * 10n + 1n, openMs: Number(at) + 0.4 });
+    sums.note({ kind: 'gaps-opened', source: 'orders', missing: 2n, last: at * 10n });
+    sums.note({ kind: 'gaps-closed', source: 'orders', ranges: 1, missing: 2n });
   }
-  sums.note({ kind: 'gap-opened', source: 'other', from: 7n, to: 7n });
+  sums.note({ kind: 'gaps-opened', source: 'other', missing: 1n, last: 7n });
   sums.flush();
   sums.flush();
   assert.deepEqual(lines, [
-    { event: 'gaps', source: 'orders', opened: 1_000, closed: 1_000, last: '10000 to 10001', longestMs: 1_000 },
-    { event: 'gaps', source: 'other', opened: 1, closed: 0, last: '7' },
+    { event: 'gaps', source: 'orders', opened: '2000', closed: '2000', last: '10000' },
+    { event: 'gaps', source: 'other', opened: '1', closed: '0', last: '7' },
   ]);
+});
+
+test('a gap that stays open is told with its holder, once a minute, and what to do', () => {
+  const lines: string[] = [];
+  let nowMs = 0;
+  const logger = { ...silentLogger, warn: (_facts: object, line: string) => void lines.push(line) };
+  const sums = summariseGaps(logger, { ...systemClock, nowMs: () => nowMs });
+  const held = { kind: 'gaps-held', source: 'orders', ranges: 1, missing: 3n, oldestMs: 9_000, staleMs: 0 } as const;
+  sums.note({ ...held, holders: 1, connection: '42', since: '2026-01-01 10:00:00' });
+  sums.flush();
+  assert.deepEqual(lines, [], 'a young gap is nothing to tell');
+  sums.note({ ...held, oldestMs: 20_000, holders: 1, connection: '42', since: '2026-01-01 10:00:00' });
+  for (; nowMs < 65_000; nowMs += 10_000) sums.flush();
+  assert.equal(lines.length, 2);
+  assert.match(lines.at(0) ?? '', /connection 42 .* since 2026-01-01 10:00:00.*end it/);
+  sums.note({ ...held, oldestMs: 20_000, staleMs: 20_000, holders: 0, connection: null, since: null });
+  nowMs = 200_000;
+  sums.flush();
+  assert.match(lines.at(2) ?? '', /no fresh list.*stop the program/);
 });

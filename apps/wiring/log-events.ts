@@ -1,6 +1,6 @@
 /** Events of the core as log lines: one line per event that matters, nothing per row, no payload. */
 import type { SenderEvent, WriterEvent } from '#outbox';
-import type { Logger } from '#runtime';
+import type { Clock, Logger } from '#runtime';
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -11,8 +11,9 @@ export const WRITER_LINES: Record<WriterEvent['kind'], readonly [Level, string]>
   'lanes-differ': ['warn', 'LANES is not what the source has; the lanes in the database count, lane grow changes them'],
   'term-ended': ['info', 'term ended'],
   moved: ['debug', 'rows moved to the outbox'],
-  'gap-opened': ['debug', 'gap opened'],
-  'gap-closed': ['debug', 'gap closed: rolled back or never used'],
+  'gaps-opened': ['debug', 'ids are missing that may still become rows'],
+  'gaps-closed': ['debug', 'missing ids were rolled back or never used'],
+  'gaps-held': ['debug', 'missing ids are still open'],
   'went-back': ['warn', 'rows found below the position: reading goes back to them'],
   'gaps-at-bound': ['warn', 'too many open gaps: reading of new rows pauses'],
   'commit-unknown': ['warn', 'the answer to a commit was lost; the watermark row decided'],
@@ -69,42 +70,77 @@ export function summariseDeliveries(logger: Logger): { note(event: SenderEvent):
   };
 }
 
-interface GapSums {
-  opened: number;
-  closed: number;
-  longestMs: number;
+interface GapCounts {
+  opened: bigint;
+  closed: bigint;
   /** The last one opened. */
-  last: string | null;
+  last: bigint | null;
+  held: Extract<WriterEvent, { kind: 'gaps-held' }> | null;
+  saidHeldMs: number;
 }
 
+/** A gap that is open for longer is told by itself, and again after a while. */
+const HELD_SAID_FROM_MS = 10_000;
+const HELD_SAID_EVERY_MS = 60_000;
+
 /** Gaps of a source are summed up in one line an interval: an application that rolls back often makes many a second. */
-export function summariseGaps(logger: Logger): { note(event: WriterEvent): void; flush(): void } {
-  const sums = new Map<string, GapSums>();
-  const of = (source: string): GapSums => {
-    const found = sums.get(source) ?? { opened: 0, closed: 0, longestMs: 0, last: null };
-    sums.set(source, found);
+export function summariseGaps(logger: Logger, clock: Clock): { note(event: WriterEvent): void; flush(): void } {
+  const counts = new Map<string, GapCounts>();
+  const of = (source: string): GapCounts => {
+    const none = { opened: 0n, closed: 0n, last: null, held: null, saidHeldMs: Number.NEGATIVE_INFINITY };
+    const found = counts.get(source) ?? none;
+    counts.set(source, found);
     return found;
   };
   return {
     note(event) {
-      if (event.kind === 'gap-opened') {
-        const sum = of(event.source);
-        sum.opened += 1;
-        sum.last = event.from === event.to ? String(event.from) : `${event.from} to ${event.to}`;
-      } else if (event.kind === 'gap-closed') {
-        const sum = of(event.source);
-        sum.closed += 1;
-        sum.longestMs = Math.max(sum.longestMs, Math.round(event.openMs));
+      if (event.kind === 'gaps-opened') {
+        const count = of(event.source);
+        count.opened += event.missing;
+        count.last = event.last;
+      } else if (event.kind === 'gaps-closed') {
+        of(event.source).closed += event.missing;
+      } else if (event.kind === 'gaps-held') {
+        of(event.source).held = event.ranges > 0 ? event : null;
       }
     },
     flush() {
-      for (const [source, { opened, closed, longestMs, last }] of sums) {
-        const facts = { ...(last === null ? {} : { last }), ...(closed === 0 ? {} : { longestMs }) };
-        logger.info({ event: 'gaps', source, opened, closed, ...facts }, 'gaps opened and closed without a row');
+      for (const [source, count] of counts) {
+        sayGaps(logger, source, count);
+        sayHeld(logger, count, clock.nowMs());
       }
-      sums.clear();
     },
   };
+}
+
+function sayGaps(logger: Logger, source: string, count: GapCounts): void {
+  const { opened, closed, last } = count;
+  if (opened === 0n && closed === 0n) return;
+  const facts = { opened: String(opened), closed: String(closed), ...(last === null ? {} : { last: String(last) }) };
+  logger.info({ event: 'gaps', source, ...facts }, 'ids were found missing, and given up');
+  count.opened = 0n;
+  count.closed = 0n;
+  count.last = null;
+}
+
+function sayHeld(logger: Logger, count: GapCounts, nowMs: number): void {
+  const { held } = count;
+  if (held === null || (held.oldestMs < HELD_SAID_FROM_MS && held.staleMs < HELD_SAID_FROM_MS)) return;
+  if (nowMs - count.saidHeldMs < HELD_SAID_EVERY_MS) return;
+  count.saidHeldMs = nowMs;
+  write(logger, ['warn', heldLine(held)], held);
+}
+
+/** Cause, effect, and what to do. */
+function heldLine({ connection, since, holders, staleMs }: Extract<WriterEvent, { kind: 'gaps-held' }>): string {
+  const effect = 'missing ids stay open; rows are moved all the same';
+  if (staleMs >= HELD_SAID_FROM_MS) {
+    return `the server shows no fresh list of its transactions: ${effect}; stop the program that reads information_schema.innodb_trx more than ten times a second`;
+  }
+  if (holders === 0) return `missing ids wait for the end of their grace: ${effect}`;
+  const who =
+    connection === null ? 'a prepared XA transaction (see XA RECOVER)' : `the transaction of connection ${connection}`;
+  return `${who} has been open since ${since}: ${effect}; end it if it was forgotten`;
 }
 
 function write(logger: Logger, [level, message]: readonly [Level, string], event: WriterEvent | SenderEvent): void {

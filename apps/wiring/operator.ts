@@ -1,7 +1,7 @@
 /** What commands and metrics ask of the outbox and change in it, wherever its tables are. */
 import type { Config } from '#config';
 import type { Pool } from '#database';
-import type { AsideState, LaneBacklog, LaneRow, MemberStatus, WaitingRow, WatermarkState } from '#outbox';
+import type { AsideState, GapSums, LaneBacklog, LaneRow, MemberStatus, WaitingRow, WatermarkState } from '#outbox';
 import {
   checkSchema,
   countAside,
@@ -19,6 +19,7 @@ import {
   type ResumeFrom,
   requeueDead,
   resumeLane,
+  sumGaps,
 } from '#outbox-storage';
 
 export interface Operator {
@@ -29,6 +30,8 @@ export interface Operator {
   /** Rejects with DB_SCHEMA when `init` has not been run. */
   checkSchema(): Promise<void>;
   listWatermarks(): Promise<readonly WatermarkState[]>;
+  /** Open gaps by source. */
+  sumGaps(): Promise<ReadonlyMap<string, GapSums>>;
   listMembers(): Promise<readonly MemberStatus[]>;
   outboxStatistics(): Promise<readonly LaneBacklog[]>;
   countAside(): Promise<Readonly<Record<AsideState, number>>>;
@@ -54,6 +57,7 @@ export function poolOperator(pool: Pool, config: Config): Operator {
     },
     checkSchema: () => checkSchema(pool, tables),
     listWatermarks: () => listWatermarks(pool, tables),
+    sumGaps: () => sumGaps(pool, tables),
     listMembers: () => listMembers(pool, tables),
     outboxStatistics: () => outboxStatistics(pool, tables),
     countAside: () => countAside(pool, tables),

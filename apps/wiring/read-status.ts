@@ -2,9 +2,10 @@
 import { type Config, maskUrl, type SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { KafkaConnection } from '#kafka-delivery';
-import type { AsideState, MemberStatus, PositionRange, WatermarkState } from '#outbox';
+import type { AsideState, GapSums, MemberStatus, WatermarkState } from '#outbox';
 import { asRelayError, silentLogger } from '#runtime';
 import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
+import { betterMode, promiseFor } from './gap-mode-promise.ts';
 import type { Operator } from './operator.ts';
 import { type LaneStatus, readLanes, type ServerStatus } from './read-lanes.ts';
 
@@ -23,9 +24,13 @@ export interface SourceStatus {
   readonly highest: bigint | null;
   /** `highest` less `watermark`: ids, so rows at most. */
   readonly distance: bigint | null;
-  readonly gaps: readonly PositionRange[];
+  /** Ids that may still become rows; null without any. */
+  readonly gaps: GapSums | null;
   readonly gapMode: string | null;
   readonly gapModeReason: string | null;
+  /** What the gap mode promises, and the statement that makes it better, if there is one. */
+  readonly gapModePromise: string | null;
+  readonly gapModeBetter: string | null;
   /** Why the table cannot be read. */
   readonly problem: string | null;
 }
@@ -58,6 +63,7 @@ export async function readStatus(options: ReadStatusOptions): Promise<Status> {
   const { config, operator, kafka: tryKafka } = options;
   const database = await operator.describe();
   const watermarks = await operator.listWatermarks();
+  const gaps = await operator.sumGaps();
   const [{ lanes, kafka }, redis] = await Promise.all([
     readLanes({ config: operator.kafkaConfig, operator, kafka: tryKafka }),
     lookAtRedis(options),
@@ -67,7 +73,7 @@ export async function readStatus(options: ReadStatusOptions): Promise<Status> {
     database,
     kafka,
     redis,
-    sources: await readSources(options, watermarks),
+    sources: await readSources(options, watermarks, gaps),
     lanes,
     members: await operator.listMembers(),
     backlog: sumBacklog(lanes),
@@ -98,13 +104,14 @@ async function lookAtRedis({ config, redis }: ReadStatusOptions): Promise<Server
 async function readSources(
   { config, lookAtTable }: ReadStatusOptions,
   watermarks: readonly WatermarkState[],
+  gaps: ReadonlyMap<string, GapSums>,
 ): Promise<readonly SourceStatus[]> {
   const found = new Map(watermarks.map((watermark) => [watermark.source, watermark]));
   const sources: SourceStatus[] = [];
   for (const source of config.sources) {
     const table = await lookAtTable(source, found.get(source.name) ?? null);
     sources.push(
-      sourceStatus(source.name, found.get(source.name), {
+      sourceStatus(source.name, found.get(source.name), gaps, {
         ...table,
         table: source.table,
         mode: source.mode,
@@ -120,17 +127,23 @@ async function readSources(
     highest: null,
     gapMode: null,
     gapModeReason: null,
+    gapModePromise: null,
+    gapModeBetter: null,
     problem: null,
   };
-  for (const [name, watermark] of found) sources.push(sourceStatus(name, watermark, unknown));
+  for (const [name, watermark] of found) sources.push(sourceStatus(name, watermark, gaps, unknown));
   return sources;
 }
 
-export type TableFacts = Pick<SourceStatus, 'highest' | 'gapMode' | 'gapModeReason' | 'problem'>;
+export type TableFacts = Pick<
+  SourceStatus,
+  'highest' | 'gapMode' | 'gapModeReason' | 'gapModePromise' | 'gapModeBetter' | 'problem'
+>;
 
 function sourceStatus(
   name: string,
   watermark: WatermarkState | undefined,
+  gaps: ReadonlyMap<string, GapSums>,
   facts: TableFacts & Pick<SourceStatus, 'table' | 'mode' | 'configured'>,
 ): SourceStatus {
   const position = watermark?.position ?? null;
@@ -143,7 +156,7 @@ function sourceStatus(
     epoch: watermark?.epoch ?? null,
     watermark: position,
     distance,
-    gaps: watermark?.gaps ?? [],
+    gaps: gaps.get(name) ?? null,
   };
 }
 
@@ -158,9 +171,18 @@ export function tablesOf(pool: Pool, proofs: Map<string, GapModeProof> = new Map
       proofs.set(source.gapMode, proof);
       const reader = await createSourceReader({ pool, source, gapMode: proof.mode, logger: silentLogger });
       const highest = await reader.highestPosition();
-      return { highest, gapMode: proof.mode, gapModeReason: proof.reason, problem: null };
+      return {
+        highest,
+        gapMode: proof.mode,
+        gapModeReason: proof.reason,
+        gapModePromise: promiseFor(source, proof.mode, source.gapGraceMs ?? reader.graceMs),
+        gapModeBetter: betterMode(proof),
+        problem: null,
+      };
     });
 }
+
+const NOTHING_KNOWN = { highest: null, gapMode: null, gapModeReason: null, gapModePromise: null, gapModeBetter: null };
 
 /** Rejects only when the database went away. */
 export async function tryTable(look: () => Promise<TableFacts>): Promise<TableFacts> {
@@ -169,6 +191,6 @@ export async function tryTable(look: () => Promise<TableFacts>): Promise<TableFa
   } catch (thrown) {
     const error = asRelayError(thrown);
     if (error.verdict === 'retry') throw error;
-    return { highest: null, gapMode: null, gapModeReason: null, problem: error.message };
+    return { ...NOTHING_KNOWN, problem: error.message };
   }
 }

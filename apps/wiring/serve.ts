@@ -122,6 +122,9 @@ function showWriterEvent({ writer }: Metrics, health: ProgressHealth, event: Wri
       writer.openGaps(event.source, event.gaps);
       health.idle(subject);
       break;
+    case 'gaps-held':
+      writer.gapsHeld(event.source, event);
+      break;
     case 'writer-retry':
       writer.retry(event.code);
       health.working(subject);

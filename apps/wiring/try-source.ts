@@ -6,6 +6,8 @@ import { createSourceReader, type GapModeProof, proveGapMode } from '#source-pol
 
 export interface TriedSource {
   readonly proof: GapModeProof;
+  /** Of the setting, or what the mode needs here. */
+  readonly graceMs: number;
   /** Highest committed position; null when the table is empty. */
   readonly highest: bigint | null;
   /** What is not wrong but should be better. */
@@ -21,5 +23,5 @@ export async function trySource(pool: Pool, source: SourceConfig): Promise<Tried
   const highest = await reader.highestPosition();
   // A row shows that all columns can be read and that key and topic are what they must be.
   if (highest !== null) await reader.readAfter(highest - 1n, { rowsMax: 1, bytesMax: 1 });
-  return { proof, highest, warnings };
+  return { proof, graceMs: source.gapGraceMs ?? reader.graceMs, highest, warnings };
 }

@@ -6,7 +6,7 @@
 import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import { createTopicAdmin, type KafkaConnection, type ReadBatch, readTopics } from '#kafka-delivery';
-import type { WatermarkState } from '#outbox';
+import { type PositionRange, rangesOf, type WatermarkState } from '#outbox';
 import { createSenderStore, createWriterStore, listWaiting, loadStart, type SourceStart } from '#outbox-storage';
 import { RelayError, silentLogger } from '#runtime';
 import { createSourceReader, listSourcePositions } from '#source-polling';
@@ -76,14 +76,17 @@ export function pickSources(sources: readonly SourceConfig[], only?: readonly st
 async function openSubject(options: VerifyDeliveryOptions, source: SourceConfig, notes: string[]): Promise<Subject> {
   const { pool, config } = options;
   const { name } = source;
-  const watermark = await createWriterStore({ pool, tables: config.tables }).loadWatermark(name);
+  const store = createWriterStore({ pool, tables: config.tables });
+  // In this order: gaps opened in between lie above the watermark, and those closed in between were moved or will never be rows.
+  const watermark = await store.loadWatermark(name);
+  const gaps = (await store.loadGaps(name)).flatMap(rangesOf);
   if (watermark === null) notes.push(`source ${name} was never led by a writer: all of its rows are pending`);
   const start = await loadStart({ pool, tables: config.tables }, name);
   const rowsStay = source.mode === 'append';
   if (rowsStay) notes.push(...noteOnStart(source, start));
   else notes.push(`source ${name}: rows leave the table as they are moved, so missing ones cannot be seen`);
   const highest = rowsStay ? await highestPosition(pool, source) : null;
-  return { source, highest, check: new DeliveryCheck({ ...scopeOf(source, watermark, start), rowsStay }) };
+  return { source, highest, check: new DeliveryCheck({ ...scopeOf(source, watermark, gaps, start), rowsStay }) };
 }
 
 function noteOnStart({ name, startFrom }: SourceConfig, start: SourceStart | null): readonly string[] {
@@ -97,12 +100,17 @@ function noteOnStart({ name, startFrom }: SourceConfig, start: SourceStart | nul
 }
 
 /** Without a start written down (by an older version), the setting of now and what was delivered have to do. */
-function scopeOf(source: SourceConfig, watermark: WatermarkState | null, start: SourceStart | null) {
+function scopeOf(
+  source: SourceConfig,
+  watermark: WatermarkState | null,
+  gaps: readonly PositionRange[],
+  start: SourceStart | null,
+) {
   const { name, startFrom } = source;
   return {
     source: name,
     upTo: watermark?.position ?? LOWEST_POSITION,
-    gaps: watermark?.gaps ?? [],
+    gaps,
     after: start?.after ?? (typeof startFrom === 'bigint' ? startFrom - 1n : null),
     startGaps: start?.gaps ?? [],
     startsAtFirstSeen: start === null && startFrom === 'latest',

@@ -1,7 +1,7 @@
 /** Waits until every row that the sources hold now was moved, delivered and deleted from the outbox, and none waits for a retry. */
 import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
-import type { SourceReader } from '#outbox';
+import { rangesOf, type SourceReader } from '#outbox';
 import { countAside, createSenderStore, createWriterStore, outboxStatistics } from '#outbox-storage';
 import { silentLogger, systemClock } from '#runtime';
 import { createSourceReader } from '#source-polling';
@@ -30,8 +30,6 @@ interface Watched {
 }
 
 const POLL_MS = 200;
-/** Open gaps looked into for rows not moved yet; behind so many the source is not drained anyway. */
-const GAPS_MAX = 1_000;
 
 /**
  * Rows committed after the call do not keep it waiting, so that it ends while the application goes on. Resolves after
@@ -69,12 +67,9 @@ async function whatIsNotMoved(
     const watermark = await store.loadWatermark(source.name);
     if (watermark === null) return `source ${source.name} was never led by a writer`;
     if (highest > watermark.position) return `source ${source.name} is moved up to ${watermark.position} of ${highest}`;
-    const gaps = watermark.gaps.filter(({ from }) => from <= highest);
-    if (gaps.length > GAPS_MAX) return `source ${source.name} has ${gaps.length} open gaps`;
-    for (const gap of gaps) {
-      const [late] = await reader.positionsIn(gap, 1);
-      if (late !== undefined) return `row ${late} of source ${source.name} committed late and is not moved yet`;
-    }
+    const gaps = (await store.loadGaps(source.name)).flatMap(rangesOf).filter(({ from }) => from <= highest);
+    const [late] = await reader.committedIn(gaps, 1);
+    if (late !== undefined) return `row ${late} of source ${source.name} committed late and is not moved yet`;
   }
   return null;
 }

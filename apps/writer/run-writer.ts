@@ -23,7 +23,7 @@ export async function runWriter(service: Service, parts: WriterParts): Promise<v
     sources: config.sources.length,
   });
   const log = logWriterEvents(logger);
-  const gaps = summariseGaps(logger);
+  const gaps = summariseGaps(logger, systemClock);
   const onEvent = (event: WriterEvent) => {
     if (event.kind === 'elected') shares.began(event.source);
     if (event.kind === 'term-ended') shares.ended(event.source);

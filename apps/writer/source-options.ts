@@ -1,21 +1,30 @@
 /** The settings of a source as the core's writer takes them. */
-import { gapGraceMs, type SourceConfig } from '#config';
+import type { SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { Doorbell, LeaderElection, RunSourceOptions, WriterEvent, WriterStore } from '#outbox';
 import { systemClock, systemRandom } from '#runtime';
-import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
+import { createSourceReader, proveGapMode, TransactionLister } from '#source-polling';
+import { logGapMode } from '../wiring/gap-mode-promise.ts';
 import type { Service } from '../wiring/service.ts';
 import { lookAtMarkers } from './look-at-markers.ts';
 
 /** A standby asks for the lock this often: it follows a killed leader within the lock's TTL and this. */
 const ELECTION_INTERVAL_MS = 500;
-const GAPS_MAX = 10_000;
 
 export interface WriterParts {
   readonly pool: Pool;
   readonly doorbell: Doorbell;
   readonly election: LeaderElection;
   readonly onEvent: (event: WriterEvent) => void;
+}
+
+/** Sources of one database share their lists: each reading keeps the server from renewing what it shows. */
+const listers = new WeakMap<Pool, TransactionLister>();
+
+function listerOf(pool: Pool): TransactionLister {
+  const known = listers.get(pool) ?? new TransactionLister(pool, systemClock);
+  listers.set(pool, known);
+  return known;
 }
 
 /** For a lone writer, which hands nothing over. */
@@ -26,7 +35,6 @@ export function sourceOptions(
   source: SourceConfig,
 ): RunSourceOptions {
   const { config, logger, instanceId } = service;
-  let proof: GapModeProof | null = null;
   return {
     source: source.name,
     writerId: instanceId,
@@ -34,11 +42,12 @@ export function sourceOptions(
     startFrom: source.startFrom,
     store,
     openReader: async () => {
-      if (proof === null) {
-        proof = await proveGapMode({ pool: parts.pool, wanted: source.gapMode });
-        logger.info({ source: source.name, gapMode: proof.mode, reason: proof.reason }, 'gap mode');
-      }
-      return createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, logger });
+      // Anew for each term: after a fail-over another server answers, and rights may have been granted or taken.
+      const proof = await proveGapMode({ pool: parts.pool, wanted: source.gapMode });
+      const lister = listerOf(parts.pool);
+      const reader = await createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, lister, logger });
+      logGapMode(logger, source, proof, source.gapGraceMs ?? reader.graceMs);
+      return reader;
     },
     ...(config.deliveryMode === 'exactly-once'
       ? { readMarkers: (lanes: readonly number[]) => lookAtMarkers(service, source.name, lanes) }
@@ -49,8 +58,7 @@ export function sourceOptions(
     random: systemRandom,
     limits: { rowsMax: config.writer.batchRowsMax, bytesMax: config.writer.batchBytesMax },
     pollIntervalMs: config.writer.pollIntervalMs,
-    gapGraceMs: (reader) => source.gapGraceMs ?? Math.max(gapGraceMs(source, reader.gapMode), reader.graceMsMin ?? 0),
-    gapsMax: GAPS_MAX,
+    gapGraceMs: (reader) => source.gapGraceMs ?? reader.graceMs,
     backoff: config.sender.retryBackoff,
     electionIntervalMs: ELECTION_INTERVAL_MS,
     mayLead: () => true,

@@ -36,6 +36,7 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
       member: values.MEMBER_TABLE,
       deadLetter: values.DEAD_LETTER_TABLE,
       topic: values.TOPIC_TABLE,
+      gap: values.GAP_TABLE,
     },
     writer: {
       batchRowsMax: values.OUTBOX_WRITER_BATCH_SIZE,

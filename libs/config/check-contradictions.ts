@@ -62,6 +62,7 @@ export const TABLE_SETTINGS = [
   'MEMBER_TABLE',
   'DEAD_LETTER_TABLE',
   'TOPIC_TABLE',
+  'GAP_TABLE',
 ] as const satisfies readonly SettingName[];
 
 /** Names are compared in lower case, because some servers fold them. */

@@ -73,7 +73,7 @@ export interface SourceConfig {
   readonly lanes: number;
   /** A bigint is the first id to move. */
   readonly startFrom: 'earliest' | 'latest' | bigint;
-  readonly gapMode: 'auto' | 'locks' | 'time';
+  readonly gapMode: 'auto' | 'transactions' | 'locks' | 'time';
   /** Null means the default of the gap mode in force: see `gapGraceMs`. */
   readonly gapGraceMs: number | null;
 }
@@ -120,6 +120,7 @@ export interface TablesConfig {
   readonly member: string;
   readonly deadLetter: string;
   readonly topic: string;
+  readonly gap: string;
 }
 
 export interface WriterConfig {
@@ -159,11 +160,4 @@ export interface Config {
   /** Null means that the process generates one. */
   readonly instanceId: string | null;
   readonly deliveryMode: DeliveryMode;
-}
-
-const GAP_GRACE_DEFAULT_MS = { locks: 1_000, time: 60_000 } as const;
-
-/** The grace of a source once its gap mode is known, in milliseconds. */
-export function gapGraceMs(source: Pick<SourceConfig, 'gapGraceMs'>, mode: 'locks' | 'time'): number {
-  return source.gapGraceMs ?? GAP_GRACE_DEFAULT_MS[mode];
 }

@@ -5,22 +5,21 @@
  * Secrets come from a setting or from the file named by `<NAME>_FILE`; they appear in `Config` and nowhere else.
  */
 export type { Need } from './check-contradictions.ts';
-export {
-  type Config,
-  type DatabaseConfig,
-  type DeliveryMode,
-  type EventConfig,
-  gapGraceMs,
-  type KafkaConfig,
-  type OauthTokenConfig,
-  type RowFaultPolicy,
-  type SaslConfig,
-  type SenderConfig,
-  type SourceConfig,
-  type SourceMode,
-  type SslConfig,
-  type TablesConfig,
-  type WriterConfig,
+export type {
+  Config,
+  DatabaseConfig,
+  DeliveryMode,
+  EventConfig,
+  KafkaConfig,
+  OauthTokenConfig,
+  RowFaultPolicy,
+  SaslConfig,
+  SenderConfig,
+  SourceConfig,
+  SourceMode,
+  SslConfig,
+  TablesConfig,
+  WriterConfig,
 } from './config.ts';
 export { describeConfig } from './describe-config.ts';
 export { envExample, settingsHelp, settingsTable } from './document-settings.ts';

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { RelayError } from '#runtime';
-import { gapGraceMs } from './config.ts';
 import { type LoadedConfig, type LoadOptions, loadConfig } from './load-config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'krs-config-'));
@@ -95,6 +94,7 @@ test('the required settings alone give the defaults of servers, source and table
     member: 'kafka_row_sender_member',
     deadLetter: 'kafka_row_sender_dead_letter',
     topic: 'kafka_row_sender_topic',
+    gap: 'kafka_row_sender_gap',
   });
 });
 
@@ -157,9 +157,6 @@ test('values are parsed by type', () => {
   assert.equal(config.kafka.acks, -1);
   assert.equal(config.http.port, 0);
   assert.equal(config.db.host, 'localhost');
-  assert.equal(gapGraceMs(config.sources[0]!, 'time'), 2500);
-  assert.equal(gapGraceMs({ gapGraceMs: null }, 'time'), 60_000);
-  assert.equal(gapGraceMs({ gapGraceMs: null }, 'locks'), 1000);
   assert.equal(config.kafka.compression, 'gzip');
 });
 

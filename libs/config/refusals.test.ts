@@ -47,7 +47,7 @@ const REFUSED_VALUES: readonly (readonly [string, string, RegExp])[] = [
   ['KAFKA_ACKS', '2', /give all, 1, 0 or -1/],
   ['KAFKA_COMPRESSION', 'zstd', /"zstd" is not allowed; give none or gzip: the Kafka client has no other/],
   ['ROW_FAULT_POLICY', 'skip', /dead-letter, park-key or halt/],
-  ['SOURCE_GAP_MODE', 'lock', /auto, locks or time/],
+  ['SOURCE_GAP_MODE', 'lock', /auto, transactions, locks or time/],
   ['START_FROM', '-3', /earliest, latest or an id/],
   ['SOURCE_TABLE', 'shop.orders', /give the name alone/],
   ['SOURCE_TABLE', 'or`ders', /identifier/],

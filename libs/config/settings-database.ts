@@ -72,4 +72,8 @@ export const TABLES = {
     default: 'kafka_row_sender_topic',
     text: 'Table of the topics that rows were sent to.',
   }),
+  GAP_TABLE: identifier({
+    default: 'kafka_row_sender_gap',
+    text: 'Table of the ids of sources that may still become rows.',
+  }),
 };

@@ -94,15 +94,15 @@ export const SOURCE = {
   }),
   SOURCE_GAP_MODE: choice({
     default: 'auto',
-    of: ['auto', 'locks', 'time'],
-    text: 'How a missing id is settled: by lock probe, by waiting, or by what the database is found to support.',
+    of: ['auto', 'transactions', 'locks', 'time'],
+    text: 'How a missing id is settled: by the running transactions, by uncommitted rows, by waiting, or by the best of them that the database is found to support.',
   }),
   SOURCE_GAP_GRACE: seconds({
     default: null,
-    defaultText: '(1 in mode locks, 60 in mode time)',
+    defaultText: '(1 in mode transactions, innodb_lock_wait_timeout + 10 in mode locks, 60 in mode time)',
     min: 0.01,
     max: 86_400,
-    text: 'Time that a missing id stays open before it counts as never used (seconds).',
+    text: 'Time from sighting a missing id to the evidence that it will never be a row (seconds); what each mode needs is told in docs/guarantees.md.',
   }),
 };
 

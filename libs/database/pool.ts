@@ -33,8 +33,12 @@ export class Pool {
   }
 
   /** Lends a session to `work` and takes it back, whatever happens; a broken one is dropped. */
-  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const session = await this.#acquire();
+  use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#useOf(this.#acquire(), work);
+  }
+
+  async #useOf<T>(acquired: Promise<Session>, work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await acquired;
     try {
       return await work(session);
     } catch (thrown) {
@@ -42,6 +46,15 @@ export class Pool {
     } finally {
       this.#giveBack(session);
     }
+  }
+
+  /**
+   * As `use`, for a caller whom others wait for with a session in hand: where all are lent, it gets one beyond the bound. One such
+   * caller at a time.
+   */
+  useUrgently<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const isFull = this.#idle.length === 0 && this.#open >= this.#connectionsMax;
+    return isFull && this.#open === this.#connectionsMax ? this.#useOf(this.#openOne(), work) : this.use(work);
   }
 
   /** One SELECT on any session. */
@@ -82,6 +95,7 @@ export class Pool {
   }
 
   async #openOne(): Promise<Session> {
+    if (this.#closed) throw new RelayError('STOPPED', 'the database pool is closed');
     this.#open += 1;
     try {
       const session = await openSession(this.options);

@@ -5,6 +5,14 @@ import type { Instruments } from './instruments.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+export interface GapsHeldMetric {
+  readonly ranges: number;
+  readonly missing: bigint;
+  readonly oldestMs: number;
+  readonly holders: number;
+  readonly staleMs: number;
+}
+
 export interface WriterMetrics {
   /** 1 while this process leads the source. A process that does not lead shows no position of it: the leader's is the true one. */
   leader(source: string, leads: boolean): void;
@@ -12,6 +20,8 @@ export interface WriterMetrics {
   /** Every row at or below it was moved, but for the gaps. Beyond 2^53 the shown number is rounded. */
   watermark(source: string, position: bigint): void;
   openGaps(source: string, gaps: number): void;
+  /** What keeps gaps open: positions missing, age of the oldest in milliseconds, transactions that hold them, age of the last fresh list. */
+  gapsHeld(source: string, held: GapsHeldMetric): void;
   /** Rows of one committed append; `late` of them had been left behind in a gap. */
   moved(source: string, rows: number, late: number): void;
   appendMs(source: string, durationMs: number): void;
@@ -26,6 +36,11 @@ export function createWriterMetrics(make: Instruments, faults: FaultMetrics): Wr
   const epoch = make.gauge('epoch', 'Epoch of the current term', bySource);
   const watermark = make.gauge('watermark', 'Position up to which rows were moved to the outbox', bySource);
   const openGaps = make.gauge('open_gaps', 'Ranges below the watermark whose rows may still commit', bySource);
+  const missing = make.gauge('open_gap_ids', 'Ids below the watermark that may still become rows', bySource);
+  const oldest = make.gauge('oldest_gap_seconds', 'Age of the oldest open gap', bySource);
+  const holders = make.gauge('gap_holding_transactions', 'Transactions that keep gaps open', bySource);
+  const stale = make.gauge('transaction_list_stale_seconds', 'Time without a fresh list of transactions', bySource);
+  const held = [openGaps, missing, oldest, holders, stale];
   const moved = make.counter('moved_rows_total', 'Rows moved to the outbox', bySource);
   const late = make.counter('moved_late_rows_total', 'Rows moved that committed after later ones', bySource);
   const append = make.histogram('append_seconds', 'Time of one append transaction', SECONDS, bySource);
@@ -33,11 +48,18 @@ export function createWriterMetrics(make: Instruments, faults: FaultMetrics): Wr
   return {
     leader: (source, leads) => {
       leader.set({ source }, leads ? 1 : 0);
-      if (!leads) for (const gauge of [epoch, watermark, openGaps]) gauge.remove({ source });
+      if (!leads) for (const gauge of [epoch, watermark, ...held]) gauge.remove({ source });
     },
     epoch: (source, value) => epoch.set({ source }, value),
     watermark: (source, position) => watermark.set({ source }, Number(position)),
     openGaps: (source, gaps) => openGaps.set({ source }, gaps),
+    gapsHeld: (source, gaps) => {
+      openGaps.set({ source }, gaps.ranges);
+      missing.set({ source }, Number(gaps.missing));
+      oldest.set({ source }, gaps.oldestMs / 1000);
+      holders.set({ source }, gaps.holders);
+      stale.set({ source }, gaps.staleMs / 1000);
+    },
     moved: (source, rows, lateRows) => {
       moved.inc({ source }, rows);
       late.inc({ source }, lateRows);

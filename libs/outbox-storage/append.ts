@@ -5,9 +5,9 @@
 import { errnoOf, type Session, type SqlValue, transaction } from '#database';
 import type { AppendRequest } from '#outbox';
 import { crashPoint, RelayError } from '#runtime';
+import { writeGaps } from './gap-pages.ts';
 import { type EncodedMessage, encodeMessage, planStatements, STATEMENT_SHAPES } from './plan-statements.ts';
 import type { Storage } from './storage.ts';
-import { gapsToText } from './watermark-row.ts';
 
 const COLUMNS = '(id, event_id, topic, record_key, payload, headers, size)';
 const ROW = '(?, ?, ?, ?, ?, ?, ?)';
@@ -25,7 +25,7 @@ export interface AppendStatements {
 export function appendStatements({ tables }: Storage): AppendStatements {
   const insert = (rows: number) => `INSERT INTO ${tables.outbox} ${COLUMNS} VALUES ${Array(rows).fill(ROW).join(', ')}`;
   return {
-    compareAndSet: `UPDATE ${tables.watermark} SET position = ?, gaps = ?, next_sequence = ?, updated_at = NOW(6) WHERE source = ? AND epoch = ? AND next_sequence = ?`,
+    compareAndSet: `UPDATE ${tables.watermark} SET position = ?, next_sequence = ?, updated_at = NOW(6) WHERE source = ? AND epoch = ? AND next_sequence = ?`,
     inserts: new Map(STATEMENT_SHAPES.map((rows) => [rows, insert(rows)])),
     insertText: `INSERT INTO ${tables.outbox} ${COLUMNS} VALUES ?`,
   };
@@ -36,7 +36,7 @@ export function appendStatements({ tables }: Storage): AppendStatements {
  * DB_ROW_REFUSED names a row the server cannot take. INVARIANT_BROKEN: an id was there already.
  */
 export async function append(
-  { pool }: Storage,
+  { pool, tables }: Storage,
   statements: AppendStatements,
   request: AppendRequest,
   onUnderWay?: () => void,
@@ -47,6 +47,7 @@ export async function append(
     const plan = planStatements(messages, session.engine.statementBytesMax, asText);
     if (!(await compareAndSet(session, statements, request))) return 'fenced';
     crashPoint('writer-after-cas');
+    await writeGaps(session, tables, request.source, request.next.gaps);
     if (request.takeOut !== undefined && !(await request.takeOut(session))) {
       throw new RelayError('DB_TRANSIENT', `rows of source ${request.source} left their table while they were moved`);
     }
@@ -70,7 +71,6 @@ async function compareAndSet(
 ): Promise<boolean> {
   const { affectedRows } = await session.run(statements.compareAndSet, [
     next.position.toString(),
-    gapsToText(next.gaps),
     next.nextSequence,
     source,
     epoch,

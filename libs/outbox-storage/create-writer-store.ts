@@ -3,7 +3,7 @@ import type { WriterStore } from '#outbox';
 import { append, appendStatements } from './append.ts';
 import { beginTerm } from './begin-term.ts';
 import { lanesOf } from './lanes-of.ts';
-import { loadWatermark } from './load-watermark.ts';
+import { loadGaps, loadWatermark } from './load-watermark.ts';
 import { registerSource } from './register-source.ts';
 import { openStorage, type StoreOptions } from './storage.ts';
 
@@ -12,6 +12,7 @@ export function createWriterStore(options: StoreOptions): WriterStore {
   const statements = appendStatements(storage);
   return {
     loadWatermark: (source) => loadWatermark(storage, source),
+    loadGaps: (source) => loadGaps(storage, source),
     registerSource: (request) => registerSource(storage, request),
     lanesOf: (source) => lanesOf(storage, source),
     beginTerm: (source, leader) => beginTerm(storage, source, leader),

@@ -6,7 +6,7 @@ import { forgetDead } from './forget-dead.ts';
 import { listDueLanes } from './list-due-lanes.ts';
 import { migrate } from './migrate.ts';
 
-const tables = { watermark: 'w', outbox: 'o', lane: 'l', member: 'm', deadLetter: 'd', topic: 't' };
+const tables = { watermark: 'w', outbox: 'o', lane: 'l', member: 'm', deadLetter: 'd', topic: 't', gap: 'g' };
 let pool: Pool;
 let drop: () => Promise<void>;
 

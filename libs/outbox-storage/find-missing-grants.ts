@@ -25,6 +25,7 @@ export const GRANTS: Readonly<
   member: { column: 'id', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
   deadLetter: { column: 'id', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
   topic: { column: 'topic', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
+  gap: { column: 'source', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
 };
 
 /** Access to the schema, the table, or a column of it is denied. */

@@ -16,6 +16,7 @@ const tables: OutboxTables = {
   member: 'member',
   deadLetter: 'dead_letter',
   topic: 'topic',
+  gap: 'gap',
 };
 
 let database: TestDatabase;
@@ -50,7 +51,7 @@ const append = (epoch: number, sequence: number) =>
     source: 'orders',
     epoch,
     expectedNextSequence: sequence,
-    next: { position: BigInt(sequence), gaps: [], nextSequence: sequence + 1 },
+    next: { position: BigInt(sequence), gaps: { put: [], drop: [] }, nextSequence: sequence + 1 },
     messages: [message(0, sequence)],
   });
 

@@ -22,3 +22,4 @@ export { outboxStatistics } from './outbox-statistics.ts';
 export { pauseLane } from './pause-lane.ts';
 export { type ResumeFrom, resumeLane } from './resume-lane.ts';
 export type { StoreOptions } from './storage.ts';
+export { sumGaps } from './sum-gaps.ts';

@@ -1,8 +1,8 @@
 /** Where a source began: the rows from there on are owed to Kafka, whatever START_FROM says by now. */
-import type { PositionRange } from '#outbox';
+import { decodeRanges, type PositionRange } from '#outbox';
+import { RelayError } from '#runtime';
 import type { StoreOptions } from './storage.ts';
 import { quoteTables } from './tables.ts';
-import { gapsFromText } from './watermark-row.ts';
 
 export interface SourceStart {
   /** Rows above it are owed. */
@@ -23,5 +23,7 @@ export async function loadStart({ pool, tables }: StoreOptions, source: string):
     [source],
   );
   if (row === undefined || row.start_position === null) return null;
-  return { after: BigInt(row.start_position), gaps: gapsFromText(row.start_gaps ?? '[]') };
+  const gaps = row.start_gaps ? decodeRanges(0n, row.start_gaps) : [];
+  if (gaps === null) throw new RelayError('INVARIANT_BROKEN', `start_gaps of source ${source} cannot be read`);
+  return { after: BigInt(row.start_position), gaps };
 }

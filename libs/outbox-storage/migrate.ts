@@ -1,13 +1,13 @@
-/** Makes the tables or brings them up to date, prints the statements, and checks at start that they are what we expect. */
+/** Makes the tables, prints the statements, and checks at start that they are what we expect. */
 
 import type { EngineKind, Pool } from '#database';
 import type { OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
-import { SCHEMA_VERSION, schemaStatements, UPGRADES, versionIn } from './schema.ts';
+import { SCHEMA_VERSION, schemaStatements, versionIn } from './schema.ts';
 import { quoteTables } from './tables.ts';
 
 export interface MigrateResult {
-  readonly outcome: 'created' | 'upgraded' | 'already there';
+  readonly outcome: 'created' | 'already there';
   readonly from: number;
   readonly to: number;
 }
@@ -25,28 +25,11 @@ export function initSql(tables: OutboxTables, kind: EngineKind = 'mariadb'): str
 export async function migrate(pool: Pool, tables: OutboxTables): Promise<MigrateResult> {
   const from = await schemaVersion(pool, tables);
   if (from === SCHEMA_VERSION) return { outcome: 'already there', from, to: from };
-  refuseNewer(from);
-  if (from > 0) {
-    for (let version = from; version < SCHEMA_VERSION; version += 1) await upgrade(pool, tables, version);
-    return { outcome: 'upgraded', from, to: SCHEMA_VERSION };
-  }
+  if (from > 0) refuseOther(from, tables);
   await pool.use(async (session) => {
     for (const statement of schemaStatements(quoteTables(tables), session.engine.kind)) await session.run(statement);
   });
   return { outcome: 'created', from, to: SCHEMA_VERSION };
-}
-
-/** One step, unless another `init` was faster. */
-async function upgrade(pool: Pool, tables: OutboxTables, version: number): Promise<void> {
-  const steps = UPGRADES.get(version);
-  if (steps === undefined) throw new RelayError('INTERNAL', `there is no way up from schema ${version}`);
-  try {
-    await pool.use(async (session) => {
-      for (const statement of steps(quoteTables(tables), session.engine.kind)) await session.run(statement);
-    });
-  } catch (error) {
-    if ((await schemaVersion(pool, tables)) <= version) throw error;
-  }
 }
 
 /** For every process at start. Throws DB_SCHEMA when `init` has not been run or is due again, DB_UNSUPPORTED for a newer schema. */
@@ -55,13 +38,7 @@ export async function checkSchema(pool: Pool, tables: OutboxTables): Promise<voi
   if (version === 0) {
     throw new RelayError('DB_SCHEMA', `the table ${tables.watermark} does not exist: run init first`);
   }
-  refuseNewer(version);
-  if (version < SCHEMA_VERSION) {
-    throw new RelayError(
-      'DB_SCHEMA',
-      `the tables have schema ${version}, this version needs ${SCHEMA_VERSION}: run init`,
-    );
-  }
+  if (version !== SCHEMA_VERSION) refuseOther(version, tables);
 }
 
 /** 0 when the watermark table does not exist. Throws DB_SCHEMA when it is none of ours. */
@@ -78,7 +55,9 @@ export async function schemaVersion(pool: Pool, tables: OutboxTables): Promise<n
   throw new RelayError('DB_SCHEMA', `the table ${tables.watermark} exists and was not made by this program's init`);
 }
 
-function refuseNewer(version: number): void {
-  if (version <= SCHEMA_VERSION) return;
-  throw new RelayError('DB_UNSUPPORTED', `the tables have schema ${version}, this version knows ${SCHEMA_VERSION}`);
+/** Nothing was released before schema 4, so that there is no way up from older tables. */
+function refuseOther(version: number, { watermark }: OutboxTables): never {
+  const found = `the table ${watermark} has schema ${version}, this version needs ${SCHEMA_VERSION}`;
+  if (version > SCHEMA_VERSION) throw new RelayError('DB_UNSUPPORTED', found);
+  throw new RelayError('DB_SCHEMA', `${found}: drop the tables of the unreleased version and run init`);
 }

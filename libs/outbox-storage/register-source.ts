@@ -3,16 +3,16 @@
  * second writer of one source waits for the first one's watermark row, the second of two sources for the first one's lanes.
  */
 import { type Session, transaction } from '#database';
-import type { PositionRange } from '#outbox';
+import { encodeRanges, type GapPage, rangesOf } from '#outbox';
 import { addLanes, whileLanesCollide } from './add-lanes.ts';
+import { writeGaps } from './gap-pages.ts';
 import { readLanesOf } from './lanes-of.ts';
 import { retryDeadlock, type Storage } from './storage.ts';
-import { gapsToText } from './watermark-row.ts';
 
 export interface SourceRegistration {
   readonly source: string;
   readonly position: bigint;
-  readonly gaps: readonly PositionRange[];
+  readonly gaps: readonly GapPage[];
   readonly lanes: number;
 }
 
@@ -31,10 +31,11 @@ async function registerOn(
   const taken = await session.query(`SELECT 1 FROM ${tables.watermark} WHERE source = ?`, [request.source]);
   if (taken.length > 0) return readLanesOf(session, tables, request.source);
   const position = request.position.toString();
-  const gaps = gapsToText(request.gaps);
+  const gaps = encodeRanges(0n, request.gaps.flatMap(rangesOf));
   await session.run(
-    `INSERT INTO ${tables.watermark} (source, position, gaps, next_sequence, epoch, leader, updated_at, start_position, start_gaps) VALUES (?, ?, ?, 1, 0, NULL, NOW(6), ?, ?)`,
-    [request.source, position, gaps, position, gaps],
+    `INSERT INTO ${tables.watermark} (source, position, next_sequence, epoch, leader, updated_at, start_position, start_gaps) VALUES (?, ?, 1, 0, NULL, NOW(6), ?, ?)`,
+    [request.source, position, position, gaps],
   );
+  await writeGaps(session, tables, request.source, { put: request.gaps, drop: [] });
   return addLanes(session, tables, request.source, request.lanes);
 }

@@ -1,12 +1,12 @@
 /**
  * The statements that make the tables, by version and engine. The version in force is kept in the comment of the watermark
- * table, which is made last: no table beside the six is needed, and tables half made are made whole by the next `init`.
+ * table, which is made last: no table of its own is needed for it, and tables half made are made whole by the next `init`.
  */
 
 import type { EngineKind } from '#database';
-import { type OutboxTables, TOPIC_LENGTH_MAX } from '#outbox';
+import type { OutboxTables } from '#outbox';
 
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 const COMMENT_PREFIX = 'kafka-row-sender schema ';
 
 /** The version a table comment names, or null when it is none of ours. */
@@ -48,6 +48,20 @@ const topicTable = (tables: OutboxTables, { create, engine }: Dialect): string =
   topic VARCHAR(255) ${TEXT} NOT NULL,
   sent_until DATETIME(6) NOT NULL,
   PRIMARY KEY (topic)
+)${engine}`;
+
+/** `detail` is what `encodeRanges` writes. Positions are DECIMAL as in the watermark table. */
+const gapTable = (tables: OutboxTables, { create, engine }: Dialect): string =>
+  `${create} ${tables.gap} (
+  source VARCHAR(255) ${TEXT} NOT NULL,
+  page DECIMAL(20,0) NOT NULL,
+  first_position DECIMAL(20,0) NOT NULL,
+  last_position DECIMAL(20,0) NOT NULL,
+  missing DECIMAL(20,0) NOT NULL,
+  ranges INT UNSIGNED NOT NULL,
+  detail MEDIUMTEXT ${TEXT} NOT NULL,
+  opened_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  PRIMARY KEY (source, page)
 )${engine}`;
 
 /** `tables` quoted. Each statement can be run again without harm. */
@@ -96,11 +110,11 @@ export function schemaStatements(tables: OutboxTables, kind: EngineKind): readon
   KEY by_key (lane, key_hash, id)
 )${engine}`,
     topicTable(tables, dialect),
+    gapTable(tables, dialect),
     // The position is a DECIMAL because a watermark column may be signed or unsigned, and 64 bits wide either way.
     `${create} ${tables.watermark} (
   source VARCHAR(255) ${TEXT} NOT NULL,
   position DECIMAL(20,0) NOT NULL,
-  gaps LONGTEXT ${TEXT} NOT NULL,
   next_sequence BIGINT NOT NULL,
   epoch BIGINT NOT NULL,
   leader VARCHAR(255) ${TEXT} NULL,
@@ -110,29 +124,3 @@ ${startColumns().join(',\n')},
 )${engine} COMMENT='${COMMENT_PREFIX}${SCHEMA_VERSION}'`,
   ];
 }
-
-type Upgrade = (tables: OutboxTables, kind: EngineKind) => readonly string[];
-
-/**
- * What brings tables of an older version to the one after it, by that older version; the version goes into the comment with
- * the last statement. Processes of the older version go on: columns that they do not know may be NULL.
- */
-export const UPGRADES: ReadonlyMap<number, Upgrade> = new Map<number, Upgrade>([
-  [
-    1,
-    (tables) => [
-      `ALTER TABLE ${tables.watermark} ${startColumns()
-        .map((column) => `ADD COLUMN ${column.trim()}`)
-        .join(', ')}, COMMENT='${COMMENT_PREFIX}2'`,
-    ],
-  ],
-  [
-    2,
-    (tables, kind) => [
-      topicTable(tables, dialectOf(kind)),
-      // What senders of the older version may have under way now; names that are no topics are never sent to.
-      `INSERT IGNORE INTO ${tables.topic} (topic, sent_until) SELECT DISTINCT topic, NOW(6) FROM ${tables.outbox} WHERE CHAR_LENGTH(topic) <= ${TOPIC_LENGTH_MAX}`,
-      `ALTER TABLE ${tables.watermark} COMMENT='${COMMENT_PREFIX}3'`,
-    ],
-  ],
-]);

@@ -73,6 +73,7 @@ storeContract({
       member: name('member'),
       deadLetter: name('dead_letter'),
       topic: name('topic'),
+      gap: name('gap'),
     };
     await migrate(pool, tables);
     const second = createPool(testDatabaseOptions(database));

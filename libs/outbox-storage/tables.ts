@@ -12,5 +12,6 @@ export function quoteTables(tables: OutboxTables): OutboxTables {
     member: quoteIdentifier(tables.member),
     deadLetter: quoteIdentifier(tables.deadLetter),
     topic: quoteIdentifier(tables.topic),
+    gap: quoteIdentifier(tables.gap),
   };
 }

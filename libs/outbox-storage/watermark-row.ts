@@ -1,28 +1,20 @@
-/** The watermark row: its statement and its mapping. Gaps are JSON of [from, to] pairs of decimal strings, exact beyond 2^53. */
+/** The watermark row: its statement and its mapping. */
 import type { Session } from '#database';
-import type { OutboxTables, PositionRange, WatermarkState } from '#outbox';
+import type { OutboxTables, WatermarkState } from '#outbox';
 
 export interface WatermarkColumns {
   readonly source: string;
   readonly position: string;
-  readonly gaps: string;
   readonly next_sequence: string;
   readonly epoch: string;
   readonly leader: string | null;
 }
 
-const COLUMNS = 'source, position, gaps, next_sequence, epoch, leader';
-
-export const gapsToText = (gaps: readonly PositionRange[]): string =>
-  JSON.stringify(gaps.map(({ from, to }) => [from.toString(), to.toString()]));
-
-export const gapsFromText = (text: string): PositionRange[] =>
-  (JSON.parse(text) as [string, string][]).map(([from, to]) => ({ from: BigInt(from), to: BigInt(to) }));
+const COLUMNS = 'source, position, next_sequence, epoch, leader';
 
 export const toWatermark = (row: WatermarkColumns): WatermarkState => ({
   source: row.source,
   position: BigInt(row.position),
-  gaps: gapsFromText(row.gaps),
   nextSequence: Number(row.next_sequence),
   epoch: Number(row.epoch),
   leader: row.leader,

@@ -36,17 +36,32 @@ export type WriterEvent =
       readonly gaps: number;
     }
   | {
-      readonly kind: 'gap-opened';
+      readonly kind: 'gaps-opened';
       readonly source: string;
-      readonly from: bigint;
-      readonly to: bigint;
+      /** Positions. */
+      readonly missing: bigint;
+      readonly last: bigint;
     }
   | {
-      readonly kind: 'gap-closed';
+      /** Without a row: rolled back, or never used. */
+      readonly kind: 'gaps-closed';
       readonly source: string;
-      readonly from: bigint;
-      readonly to: bigint;
-      readonly openMs: number;
+      readonly ranges: number;
+      readonly missing: bigint;
+    }
+  | {
+      /** At most once a second while gaps are open, and once, all zero, when none is left. */
+      readonly kind: 'gaps-held';
+      readonly source: string;
+      readonly ranges: number;
+      readonly missing: bigint;
+      readonly oldestMs: number;
+      /** How long the server has given no fresh list of its transactions; 0: the last one was fresh. */
+      readonly staleMs: number;
+      /** Transactions that keep gaps open; the oldest of them is told by its connection and start, as the server writes them. */
+      readonly holders: number;
+      readonly connection: string | null;
+      readonly since: string | null;
     }
   | {
       /** Mode `consume`: rows were found below the position, outside of every gap; reading begins there again. */

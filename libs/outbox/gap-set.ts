@@ -1,118 +1,186 @@
 /**
- * Open gaps of a source: ranges of watermark values below the high mark that nobody has seen committed yet.
- * A missing value is an open transaction, a rollback, or a value never used; only evidence closes it (I1).
+ * Open gaps of a source: watermark values below the high mark that nobody has seen committed yet. A missing value belongs to an
+ * open transaction, was rolled back, or was never used; only evidence closes it (I1).
+ *
+ * The gaps are kept in pages of some ranges each, as they are stored: an append writes the pages that it changed, so that its
+ * cost does not depend on how many gaps are open.
  * Pure and immutable: every change returns a new set, so that a failed append leaves the old one in place.
  */
-import type { PositionRange } from './ports.ts';
+import { type OpenPage, pageOf, rangesOf, restorePage } from './gap-page.ts';
+import { above, compact, isIn, missingBetween, upTo, without } from './gap-range.ts';
+import type { GapChanges, GapPage, PositionRange, StoredGapPage } from './ports.ts';
 
-export interface Gap extends PositionRange {
-  /** Monotonic time of the first sighting in this term. */
-  readonly seenAtMs: number;
-  /** Monotonic time of the first of an unbroken row of empty probes, or null. */
-  readonly emptySinceMs: number | null;
-  /** Monotonic time of the last of them, or null. */
-  readonly emptyAtMs: number | null;
-  /** Not probed before this time. */
-  readonly probeAtMs: number;
-  /** How often in a row the probe found a lock, for the pace of probing. */
-  readonly lockedProbes: number;
+/** Ranges in one page: what an append writes at most for a gap more. */
+const PAGE_RANGES_MAX = 128;
+
+/** A stretch of positions: above the first, up to the second. */
+export interface Stretch {
+  readonly above: bigint;
+  readonly upTo: bigint;
 }
 
 export class GapSet {
   /** Ascending and disjoint. */
-  readonly gaps: readonly Gap[];
+  readonly pages: readonly OpenPage[];
 
-  private constructor(gaps: readonly Gap[]) {
-    this.gaps = gaps;
+  private constructor(pages: readonly OpenPage[]) {
+    this.pages = pages;
   }
 
-  static restore(ranges: readonly PositionRange[], nowMs: number): GapSet {
-    return new GapSet(ranges.map((range) => freshGap(range.from, range.to, nowMs)));
+  static restore(pages: readonly StoredGapPage[], nowMs: number): GapSet {
+    return new GapSet(pages.map((page) => restorePage(page, nowMs)));
   }
 
+  /** Of ranges that are not stored yet. */
+  static of(ranges: readonly PositionRange[], nowMs: number): GapSet {
+    return new GapSet([]).#add(compact(ranges), nowMs);
+  }
+
+  get isEmpty(): boolean {
+    return this.pages.length === 0;
+  }
+
+  /** Ranges, where a comb counts as one. */
   get size(): number {
-    return this.gaps.length;
+    return this.pages.reduce((sum, { ranges }) => sum + ranges, 0);
+  }
+
+  /** What reading all of them costs, in look-ups of the database. */
+  get cost(): number {
+    return this.pages.reduce((sum, { cost }) => sum + cost, 0);
+  }
+
+  get missing(): bigint {
+    return this.pages.reduce((sum, { missing }) => sum + missing, 0n);
+  }
+
+  /** Monotonic time of the oldest sighting; null without gaps. */
+  get oldestMs(): number | null {
+    return this.isEmpty
+      ? null
+      : this.pages.reduce((oldest, { openedMs }) => Math.min(oldest, openedMs), Number.POSITIVE_INFINITY);
   }
 
   ranges(): PositionRange[] {
-    return this.gaps.map(({ from, to }) => ({ from, to }));
+    return this.pages.flatMap(rangesOf);
+  }
+
+  has(position: bigint): boolean {
+    const page = this.pages.find(({ first, last }) => first <= position && position <= last);
+    return page !== undefined && rangesOf(page).some((range) => isIn(range, position));
+  }
+
+  /** Pages with a gap in the stretch. */
+  pagesIn({ above: floor, upTo: ceiling }: Stretch): readonly OpenPage[] {
+    let low = 0;
+    for (let high = this.pages.length; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if ((this.pages[middle] as OpenPage).last > floor) high = middle;
+      else low = middle + 1;
+    }
+    let end = low;
+    while (end < this.pages.length && (this.pages[end] as OpenPage).first <= ceiling) end += 1;
+    return this.pages.slice(low, end);
   }
 
   /** Opens the gaps between `after` and the ascending positions of a read. */
   open(after: bigint, positions: readonly bigint[], nowMs: number): GapSet {
-    let previous = after;
-    const opened: Gap[] = [];
-    for (const position of positions) {
-      if (position > previous + 1n) opened.push(freshGap(previous + 1n, position - 1n, nowMs));
-      previous = position;
-    }
-    return opened.length === 0 ? this : new GapSet([...this.gaps, ...opened]);
+    const missing = missingBetween(after, positions);
+    return missing.length === 0 ? this : this.#add(missing, nowMs);
   }
 
-  /** Takes the ascending positions out of the gaps they lie in; what is left of a gap starts its evidence anew. */
-  fill(positions: readonly bigint[], nowMs: number): GapSet {
+  /** Takes the ascending positions out of the gaps they lie in. */
+  fill(positions: readonly bigint[]): GapSet {
     if (positions.length === 0) return this;
-    const left: Gap[] = [];
     let next = 0;
-    for (const gap of this.gaps) {
-      while (next < positions.length && (positions[next] as bigint) < gap.from) next += 1;
-      let from = gap.from;
-      let touched = false;
-      while (next < positions.length && (positions[next] as bigint) <= gap.to) {
-        const position = positions[next] as bigint;
-        if (position > from)
-          left.push({
-            ...freshGap(from, position - 1n, nowMs),
-            seenAtMs: gap.seenAtMs,
-          });
-        from = position + 1n;
-        touched = true;
-        next += 1;
+    return this.#map((page) => {
+      while (next < positions.length && (positions[next] as bigint) < page.first) next += 1;
+      const inside: bigint[] = [];
+      for (; next < positions.length && (positions[next] as bigint) <= page.last; next += 1) {
+        inside.push(positions[next] as bigint);
       }
-      if (!touched) left.push(gap);
-      else if (from <= gap.to) left.push({ ...freshGap(from, gap.to, nowMs), seenAtMs: gap.seenAtMs });
-    }
-    return new GapSet(left);
+      if (inside.length === 0) return page;
+      return pageOf(
+        page.page,
+        rangesOf(page).flatMap((range) => without(range, inside)),
+        page.openedMs,
+      );
+    });
+  }
+
+  /** Closes what lies in the stretch, except the positions `kept`, ascending. */
+  close(stretch: Stretch, kept: readonly bigint[] = []): GapSet {
+    return this.#map((page) => {
+      if (page.last <= stretch.above || page.first > stretch.upTo) return page;
+      if (kept.length === 0 && page.first > stretch.above && page.last <= stretch.upTo) return null;
+      const left = rangesOf(page).flatMap((range) => [
+        ...upTo(range, stretch.above),
+        ...above(range, stretch.above)
+          .flatMap((part) => upTo(part, stretch.upTo))
+          .flatMap((part) => kept.filter((position) => isIn(part, position)))
+          .map((position) => ({ from: position, to: position })),
+        ...above(range, stretch.upTo),
+      ]);
+      return pageOf(page.page, left, page.openedMs);
+    });
   }
 
   /** Only what lies at or below the position. */
   upTo(position: bigint): GapSet {
-    const below = this.gaps.filter((gap) => gap.from <= position);
-    return new GapSet(below.map((gap) => (gap.to <= position ? gap : { ...gap, to: position })));
+    return this.#map((page) => {
+      if (page.last <= position) return page;
+      return pageOf(
+        page.page,
+        rangesOf(page).flatMap((range) => upTo(range, position)),
+        page.openedMs,
+      );
+    });
   }
 
-  has(position: bigint): boolean {
-    return this.gaps.some((gap) => gap.from <= position && position <= gap.to);
+  /** What has to be stored when `base` is what is stored. */
+  changesSince(base: GapSet): GapChanges {
+    const put: GapPage[] = [];
+    const drop: bigint[] = [];
+    let at = 0;
+    for (const page of this.pages) {
+      while (at < base.pages.length && (base.pages[at] as OpenPage).page < page.page) {
+        drop.push((base.pages[at] as OpenPage).page);
+        at += 1;
+      }
+      const before = base.pages[at]?.page === page.page ? base.pages[at] : undefined;
+      if (before !== undefined) at += 1;
+      if (before !== page) put.push(page);
+    }
+    for (; at < base.pages.length; at += 1) drop.push((base.pages[at] as OpenPage).page);
+    return { put, drop };
   }
 
-  /** Gaps whose next probe is due, longest waiting first, at most `countMax`. */
-  due(nowMs: number, countMax: number): Gap[] {
-    return this.gaps
-      .filter((gap) => gap.probeAtMs <= nowMs)
-      .sort((a, b) => a.probeAtMs - b.probeAtMs)
-      .slice(0, countMax);
+  #map(change: (page: OpenPage) => OpenPage | null): GapSet {
+    let isChanged = false;
+    const pages: OpenPage[] = [];
+    for (const page of this.pages) {
+      const changed = change(page);
+      isChanged ||= changed !== page;
+      if (changed !== null) pages.push(changed);
+    }
+    return isChanged ? new GapSet(pages) : this;
   }
 
-  /** With these gaps replaced, or taken out where the replacement is null. */
-  change(changes: ReadonlyMap<Gap, Gap | null>): GapSet {
-    if (changes.size === 0) return this;
-    return new GapSet(
-      this.gaps.flatMap((gap) => {
-        const changed = changes.get(gap);
-        return changed === undefined ? [gap] : changed === null ? [] : [changed];
-      }),
-    );
+  /** Ranges above all that are there. The last page is filled up first. */
+  #add(missing: readonly PositionRange[], nowMs: number): GapSet {
+    const tail = this.pages.at(-1);
+    const isFull = tail === undefined || tail.ranges >= PAGE_RANGES_MAX;
+    const pages = isFull ? [...this.pages] : this.pages.slice(0, -1);
+    let ranges = isFull ? missing : compact([...rangesOf(tail), ...missing]);
+    let key = isFull ? null : tail.page;
+    let openedMs = isFull ? nowMs : tail.openedMs;
+    while (ranges.length > 0) {
+      const some = ranges.slice(0, PAGE_RANGES_MAX);
+      ranges = ranges.slice(PAGE_RANGES_MAX);
+      pages.push(pageOf(key ?? (some[0] as PositionRange).from, some, openedMs) as OpenPage);
+      key = null;
+      openedMs = nowMs;
+    }
+    return new GapSet(pages);
   }
-}
-
-function freshGap(from: bigint, to: bigint, nowMs: number): Gap {
-  return {
-    from,
-    to,
-    seenAtMs: nowMs,
-    emptySinceMs: null,
-    emptyAtMs: null,
-    probeAtMs: nowMs,
-    lockedProbes: 0,
-  };
 }

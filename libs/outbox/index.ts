@@ -6,12 +6,21 @@
 export { ownHeaders, traceHeaders } from './event-headers.ts';
 export type { SenderEvent, WriterEvent } from './events.ts';
 export { fairShare } from './fair-share.ts';
+export { type OpenPage, rangesOf } from './gap-page.ts';
+export { decodeRanges, encodeRanges, isIn } from './gap-range.ts';
 export { GapSet } from './gap-set.ts';
 export { KnownTopics } from './known-topics.ts';
 export * from './lane.ts';
 export { LANE_MOVES, type LaneMove, type LanePhase, newLanePhase } from './lane-states.ts';
 export { murmur2 } from './murmur2.ts';
-export { errorText, type LaneBacklog, type MemberStatus, type OutboxTables, type WaitingRow } from './outbox-views.ts';
+export {
+  errorText,
+  type GapSums,
+  type LaneBacklog,
+  type MemberStatus,
+  type OutboxTables,
+  type WaitingRow,
+} from './outbox-views.ts';
 export type * from './ports.ts';
 export {
   firstPosition,

@@ -42,7 +42,7 @@ test('a row above the position, or in an open gap, is found without it', async (
   const { look, pass } = scene([11n, 7n]);
   assert.equal(await look(10n), null);
   pass(5_000);
-  assert.equal(await look(10n, GapSet.restore([{ from: 6n, to: 8n }], 0)), null);
+  assert.equal(await look(10n, GapSet.of([{ from: 6n, to: 8n }], 0)), null);
 });
 
 test('a look that takes long comes less often', async () => {

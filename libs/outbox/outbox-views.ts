@@ -8,6 +8,16 @@ export interface OutboxTables {
   readonly member: string;
   readonly deadLetter: string;
   readonly topic: string;
+  readonly gap: string;
+}
+
+/** Open gaps of a source together. */
+export interface GapSums {
+  readonly ranges: number;
+  /** Positions. */
+  readonly missing: bigint;
+  /** Since the oldest was sighted, by the database's clock. */
+  readonly oldestMs: number;
 }
 
 export interface MemberStatus extends Member {

@@ -23,6 +23,8 @@ export interface SourceRow {
 export interface PositionRange {
   readonly from: bigint;
   readonly to: bigint;
+  /** Present: only the positions with (position - from) % period < width, and `to` is the last of them. */
+  readonly comb?: { readonly period: bigint; readonly width: bigint };
 }
 
 export interface SourceBatch {
@@ -31,11 +33,30 @@ export interface SourceBatch {
   readonly full: boolean;
 }
 
-/** `locked`: an open transaction holds a row in the range. `rows`: committed rows are there. `empty`: neither. */
-export type ProbeOutcome = 'locked' | 'rows' | 'empty';
+/**
+ * How it is told that a missing position will never be a row.
+ * `transactions`: the server lists its running transactions; every owner of a position is among them.
+ * `locks`: uncommitted rows can be seen; a position whose statement has not put its row there within the grace is given up.
+ * `time`: only the grace tells.
+ * `ordered`: transactions that write take turns, so that a position below one that was seen is never late (SQLite).
+ */
+export type GapMode = 'transactions' | 'locks' | 'time' | 'ordered';
 
-/** `locks`: the lock probe tells open transactions from rollbacks. `time`: gaps stay open for a configured time. */
-export type GapMode = 'locks' | 'time';
+/** A transaction that may own positions: it holds a lock, or has written. */
+export interface RunningTransaction {
+  /** The server's number of the connection; null when it has none any more, as a prepared XA transaction. */
+  readonly connection: string | null;
+  /** As the server writes it; only compared. */
+  readonly startedAt: string;
+  /** The storage engine's number, unique for ever; null before the transaction has written. */
+  readonly id: string | null;
+}
+
+export interface TransactionList {
+  /** Which server answered; only compared. */
+  readonly server: string;
+  readonly transactions: readonly RunningTransaction[];
+}
 
 /**
  * Mode `consume`: rows leave the table in the transaction that moves them. What is moved is gone, so that the position is only
@@ -48,23 +69,33 @@ export interface RowRemoval {
   remove(transaction: object, positions: readonly bigint[]): Promise<boolean>;
 }
 
-export interface SourceReader {
-  readonly gapMode: GapMode;
-  /** Present in mode `consume` only. */
-  readonly removal?: RowRemoval;
-  /** In gap mode `locks`: empty probes prove nothing before they were empty for so long. Absent: as soon as the row is inserted. */
-  readonly graceMsMin?: number;
-  /** Committed rows with position > after, ascending: a plain read that locks nothing. */
-  readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch>;
+/** Reads as of one moment, whatever is committed meanwhile. */
+export interface SourceSnapshot {
   /** Committed rows inside the ranges (ascending, disjoint), ascending: a plain read that locks nothing. */
   readRanges(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch>;
+  /** Committed positions in the ranges (ascending, disjoint), ascending, at most `rowsMax`. */
+  committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]>;
+}
+
+export interface SourceReader {
+  readonly gapMode: GapMode;
+  /** The grace that the gap mode needs here, in milliseconds, where no setting says otherwise. */
+  readonly graceMs: number;
+  /** Present in mode `consume` only. */
+  readonly removal?: RowRemoval;
+  /** Committed rows with position > after, ascending: a plain read that locks nothing. */
+  readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch>;
+  /** Lends a snapshot of the moment of the call to `work`. */
+  inSnapshot<T>(work: (snapshot: SourceSnapshot) => Promise<T>): Promise<T>;
   /**
-   * Lock probe (only in gap mode `locks`): a locking read that never waits. Several disjoint ranges are probed
-   * together: `empty` speaks for all of them, anything else for one of them.
+   * Gap mode `transactions` only: all transactions that may own positions and ran at some moment after the call; the list has
+   * proven that it is not older. Null: the server gave no fresh list in time.
    */
-  probe(...ranges: readonly PositionRange[]): Promise<ProbeOutcome>;
+  listTransactions?(): Promise<TransactionList | null>;
   /** Highest committed position, or null when the table is empty. */
   highestPosition(): Promise<bigint | null>;
-  /** Committed positions in the range, ascending, at most `rowsMax`. */
-  positionsIn(range: PositionRange, rowsMax: number): Promise<readonly bigint[]>;
+  /** Committed positions in the ranges (ascending, disjoint), ascending, at most `rowsMax`. */
+  committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]>;
+  /** Gap mode `locks` only: positions in the ranges that have a row, committed or not, ascending, at most `rowsMax`. */
+  presentIn?(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]>;
 }

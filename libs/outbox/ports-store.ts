@@ -1,12 +1,36 @@
 /** The outbox store port: the writer's half (compare-and-set append) and the sender's half (lanes, reading, deleting, aside). */
-import type { BatchLimits, PositionRange } from './ports-source.ts';
+import type { BatchLimits } from './ports-source.ts';
+
+/** Some open gaps of a source as they are stored: a row each, so that an append writes only those that it changed. */
+export interface GapPage {
+  /** Names the page; at or below its first position. */
+  readonly page: bigint;
+  readonly first: bigint;
+  readonly last: bigint;
+  /** How many positions are missing. */
+  readonly missing: bigint;
+  /** How many ranges they are. */
+  readonly ranges: number;
+  /** The ranges, as `encodeRanges` writes them. */
+  readonly detail: string;
+}
+
+export interface StoredGapPage extends GapPage {
+  /** Since it was first stored, by the database's clock. */
+  readonly ageMs: number;
+}
+
+/** Pages to write anew or over, and pages to delete. */
+export interface GapChanges {
+  readonly put: readonly GapPage[];
+  readonly drop: readonly bigint[];
+}
 
 /** What the watermark row of a source says. */
 export interface WatermarkState {
   readonly source: string;
-  /** Every row at or below it has been moved, except those inside `gaps`. */
+  /** Every row at or below it has been moved, except those inside the open gaps. */
   readonly position: bigint;
-  readonly gaps: readonly PositionRange[];
   /** The sequence number the next outbox row of this source gets; starts at 1. */
   readonly nextSequence: number;
   /** The fence: only the writer that raised it to this value may commit. */
@@ -30,7 +54,7 @@ export interface AppendRequest {
   readonly expectedNextSequence: number;
   readonly next: {
     readonly position: bigint;
-    readonly gaps: readonly PositionRange[];
+    readonly gaps: GapChanges;
     readonly nextSequence: number;
   };
   /** In id order within each lane. May be empty: then only position and gaps move. */
@@ -45,6 +69,8 @@ export interface AppendRequest {
 export interface WriterStore {
   /** The watermark row, or null when the source was never registered. */
   loadWatermark(source: string): Promise<WatermarkState | null>;
+  /** Open gaps of the source, ascending. */
+  loadGaps(source: string): Promise<readonly StoredGapPage[]>;
   /**
    * Registers a source with its first position, its initial gaps and `lanes` new lane rows, in one transaction.
    * Already registered: changes nothing. Returns the source's lane numbers, ascending.
@@ -52,7 +78,7 @@ export interface WriterStore {
   registerSource(request: {
     readonly source: string;
     readonly position: bigint;
-    readonly gaps: readonly PositionRange[];
+    readonly gaps: readonly GapPage[];
     readonly lanes: number;
   }): Promise<readonly number[]>;
   /** Lane numbers of a source, ascending; empty when it is not registered. */

@@ -32,7 +32,6 @@ function scene() {
     limits: { rowsMax: 10, bytesMax: 10_000 },
     pollIntervalMs: 20,
     gapGraceMs: () => 10,
-    gapsMax: 10,
     backoff: { baseMs: 5, maxMs: 10 },
     electionIntervalMs: 10,
     mayLead: () => true,

@@ -5,6 +5,8 @@
  */
 import { asRelayError, type BackoffLimits, backoffMs, type Clock, crashPoint, type Random } from '#runtime';
 import type { WriterEvent } from './events.ts';
+import { missingBetween } from './gap-range.ts';
+import { GapSet } from './gap-set.ts';
 import type {
   BatchLimits,
   Doorbell,
@@ -40,7 +42,8 @@ export interface RunSourceOptions {
   /** By how much an idle writer's looks move apart, up to `pollIntervalMs`; 1.5 when absent. */
   readonly paceGrowth?: number;
   readonly gapGraceMs: (reader: SourceReader) => number;
-  readonly gapsMax: number;
+  /** See `OpenGaps`. */
+  readonly gapCostMax?: number;
   readonly backoff: BackoffLimits;
   /** How often a standby asks for the lock; a `leader-gone` ring makes it ask at once. */
   readonly electionIntervalMs: number;
@@ -51,7 +54,6 @@ export interface RunSourceOptions {
   readonly onEvent: (event: WriterEvent) => void;
 }
 
-const PROBES_MAX = 32;
 const PACE_MIN_MS = 4;
 const PACE_GROWTH = 1.5;
 /** Positions below the highest that START_FROM=latest examines for rows of transactions still open. */
@@ -163,7 +165,7 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, life: Life): Pr
           : Math.min(options.pollIntervalMs, paceMs * (options.paceGrowth ?? PACE_GROWTH));
       // Either may have come while the wake-up was being cleared.
       if (signal.aborted || lock.signal.aborted) continue;
-      await wake.wait(options.clock, Math.min(paceMs, current.evidenceDueInMs ?? paceMs));
+      await wake.wait(options.clock, Math.min(paceMs, current.gapsDueInMs ?? paceMs));
     }
     return 'stopped';
   } finally {
@@ -178,6 +180,7 @@ export async function openTerm(options: RunSourceOptions, known: Known): Promise
   if ((await store.loadWatermark(source)) === null) await register(options, reader);
   const state = await store.beginTerm(source, options.writerId);
   crashPoint('writer-after-term');
+  const gaps = await store.loadGaps(source);
   const lanes = await store.lanesOf(source);
   const markers = (await options.readMarkers?.(lanes)) ?? null;
   refuseOlderDatabase({ state, knownNextSequence: known.nextSequence, markers });
@@ -187,7 +190,7 @@ export async function openTerm(options: RunSourceOptions, known: Known): Promise
     source,
     epoch: state.epoch,
     position: state.position,
-    gaps: state.gaps.length,
+    gaps: gaps.reduce((sum, { ranges }) => sum + ranges, 0),
   });
   if (lanes.length !== options.lanes) {
     options.onEvent({ kind: 'lanes-differ', source, lanes: lanes.length, setting: options.lanes });
@@ -199,14 +202,14 @@ export async function openTerm(options: RunSourceOptions, known: Known): Promise
       clock,
       limits: options.limits,
       gapGraceMs: options.gapGraceMs(reader),
-      gapsMax: options.gapsMax,
-      probesMax: PROBES_MAX,
+      ...(options.gapCostMax === undefined ? {} : { gapCostMax: options.gapCostMax }),
       onEvent: (event) => {
         if (event.kind === 'moved') known.nextSequence = event.nextSequence;
         options.onEvent(event);
       },
     },
     state,
+    gaps,
     lanes,
   );
 }
@@ -216,7 +219,7 @@ async function register(options: RunSourceOptions, reader: SourceReader): Promis
   await options.store.registerSource({
     source: options.source,
     position,
-    gaps,
+    gaps: GapSet.of(gaps, 0).pages,
     lanes: options.lanes,
   });
 }
@@ -231,12 +234,6 @@ export async function firstPosition(
   const highest = await reader.highestPosition();
   if (highest === null) return { position: 0n, gaps: [] };
   const lowest = highest > BigInt(LATEST_LOOKBACK) ? highest - BigInt(LATEST_LOOKBACK) : 0n;
-  const seen = await reader.positionsIn({ from: lowest + 1n, to: highest }, LATEST_LOOKBACK);
-  const gaps: PositionRange[] = [];
-  let previous = lowest;
-  for (const position of seen) {
-    if (position > previous + 1n) gaps.push({ from: previous + 1n, to: position - 1n });
-    previous = position;
-  }
-  return { position: highest, gaps };
+  const seen = await reader.committedIn([{ from: lowest + 1n, to: highest }], LATEST_LOOKBACK);
+  return { position: highest, gaps: missingBetween(lowest, seen) };
 }

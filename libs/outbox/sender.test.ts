@@ -24,7 +24,7 @@ async function deliverAroundRefusedRow(transactional: boolean) {
     const id = outboxId(pickLane(lanes, key, sequence), sequence);
     return { id, eventId: `s:${sequence}`, topic: 't', key, value: Buffer.from('{}'), headers: null };
   });
-  const next = { position: BigInt(ROWS), gaps: [], nextSequence: ROWS + 1 };
+  const next = { position: BigInt(ROWS), gaps: { put: [], drop: [] }, nextSequence: ROWS + 1 };
   assert.equal(await store.writer.append({ source: 's', epoch, expectedNextSequence: 1, next, messages }), 'committed');
   const stop = new AbortController();
   const events: SenderEvent[] = [];

@@ -26,8 +26,9 @@ async function termOn(gapMode: GapMode, onRead: (table: FakeSourceTable, pass: (
   const limits = { rowsMax: 10, bytesMax: 1_000 };
   const onEvent = () => undefined;
   const term = new WriterTerm(
-    { store: writer, reader, clock, limits, gapGraceMs: GRACE_MS, gapsMax: 10, probesMax: 10, onEvent },
+    { store: writer, reader, clock, limits, gapGraceMs: GRACE_MS, onEvent },
     state,
+    [],
     lanes,
   );
   return { term, table, tables, pass };
@@ -61,20 +62,49 @@ describe('a gap in mode time (I1)', () => {
   });
 });
 
-describe('the pace of an idle writer (I1)', () => {
-  test('a gap found empty says when it must be looked at again', async () => {
-    const { term, table, pass } = await termOn('locks', () => undefined);
-    const rolledBack = table.begin();
-    rolledBack.insert([{ key: 'k', body: 'gone' }]);
+describe('a gap in mode transactions (I1)', () => {
+  test('closes when the transactions listed a grace after it was sighted have ended, and is read before', async () => {
+    const { term, table, tables, pass } = await termOn('transactions', () => undefined);
+    const slow = table.begin();
+    const ids = slow.reserve(2);
+    slow.show();
+    const quick = table.begin();
+    quick.insert([{ key: 'k', body: 'quick' }]);
+    quick.commit();
+    const idle = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 50) {
+        pass(50);
+        await term.step();
+      }
+    };
+    await idle(20 * GRACE_MS);
+    assert.deepEqual(eventIds(tables), ['s:3']);
+    assert.equal(tables.gaps.get('s')?.size, 1, 'its owner has no row, and is still running');
+    slow.write(ids, [
+      { key: 'k', body: 'late' },
+      { key: 'k', body: 'late' },
+    ]);
+    slow.commit();
+    await idle(1_000);
+    assert.deepEqual(eventIds(tables), ['s:3', 's:1', 's:2']);
+    assert.equal(term.gapsDueInMs, null);
+  });
+
+  test('a rollback closes it soon, without a row', async () => {
+    const { term, table, tables, pass } = await termOn('transactions', () => undefined);
+    const gone = table.begin();
+    gone.insert([{ key: 'k', body: 'gone' }]);
     const kept = table.begin();
     kept.insert([{ key: 'k', body: 'kept' }]);
     kept.commit();
     await term.step();
-    assert.equal(term.evidenceDueInMs, null, 'locked is no evidence');
-    rolledBack.rollback();
-    pass(5_000);
-    await term.step();
-    const dueInMs = term.evidenceDueInMs;
-    assert.ok(dueInMs !== null && dueInMs > 0 && dueInMs <= GRACE_MS, `${dueInMs}`);
+    assert.ok((term.gapsDueInMs ?? Infinity) <= 50, 'a young gap is looked at often');
+    gone.rollback();
+    for (let passed = 0; passed < 2 * GRACE_MS; passed += 50) {
+      pass(50);
+      await term.step();
+    }
+    assert.equal(tables.gaps.get('s')?.size, 0);
+    assert.deepEqual(eventIds(tables), ['s:2']);
   });
 });

@@ -8,9 +8,9 @@
 import { asRelayError, type Clock, crashPoint } from '#runtime';
 import { addressRows } from './address-rows.ts';
 import type { WriterEvent } from './events.ts';
-import { examineGaps } from './examine-gaps.ts';
-import { type Gap, GapSet } from './gap-set.ts';
+import { GapSet } from './gap-set.ts';
 import { LookBelow } from './look-below.ts';
+import { OpenGaps } from './open-gaps.ts';
 import type {
   AppendRequest,
   BatchLimits,
@@ -18,6 +18,7 @@ import type {
   SourceBatch,
   SourceReader,
   SourceRow,
+  StoredGapPage,
   WatermarkState,
   WriterStore,
 } from './ports.ts';
@@ -27,12 +28,10 @@ export interface WriterTermOptions {
   readonly reader: SourceReader;
   readonly clock: Clock;
   readonly limits: BatchLimits;
-  /** An empty range is probed once more this long after the first empty probe before it closes; in mode `time`, how long a gap stays open. */
+  /** See `OpenGaps`; 0 in mode `ordered`. */
   readonly gapGraceMs: number;
-  /** Reading of fresh rows pauses while this many gaps are open. */
-  readonly gapsMax: number;
-  /** Probes a step at most, so that gaps never starve fresh rows. */
-  readonly probesMax: number;
+  /** See `OpenGaps`. */
+  readonly gapCostMax?: number;
   readonly onEvent: (event: WriterEvent) => void;
 }
 
@@ -45,6 +44,10 @@ export type StepOutcome =
     };
 
 const NOTHING: SourceBatch = { rows: [], full: false };
+/** Pages of gaps, a hundred gaps and more each: then reading of fresh rows pauses. */
+const GAP_PAGES_MAX = 50_000;
+/** What keeps gaps open is told this often. */
+const HELD_EVERY_MS = 1_000;
 
 interface Plan {
   readonly rows: readonly SourceRow[];
@@ -52,6 +55,18 @@ interface Plan {
   readonly position: bigint;
   readonly gaps: GapSet;
   readonly full: boolean;
+  /** Positions that the fresh rows show to be missing. */
+  readonly opened: bigint;
+  readonly closed: { readonly ranges: number; readonly missing: bigint };
+}
+
+/** A read of fresh rows under way or held over. */
+interface FreshRead {
+  /** The high mark it started from. */
+  readonly after: bigint;
+  /** When it began, no row at or below this one was still to come. */
+  readonly floor: bigint;
+  readonly batch: Promise<SourceBatch>;
 }
 
 export class WriterTerm {
@@ -60,38 +75,42 @@ export class WriterTerm {
   readonly #epoch: number;
   readonly #lanes: readonly number[];
   #position: bigint;
+  /** What is stored. */
   #gaps: GapSet;
+  readonly #open: OpenGaps;
   #nextSequence: number;
   readonly #below: LookBelow | null;
-  /** A read of fresh rows under way or held over, valid for the high mark it started from. */
-  #ahead: {
-    readonly after: bigint;
-    readonly batch: Promise<SourceBatch>;
-  } | null = null;
+  #ahead: FreshRead | null = null;
+  #toldHeldMs = Number.NEGATIVE_INFINITY;
+  #wereHeld = false;
 
-  constructor(options: WriterTermOptions, state: WatermarkState, lanes: readonly number[]) {
+  constructor(
+    options: WriterTermOptions,
+    state: WatermarkState,
+    gaps: readonly StoredGapPage[],
+    lanes: readonly number[],
+  ) {
     this.#options = options;
     this.#source = state.source;
     this.#epoch = state.epoch;
     this.#lanes = lanes;
     this.#position = state.position;
-    this.#gaps = GapSet.restore(state.gaps, options.clock.nowMs());
+    this.#gaps = GapSet.restore(gaps, options.clock.nowMs());
+    this.#open = new OpenGaps(options, this.#gaps, state.position);
     this.#nextSequence = state.nextSequence;
     const { removal } = options.reader;
     this.#below = removal === undefined ? null : new LookBelow(removal, options.clock);
   }
 
-  /**
-   * Milliseconds until a gap that was found empty must be probed again, or null. Empty probes too far apart prove nothing
-   * together: resting longer than this, an idle writer would never close a gap.
-   */
-  get evidenceDueInMs(): number | null {
-    const due = this.#gaps.gaps.filter((gap) => gap.emptySinceMs !== null).map((gap) => gap.probeAtMs);
-    return due.length === 0 ? null : Math.max(1, Math.min(...due) - this.#options.clock.nowMs());
+  /** Milliseconds until an idle writer must look at its open gaps again, or null. */
+  get gapsDueInMs(): number | null {
+    return this.#open.dueInMs;
   }
 
   /** Moves at most one batch. Rejects with RelayError; the term is then to be thrown away. */
   async step(): Promise<StepOutcome> {
+    this.#open.tick();
+    this.#reportHeld();
     const plan = await this.#plan();
     if (plan.rows.length === 0 && plan.gaps === this.#gaps) return { kind: 'idle' };
     crashPoint('writer-before-append');
@@ -120,46 +139,30 @@ export class WriterTerm {
 
   async #plan(): Promise<Plan> {
     await this.#lookBelow();
-    const startedMs = this.#options.clock.nowMs();
-    const fresh = await this.#fresh();
-    const late = this.#gaps.size > 0 ? await this.#readLate() : NOTHING;
-    let gaps = this.#gaps.fill(
-      late.rows.map((row) => row.position),
-      startedMs,
-    );
+    const read = await this.#fresh();
+    const fresh = await read.batch;
+    const late = await this.#open.read(fresh.rows.length > 0);
+    const filled = this.#open.set.fill(late.rows.map((row) => row.position));
+    const left = late.closes.reduce((gaps, { stretch, kept }) => gaps.close(stretch, kept), filled);
+    const closed = { ranges: filled.size - left.size, missing: filled.missing - left.missing };
+    const plan = { rows: late.rows, late: late.rows.length, position: this.#position, gaps: left, opened: 0n, closed };
     if (late.full) {
-      this.#ahead = { after: this.#position, batch: Promise.resolve(fresh) };
-      return {
-        rows: late.rows,
-        late: late.rows.length,
-        position: this.#position,
-        gaps,
-        full: true,
-      };
+      this.#ahead = read;
+      return { ...plan, full: true };
     }
-    gaps = await this.#examine(gaps, startedMs);
     const last = fresh.rows.at(-1);
-    if (last === undefined) {
-      return {
-        rows: late.rows,
-        late: late.rows.length,
-        position: this.#position,
-        gaps,
-        full: false,
-      };
-    }
-    // Sighted now, not when the read began: a value may have been handed out while a slow read was under way, and its
-    // transaction has the whole grace from then on.
-    const positions = fresh.rows.map((row) => row.position);
-    gaps = gaps.open(this.#position, positions, this.#options.clock.nowMs());
+    if (last === undefined) return { ...plan, full: false };
     const rows = late.rows.length === 0 ? fresh.rows : [...late.rows, ...fresh.rows];
-    return {
-      rows,
-      late: late.rows.length,
-      position: last.position,
-      gaps,
-      full: fresh.full,
-    };
+    const gaps = this.#opened(left, fresh, read.floor);
+    return { ...plan, rows, position: last.position, gaps, opened: gaps.missing - left.missing, full: fresh.full };
+  }
+
+  /** The gaps that the fresh rows show: those that may still become rows. */
+  #opened(gaps: GapSet, fresh: SourceBatch, floor: bigint): GapSet {
+    if (this.#options.reader.gapMode === 'ordered') return gaps;
+    const after = floor > this.#position ? floor : this.#position;
+    const positions = fresh.rows.map((row) => row.position);
+    return gaps.open(after, positions, this.#options.clock.nowMs());
   }
 
   async #lookBelow(): Promise<void> {
@@ -167,42 +170,26 @@ export class WriterTerm {
     if (to === null) return;
     this.#options.onEvent({ kind: 'went-back', source: this.#source, from: this.#position, to });
     this.#position = to;
-    this.#gaps = this.#gaps.upTo(to);
+    this.#open.rewind(this.#gaps.upTo(to), to);
   }
 
-  async #fresh(): Promise<SourceBatch> {
+  async #fresh(): Promise<FreshRead> {
     const ahead = this.#ahead;
     this.#ahead = null;
-    if (ahead !== null && ahead.after === this.#position) return ahead.batch;
-    if (this.#gaps.size >= this.#options.gapsMax) {
-      this.#options.onEvent({
-        kind: 'gaps-at-bound',
-        source: this.#source,
-        gaps: this.#gaps.size,
-      });
-      return NOTHING;
+    if (ahead !== null && ahead.after === this.#position) return ahead;
+    if (this.#gaps.pages.length >= GAP_PAGES_MAX) {
+      this.#options.onEvent({ kind: 'gaps-at-bound', source: this.#source, gaps: this.#gaps.size });
+      return { after: this.#position, floor: 0n, batch: Promise.resolve(NOTHING) };
     }
-    return this.#options.reader.readAfter(this.#position, this.#options.limits);
+    return this.#read(this.#position);
   }
 
-  #readAhead(after: bigint): void {
+  #read(after: bigint): FreshRead {
+    const { floor } = this.#open;
     const batch = this.#options.reader.readAfter(after, this.#options.limits);
     // The rejection is seen where the batch is awaited; until then it must not count as unhandled.
     batch.catch(() => undefined);
-    this.#ahead = { after, batch };
-  }
-
-  #readLate(): Promise<SourceBatch> {
-    return this.#options.reader.readRanges(this.#gaps.ranges(), this.#options.limits);
-  }
-
-  async #examine(gaps: GapSet, readStartedMs: number): Promise<GapSet> {
-    const { reader, clock, gapGraceMs, probesMax } = this.#options;
-    const onClosed = (gap: Gap) => this.#reportClosed(gap);
-    const examined = await examineGaps({ reader, clock, gapGraceMs, probesMax, onClosed }, gaps, readStartedMs);
-    // Evidence alone is not worth a transaction: only a change of the ranges is written.
-    if (examined.size === gaps.size && gaps === this.#gaps) this.#gaps = examined;
-    return examined;
+    return { after, floor, batch };
   }
 
   /** True when the batch is certainly committed, whatever way we learned it; false when this term is over. */
@@ -215,7 +202,7 @@ export class WriterTerm {
         expectedNextSequence: this.#nextSequence,
         next: {
           position: plan.position,
-          gaps: plan.gaps.ranges(),
+          gaps: plan.gaps.changesSince(this.#gaps),
           nextSequence,
         },
         messages,
@@ -223,7 +210,7 @@ export class WriterTerm {
       };
       // Not sooner: the rows read ahead would be encoded while the server waits for these.
       const readAhead = () => {
-        if (plan.full) this.#readAhead(plan.position);
+        if (plan.full && this.#ahead === null) this.#ahead = this.#read(plan.position);
       };
       const outcome = await store.append(request, readAhead);
       return outcome === 'committed';
@@ -260,33 +247,41 @@ export class WriterTerm {
   }
 
   #adopt(plan: Plan, nextSequence: number): void {
-    this.#reportOpened(plan);
     this.#position = plan.position;
     this.#gaps = plan.gaps;
     this.#nextSequence = nextSequence;
+    this.#open.adopt(plan.gaps, plan.position, plan.full);
+    this.#reportGaps(plan);
   }
 
-  #reportOpened(plan: Plan): void {
-    for (const gap of plan.gaps.gaps) {
-      if (gap.from > this.#position) {
-        this.#options.onEvent({
-          kind: 'gap-opened',
-          source: this.#source,
-          from: gap.from,
-          to: gap.to,
-        });
-      }
+  #reportGaps({ gaps, opened, closed }: Plan): void {
+    const { onEvent } = this.#options;
+    if (closed.missing > 0n) onEvent({ kind: 'gaps-closed', source: this.#source, ...closed });
+    const last = gaps.pages.at(-1)?.last;
+    if (opened > 0n && last !== undefined) {
+      onEvent({ kind: 'gaps-opened', source: this.#source, missing: opened, last });
     }
   }
 
-  #reportClosed(gap: Gap): void {
-    const openMs = this.#options.clock.nowMs() - gap.seenAtMs;
+  /** Nothing that keeps gaps open stays unsaid; said once more when none is left. */
+  #reportHeld(): void {
+    const { held } = this.#open;
+    const nowMs = this.#options.clock.nowMs();
+    if (held === null && !this.#wereHeld) return;
+    if (held !== null && nowMs - this.#toldHeldMs < HELD_EVERY_MS) return;
+    this.#toldHeldMs = nowMs;
+    this.#wereHeld = held !== null;
+    const { ranges = 0, missing = 0n, oldestMs = 0, staleMs = 0, holder = null } = held ?? {};
     this.#options.onEvent({
-      kind: 'gap-closed',
+      kind: 'gaps-held',
       source: this.#source,
-      from: gap.from,
-      to: gap.to,
-      openMs,
+      ranges,
+      missing,
+      oldestMs,
+      staleMs,
+      holders: holder?.count ?? 0,
+      connection: holder?.transaction.connection ?? null,
+      since: holder?.transaction.startedAt ?? null,
     });
   }
 }

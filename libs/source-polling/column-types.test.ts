@@ -93,7 +93,7 @@ test('generated and invisible columns, odd names, lone surrogates, and JSON gone
   assert.equal(row?.value?.toString(), '{"hidden":5,"a":21}', 'listed columns keep their order and their own spelling');
   assert.equal(row?.key?.toString(), '5');
   const range = { from: 18446744073709551614n, to: 18446744073709551615n };
-  assert.equal(await listed.probe(range), 'rows');
-  assert.deepEqual(await listed.positionsIn(range, 5), [18446744073709551614n]);
+  assert.deepEqual(await listed.committedIn([range], 5), [18446744073709551614n]);
+  assert.deepEqual(await listed.presentIn?.([range], 5), [18446744073709551614n]);
   assert.equal(await listed.highestPosition(), 18446744073709551614n);
 });

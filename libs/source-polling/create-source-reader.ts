@@ -1,22 +1,32 @@
 /** The source port on a MySQL-protocol server, mode `append`. */
-import { type EngineKind, errnoOf, type Pool, type Session, type SqlValue } from '#database';
+import { type EngineKind, errnoOf, type Pool, rollback, type Session, type SqlValue } from '#database';
 import type {
   BatchLimits,
   GapMode,
   PositionRange,
-  ProbeOutcome,
   RowRemoval,
   SourceBatch,
   SourceDefinition,
   SourceReader,
   SourceRow,
+  SourceSnapshot,
+  TransactionList,
 } from '#outbox';
-import { type Logger, RelayError } from '#runtime';
+import { type Logger, RelayError, systemClock } from '#runtime';
 import { checkArchive } from './archive-table.ts';
 import { inspectTable, type TableFacts } from './inspect-table.ts';
-import { type ProbeTarget, probeRanges } from './probe-ranges.ts';
+import type { Lender } from './lender.ts';
+import { TransactionLister } from './list-transactions.ts';
+import type { PositionColumn } from './position-column.ts';
+import { rangesCondition } from './ranges-condition.ts';
 import { buildReadPlan, type ReadPlan } from './read-plan.ts';
-import { readHighestPosition, readLowestPosition, readPositions } from './read-positions.ts';
+import {
+  RANGES_PER_STATEMENT_MAX,
+  readCommitted,
+  readHighestPosition,
+  readLowestPosition,
+  readUncommitted,
+} from './read-positions.ts';
 import { type ReadOutcome, readRows, sizeOfRow } from './read-rows.ts';
 import { type RemovalStatements, removalStatements, removeRows } from './remove-rows.ts';
 
@@ -25,6 +35,8 @@ export interface SourceReaderOptions {
   readonly source: SourceDefinition;
   /** As `proveGapMode` found it. */
   readonly gapMode: GapMode;
+  /** Shared by the sources of a process; absent: one of its own. */
+  readonly lister?: TransactionLister;
   readonly logger: Logger;
 }
 
@@ -32,38 +44,29 @@ export interface SourceReaderOptions {
 const SCHEMA_ERRNOS: ReadonlySet<number> = new Set([1054, 1146, 1176]);
 /** A read made with a fresh plan can only be stale again if the table was altered in between. */
 const PLAN_ATTEMPTS_MAX = 3;
-/** Ranges in one statement: the range optimizer walks them one by one, and past some hundreds gives up on the index. */
-const RANGES_PER_STATEMENT_MAX = 200;
 /** Rows asked for beyond what the last batch's row size says will fit. */
 const LIMIT_SLACK = 1.25;
 
 /**
  * Inspects the table and makes a reader. Rejects with DB_SCHEMA when table, watermark column, index or a named column
- * is not as it must be, and with DB_UNSUPPORTED when gap mode `locks` is asked of a table without row locks.
+ * is not as it must be, and with DB_UNSUPPORTED when a gap mode other than `time` is asked of a table without transactions.
  */
 export async function createSourceReader(options: SourceReaderOptions): Promise<SourceReader> {
   const { pool, source, logger } = options;
   const { kind } = await pool.engine();
   const table = await inspectTable(pool, source.table, source.watermarkColumn);
   for (const warning of table.warnings) logger.warn({ source: source.name }, warning);
-  if (options.gapMode === 'locks' && table.storageEngine.toLowerCase() !== 'innodb') {
+  if (options.gapMode !== 'time' && table.storageEngine.toLowerCase() !== 'innodb') {
     throw new RelayError(
       'DB_UNSUPPORTED',
-      `source table ${table.name} is ${table.storageEngine}, which has no row locks: set the source's gap mode to time`,
+      `source table ${table.name} is ${table.storageEngine}, which has no transactions: set the source's gap mode to time`,
     );
   }
-  const graceMsMin = options.gapMode === 'locks' ? await leastGraceMs(pool, table) : 0;
-  if (graceMsMin > 0) {
-    const settled = `a missing id is settled after ${graceMsMin / 1000} s only, where SOURCE_GAP_GRACE does not say otherwise`;
-    logger.warn(
-      { source: source.name, graceMsMin },
-      `watermark column ${source.watermarkColumn} of ${table.name} does not lead the primary key, so that an INSERT that waits for a lock does not show its id yet: ${settled}`,
-    );
-  }
-  if (!source.event) return new TableReader(options, kind, table, graceMsMin);
+  const graceMs = await graceMsOf(pool, options.gapMode, table);
+  if (!source.event) return new TableReader(options, kind, table, graceMs);
   await refuseUnremovable(pool, table);
   if (source.event.archive !== null) await checkArchive(pool, source.event.archive.table, table);
-  return new ConsumingReader(options, kind, table, graceMsMin);
+  return new ConsumingReader(options, kind, table, graceMs);
 }
 
 /** Mode `consume` needs transactions, and the right to delete: better known now than with the first row. */
@@ -75,20 +78,28 @@ async function refuseUnremovable(pool: Pool, { name, quotedName, storageEngine }
   await pool.run(`DELETE FROM ${quotedName} WHERE 1 = 0`);
 }
 
-/** More than statement and probe need between them. */
-const GRACE_SLACK_MS = 5_000;
+/** An id is handed out an instant before its transaction shows. */
+const SHOWN_GRACE_MS = 1_000;
+const TIME_GRACE_MS = 60_000;
+/** More than a statement needs besides waiting. */
+const WAIT_SLACK_MS = 10_000;
 
-/** The longest that an INSERT can wait on its way to the watermark's index: the server's limit for a lock, at each index before it. */
-async function leastGraceMs(pool: Pool, { indexesBefore }: TableFacts): Promise<number> {
-  if (indexesBefore === 0) return 0;
+/**
+ * Mode `locks`: a statement waits for a lock for as long as the server lets it, at the primary key and at each index that it comes
+ * to before the watermark's, before its row is there.
+ */
+async function graceMsOf(pool: Pool, gapMode: GapMode, { indexesBefore }: TableFacts): Promise<number> {
+  if (gapMode === 'transactions') return SHOWN_GRACE_MS;
+  if (gapMode === 'time') return TIME_GRACE_MS;
   const [row] = await pool.query<{ seconds: string | number }>('SELECT @@GLOBAL.innodb_lock_wait_timeout AS seconds');
-  return indexesBefore * Number(row?.seconds ?? 0) * 1_000 + GRACE_SLACK_MS;
+  return (1 + indexesBefore) * Number(row?.seconds ?? 0) * 1_000 + WAIT_SLACK_MS;
 }
 
 class TableReader implements SourceReader {
   readonly gapMode: GapMode;
-  readonly graceMsMin: number;
+  readonly graceMs: number;
   readonly #pool: Pool;
+  readonly #lister: TransactionLister;
   readonly #source: SourceDefinition;
   readonly #logger: Logger;
   readonly #kind: EngineKind;
@@ -97,10 +108,11 @@ class TableReader implements SourceReader {
   /** Mean bytes of the last batch's rows; null before the first. */
   #rowBytes: number | null = null;
 
-  constructor(options: SourceReaderOptions, kind: EngineKind, table: TableFacts, graceMsMin: number) {
+  constructor(options: SourceReaderOptions, kind: EngineKind, table: TableFacts, graceMs: number) {
     this.gapMode = options.gapMode;
-    this.graceMsMin = graceMsMin;
+    this.graceMs = graceMs;
     this.#pool = options.pool;
+    this.#lister = options.lister ?? new TransactionLister(options.pool, systemClock);
     this.#source = options.source;
     this.#logger = options.logger;
     this.#kind = kind;
@@ -109,17 +121,38 @@ class TableReader implements SourceReader {
   }
 
   readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch> {
-    return this.#read((plan) => `${plan.watermark} > ?`, [after], limits);
+    return this.#read(this.#pool, (plan) => `${plan.watermark} > ?`, [after], limits);
   }
 
-  async readRanges(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
+  /** One session reads it all at REPEATABLE READ. An engine without such snapshots reads each statement as of its own moment. */
+  inSnapshot<T>(work: (snapshot: SourceSnapshot) => Promise<T>): Promise<T> {
+    return this.#pool.use(async (session) => {
+      if (this.#kind !== 'singlestore') {
+        await session.run('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+        await session.run('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+      }
+      const lender: Lender = { use: (statement) => statement(session) };
+      try {
+        return await work({
+          readRanges: (ranges, limits) => this.#readRanges(lender, ranges, limits),
+          committedIn: (ranges, rowsMax) => this.#withPlan((target) => readCommitted(lender, target, ranges, rowsMax)),
+        });
+      } finally {
+        // A batch that was cut may have cost the session.
+        if (this.#kind !== 'singlestore' && !session.broken) await rollback(session);
+      }
+    });
+  }
+
+  async #readRanges(lender: Lender, ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
     const rows: SourceRow[] = [];
     let bytesLeft = limits.bytesMax;
     for (let first = 0; first < ranges.length; first += RANGES_PER_STATEMENT_MAX) {
       const some = ranges.slice(first, first + RANGES_PER_STATEMENT_MAX);
       const batch = await this.#read(
-        (plan) => some.map(() => `${plan.watermark} BETWEEN ? AND ?`).join(' OR '),
-        some.flatMap(({ from, to }) => [from, to]),
+        lender,
+        (plan) => rangesCondition(plan.watermark, some).where,
+        rangesCondition('', some).values,
         { rowsMax: limits.rowsMax - rows.length, bytesMax: bytesLeft },
       );
       for (const row of batch.rows) {
@@ -134,17 +167,20 @@ class TableReader implements SourceReader {
     return { rows, full: false };
   }
 
-  async probe(...ranges: readonly PositionRange[]): Promise<ProbeOutcome> {
-    if (this.gapMode !== 'locks') throw new RelayError('INTERNAL', 'the lock probe is only for gap mode locks');
-    return this.#withPlan((target) => probeRanges(this.#pool, this.#kind, target, ranges));
+  listTransactions(): Promise<TransactionList | null> {
+    return this.#lister.list();
   }
 
   highestPosition(): Promise<bigint | null> {
     return this.#withPlan((target) => readHighestPosition(this.#pool, target));
   }
 
-  positionsIn(range: PositionRange, rowsMax: number): Promise<readonly bigint[]> {
-    return this.#withPlan((target) => readPositions(this.#pool, target, range, rowsMax));
+  committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]> {
+    return this.#withPlan((target) => readCommitted(this.#pool, target, ranges, rowsMax));
+  }
+
+  presentIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]> {
+    return this.#withPlan((target) => readUncommitted(this.#pool, target, ranges, rowsMax));
   }
 
   lowestPosition(): Promise<bigint | null> {
@@ -158,12 +194,13 @@ class TableReader implements SourceReader {
   }
 
   async #read(
+    lender: Lender,
     where: (plan: ReadPlan) => string,
     values: readonly SqlValue[],
     limits: BatchLimits,
   ): Promise<SourceBatch> {
     const batch = await this.#withPlan((_target, plan) =>
-      readRows(this.#pool, plan, where(plan), values, limits, this.#limitRows(limits)),
+      readRows(lender, plan, where(plan), values, limits, this.#limitRows(limits)),
     );
     const { rows } = batch;
     if (rows.length > 0) {
@@ -180,7 +217,7 @@ class TableReader implements SourceReader {
 
   /** Runs a statement; when the table turns out to have changed, describes it anew and runs it again. */
   async #withPlan<T>(
-    work: (target: ProbeTarget, plan: ReadPlan) => Promise<T | Extract<ReadOutcome, 'stale'>>,
+    work: (target: PositionColumn, plan: ReadPlan) => Promise<T | Extract<ReadOutcome, 'stale'>>,
   ): Promise<T> {
     for (let attempt = 1; attempt <= PLAN_ATTEMPTS_MAX; attempt += 1) {
       const plan = this.#plan;

@@ -20,24 +20,34 @@ after(async () => {
   await database.drop();
 });
 
+const hostOf = async (reader: Pool): Promise<string> =>
+  (await reader.query<{ user: string }>('SELECT CURRENT_USER() AS user'))[0]?.user.split('@')[1] ?? '';
+
 const unsupported = (error: unknown): boolean => error instanceof RelayError && error.code === 'DB_UNSUPPORTED';
 
-test('a missing canary table means time mode with the reason, and refuses forced locks', async () => {
+test('a missing canary table means time mode with the reason, and refuses the other modes', async () => {
   const proof = await proveGapMode({ pool, wanted: 'auto', canaryTable: 'no_canary' });
   assert.equal(proof.mode, 'time');
   assert.match(proof.reason, /no_canary is missing/);
-  await assert.rejects(proveGapMode({ pool, wanted: 'locks', canaryTable: 'no_canary' }), unsupported);
+  for (const wanted of ['locks', 'transactions'] as const) {
+    await assert.rejects(proveGapMode({ pool, wanted, canaryTable: 'no_canary' }), unsupported);
+  }
 });
 
-test('locks are proven by a row that is locked while open and gone after, with a pool of one', async () => {
+test('I1: modes are proven by transactions of our own, with a pool of one, and the canary table stays empty', async () => {
   await pool.run(canaryTableSql());
   await pool.run(canaryTableSql());
-  for (const wanted of ['auto', 'locks'] as const) {
+  for (const [wanted, mode] of [
+    ['auto', 'transactions'],
+    ['transactions', 'transactions'],
+    ['locks', 'locks'],
+  ] as const) {
     const proof = await proveGapMode({ pool, wanted });
-    assert.equal(proof.mode, 'locks', proof.reason);
+    assert.equal(proof.mode, mode, proof.reason);
     assert.match(proof.reason, /proven on (mariadb|mysql)/);
-    assert.deepEqual([proof.autoIncrementIncrement, proof.autoIncrementOffset], [1, 1]);
+    assert.deepEqual([proof.autoIncrementIncrement, proof.autoIncrementOffset, proof.betterBy], [1, 1, null]);
     assert.ok(proof.autoincLockMode !== null && [0, 1, 2].includes(proof.autoincLockMode));
+    assert.ok((proof.lockWaitMs ?? 0) > 0);
   }
   const rows = await pool.query(`SELECT id FROM ${CANARY_TABLE_DEFAULT}`);
   assert.deepEqual(rows, [], 'it stays empty');
@@ -46,8 +56,8 @@ test('locks are proven by a row that is locked while open and gone after, with a
 test('many processes prove at once', async () => {
   const pools = Array.from({ length: 6 }, () => createPool(testDatabaseOptions(database)));
   try {
-    const proofs = await Promise.all(pools.map((each) => proveGapMode({ pool: each, wanted: 'locks' })));
-    assert.deepEqual(new Set(proofs.map(({ mode }) => mode)), new Set(['locks']));
+    const proofs = await Promise.all(pools.map((each) => proveGapMode({ pool: each, wanted: 'transactions' })));
+    assert.deepEqual(new Set(proofs.map(({ mode }) => mode)), new Set(['transactions']));
   } finally {
     await Promise.all(pools.map((each) => each.close()));
   }
@@ -57,15 +67,14 @@ test('time is taken at its word, without a canary', async () => {
   assert.equal((await proveGapMode({ pool, wanted: 'time', canaryTable: 'no_canary' })).mode, 'time');
 });
 
-test('an engine without row locks does not prove itself', async () => {
+test('an engine without transactions does not prove itself', async () => {
   await pool.run('CREATE TABLE isam_canary (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE = MyISAM');
   const proof = await proveGapMode({ pool, wanted: 'auto', canaryTable: 'isam_canary' });
   assert.equal(proof.mode, 'time');
-  assert.match(proof.reason, /answered the lock probe with "rows"/);
   await assert.rejects(proveGapMode({ pool, wanted: 'locks', canaryTable: 'isam_canary' }), unsupported);
 });
 
-test('a user who may not insert the canary gets time mode', async () => {
+test('a user who may not insert the canary gets time mode, one without PROCESS locks and the GRANT that improves it', async () => {
   const { name, drop: _drop, ...address } = database;
   const admin = await mysql.createConnection({ ...address, database: name });
   const user = name.slice(-20);
@@ -75,8 +84,18 @@ test('a user who may not insert the canary gets time mode', async () => {
     const reader = createPool({ ...testDatabaseOptions(database), user, password: 'canary' });
     const proof = await proveGapMode({ pool: reader, wanted: 'auto' });
     assert.equal(proof.mode, 'time');
-    assert.match(proof.reason, /may not insert/);
+    assert.match(proof.reason, /may not .*insert/);
+    assert.equal(proof.betterBy, `GRANT PROCESS ON *.* TO '${user}'@'${await hostOf(reader)}'`);
+    await admin.query(`GRANT INSERT ON ${name}.* TO '${user}'@'%', '${user}'@'localhost'`);
+    const locks = await proveGapMode({ pool: reader, wanted: 'auto' });
+    assert.deepEqual([locks.mode, locks.betterBy], ['locks', proof.betterBy]);
+    assert.match(locks.reason, /no PROCESS privilege/);
+    await assert.rejects(proveGapMode({ pool: reader, wanted: 'transactions' }), unsupported);
+    await admin.query(locks.betterBy as string);
     await reader.close();
+    const granted = createPool({ ...testDatabaseOptions(database), user, password: 'canary' });
+    assert.equal((await proveGapMode({ pool: granted, wanted: 'auto' })).mode, 'transactions');
+    await granted.close();
   } finally {
     await admin.query(`DROP USER IF EXISTS '${user}'@'%', '${user}'@'localhost'`);
     await admin.end();

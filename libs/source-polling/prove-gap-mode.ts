@@ -1,123 +1,237 @@
 /**
- * Finds out whether the lock probe can be trusted on this server: a row of ours in an open transaction must answer the probe
- * with a lock error, and with nothing once rolled back. There are servers that call themselves MySQL 8 and answer every
- * locking read at once, with nothing, which would count open transactions as rolled back and lose their rows.
+ * Finds out how gaps can be settled on this server, by what it does and not by what it calls itself. For mode `transactions` a
+ * transaction of ours that owns an id and has no row (its INSERT waits at a lock) must be listed, and not be listed once it has
+ * ended. For mode `locks` a read must see a row of ours that is not committed. There are servers that call themselves MySQL 8 and
+ * answer such questions with nothing, which would count open transactions as rolled back and lose their rows.
  */
-import { type Engine, errnoOf, openSession, type Pool, quoteIdentifier, rollback } from '#database';
-import type { GapMode, ProbeOutcome } from '#outbox';
-import { asRelayError, RelayError } from '#runtime';
+import { type Engine, errnoOf, openSession, type Pool, quoteIdentifier, rollback, type Session } from '#database';
+import type { GapMode } from '#outbox';
+import { asRelayError, RelayError, systemClock } from '#runtime';
 import { CANARY_TABLE_DEFAULT } from './canary-table.ts';
-import { probeRanges } from './probe-ranges.ts';
+import { TransactionLister } from './list-transactions.ts';
+import { readUncommitted } from './read-positions.ts';
+
+export type ServerGapMode = Exclude<GapMode, 'ordered'>;
 
 export interface GapModeOptions {
   readonly pool: Pool;
   /** The setting SOURCE_GAP_MODE. */
-  readonly wanted: 'auto' | GapMode;
+  readonly wanted: 'auto' | ServerGapMode;
   readonly canaryTable?: string;
 }
 
 export interface GapModeProof {
-  readonly mode: GapMode;
+  readonly mode: ServerGapMode;
   /** One line for the log, `doctor` and `status`. */
   readonly reason: string;
-  /** Above 1 every second id or more is never used: gaps are the rule, and each costs a probe. */
+  /** The statement that makes a better mode possible; null when there is none. */
+  readonly betterBy: string | null;
+  /** Above 1 every second id or more is never used. */
   readonly autoIncrementIncrement: number;
   readonly autoIncrementOffset: number;
   /** 2 is interleaved: bulk inserts take their ids row by row; null where the server has no such setting. */
   readonly autoincLockMode: number | null;
+  /** The longest that a statement waits for one lock, in milliseconds; null where the server does not say. */
+  readonly lockWaitMs: number | null;
 }
 
 interface ServerSettings {
   readonly autoincLockMode: number | null;
-  /** Why locks here say nothing of transactions elsewhere; null when they do. */
+  readonly lockWaitMs: number | null;
+  /** Why transactions elsewhere do not show here; null when all are here. */
   readonly multiPrimary: string | null;
+}
+
+interface Obstacle {
+  readonly why: string;
+  readonly betterBy: string | null;
 }
 
 /** ER_NO_SUCH_TABLE; ER_TABLEACCESS_DENIED_ERROR. */
 const NO_SUCH_TABLE = 1146;
 const TABLE_ACCESS_DENIED = 1142;
-/** A neighbour's canary next to ours can look locked for a moment. */
-const ROLLBACK_PROBES_MAX = 5;
+/** ER_SPECIFIC_ACCESS_DENIED_ERROR: PROCESS is missing. */
+const PRIVILEGE_MISSING = 1227;
+/** ER_LOCK_WAIT_TIMEOUT (MariaDB answers NOWAIT with it) and ER_LOCK_NOWAIT (MySQL 8): somebody else's canary flies. */
+const LOCK_ERRNOS: ReadonlySet<number> = new Set([1205, 3572]);
+const FLIGHTS_MAX = 20;
+const FLIGHT_PAUSE_MS = 50;
+const LISTS_MAX = 20;
 
 async function readSettings(pool: Pool): Promise<ServerSettings> {
   const rows = await pool.query<Record<string, string>>(
-    "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode', 'innodb_autoinc_lock_mode')",
+    "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode', 'innodb_autoinc_lock_mode', 'innodb_lock_wait_timeout', 'read_only')",
   );
   const value = new Map(rows.map((row) => [String(row.Variable_name).toLowerCase(), String(row.Value).toUpperCase()]));
-  const lockMode = value.get('innodb_autoinc_lock_mode');
+  const status = await pool.query<Record<string, string>>("SHOW GLOBAL STATUS LIKE 'Slaves_running'");
+  const replicates = Number(status[0]?.Value ?? 0) > 0 && value.get('read_only') !== 'ON';
   const galera = value.get('wsrep_on') === 'ON';
   const group = value.get('group_replication_single_primary_mode') === 'OFF';
-  const multiPrimary = galera ? 'a Galera cluster' : group ? 'a multi-primary group' : null;
-  return { autoincLockMode: lockMode === undefined ? null : Number(lockMode), multiPrimary };
+  const numberOf = (name: string) => (value.has(name) ? Number(value.get(name)) : null);
+  const waitS = numberOf('innodb_lock_wait_timeout');
+  return {
+    autoincLockMode: numberOf('innodb_autoinc_lock_mode'),
+    lockWaitMs: waitS === null ? null : waitS * 1_000,
+    multiPrimary: galera
+      ? 'is part of a Galera cluster'
+      : group
+        ? 'is part of a multi-primary group'
+        : replicates
+          ? 'takes writes and replicates from another server'
+          : null,
+  };
 }
 
-/** Null when proven, else why not. */
-async function flyCanary(pool: Pool, engine: Engine, table: string): Promise<string | null> {
-  const name = quoteIdentifier(table);
-  // A session of its own: the open transaction must not take the last place of a small pool away from the probe.
-  const holder = await openSession(pool.options);
+const lister = (pool: Pool) => new TransactionLister(pool, systemClock);
+
+/** Runs a flight on the canary table; null when it proves the mode, else why not. */
+async function fly(table: string, flight: (name: string) => Promise<string | null>): Promise<Obstacle | null> {
   try {
-    await holder.run('START TRANSACTION');
-    await holder.run(`INSERT INTO ${name} () VALUES ()`);
-    const [row] = await holder.query<{ id: string | number }>('SELECT LAST_INSERT_ID() AS id');
-    const id = BigInt(row?.id ?? 0);
-    const probe = (): Promise<ProbeOutcome> =>
-      probeRanges(pool, engine.kind, { from: `FROM ${name} FORCE INDEX (PRIMARY)`, column: '`id`' }, [
-        { from: id, to: id },
-      ]);
-    const whileOpen = await probe();
-    await rollback(holder);
-    if (whileOpen !== 'locked') return `a row in an open transaction answered the lock probe with "${whileOpen}"`;
-    for (let attempt = 1; attempt <= ROLLBACK_PROBES_MAX; attempt += 1) {
-      if ((await probe()) === 'empty') return null;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const why = await flight(quoteIdentifier(table));
+        return why === null ? null : { why, betterBy: null };
+      } catch (thrown) {
+        const errno = errnoOf(thrown);
+        if (errno === null || !LOCK_ERRNOS.has(errno) || attempt === FLIGHTS_MAX) throw thrown;
+        await systemClock.sleep(FLIGHT_PAUSE_MS * (1 + Math.random()));
+      }
     }
-    return 'a row rolled back still answered the lock probe as locked';
   } catch (thrown) {
     const errno = errnoOf(thrown);
-    if (errno === NO_SUCH_TABLE) return `the canary table ${table} is missing: run init`;
-    if (errno === TABLE_ACCESS_DENIED) return `this user may not insert into the canary table ${table}`;
-    throw asRelayError(thrown);
-  } finally {
-    await holder.close();
+    if (errno === NO_SUCH_TABLE) return { why: `the canary table ${table} is missing: run init`, betterBy: null };
+    if (errno === TABLE_ACCESS_DENIED) {
+      return { why: `this user may not read and insert into the canary table ${table}`, betterBy: null };
+    }
+    if (asRelayError(thrown).verdict === 'retry' && errno === null) throw thrown;
+    if (errno === null) throw asRelayError(thrown);
+    return { why: `the server answered the canary with error ${errno}`, betterBy: null };
   }
 }
 
-async function findObstacle(
+/** A transaction whose INSERT waits owns an id and has no row: the list must show it, for as long as it lasts. */
+async function flyWithoutRow(pool: Pool, name: string): Promise<string | null> {
+  const guard = await openSession(pool.options);
+  const owner = await openSession(pool.options);
+  try {
+    await guard.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    await guard.run('START TRANSACTION');
+    await guard.query(`SELECT id FROM ${name} WHERE id > 0 FOR UPDATE NOWAIT`);
+    await owner.run('START TRANSACTION');
+    const [row] = await owner.query<{ id: string | number }>('SELECT CONNECTION_ID() AS id');
+    const connection = String(row?.id);
+    const inserting = owner.run(`INSERT INTO ${name} () VALUES ()`);
+    inserting.catch(() => undefined);
+    const listed = await isListed(pool, connection, true);
+    await rollback(guard);
+    await inserting;
+    await rollback(owner);
+    if (listed !== null) return listed;
+    return await isListed(pool, connection, false);
+  } finally {
+    await Promise.all([guard.close(), owner.close()]);
+  }
+}
+
+/** Null when the connection's transaction comes to be listed, or not to be. */
+async function isListed(pool: Pool, connection: string, wanted: boolean): Promise<string | null> {
+  for (let attempt = 0; attempt < LISTS_MAX; attempt += 1) {
+    const list = await lister(pool).list();
+    if (list === null) return 'the server gives no fresh list of its transactions';
+    if (list.transactions.some((each) => each.connection === connection) === wanted) return null;
+  }
+  const seen = wanted ? 'is not listed' : 'is still listed after its end';
+  return `a transaction that owns an id and has no row ${seen}`;
+}
+
+/** A row of an open transaction must be seen, and not be seen once rolled back. */
+async function flyUncommitted(pool: Pool, name: string): Promise<string | null> {
+  const owner: Session = await openSession(pool.options);
+  try {
+    await owner.run('START TRANSACTION');
+    await owner.run(`INSERT INTO ${name} () VALUES ()`);
+    const [row] = await owner.query<{ id: string | number }>('SELECT LAST_INSERT_ID() AS id');
+    const id = BigInt(row?.id ?? 0);
+    const look = () => readUncommitted(pool, { from: `FROM ${name}`, column: '`id`' }, [{ from: id, to: id }], 1);
+    const whileOpen = await look();
+    await rollback(owner);
+    if (whileOpen.length === 0) return 'a row of an open transaction cannot be seen';
+    return (await look()).length === 0 ? null : 'a row that was rolled back can still be seen';
+  } finally {
+    await owner.close();
+  }
+}
+
+/** Without PROCESS a list is refused; the statement that grants it is told. */
+async function findGrant(pool: Pool): Promise<Obstacle | null> {
+  try {
+    await pool.query('SELECT trx_id FROM information_schema.innodb_trx LIMIT 1');
+    return null;
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    if (errno === null) throw thrown;
+    if (errno !== PRIVILEGE_MISSING)
+      return { why: `the server lists no transactions (error ${errno})`, betterBy: null };
+    const [row] = await pool.query<{ user: string }>('SELECT CURRENT_USER() AS user');
+    const [user, host] = [row?.user.split('@').slice(0, -1).join('@'), row?.user.split('@').at(-1)];
+    return {
+      why: 'this user has no PROCESS privilege, so that it may not list the running transactions',
+      betterBy: `GRANT PROCESS ON *.* TO '${user?.replaceAll("'", "''")}'@'${host?.replaceAll("'", "''")}'`,
+    };
+  }
+}
+
+async function findObstacles(
   pool: Pool,
-  engine: Engine,
-  settings: ServerSettings,
+  { kind, version }: Engine,
+  { multiPrimary }: ServerSettings,
   table: string,
-): Promise<string | null> {
-  if (engine.kind !== 'mariadb' && engine.kind !== 'mysql') {
-    return `${engine.kind} ${engine.version} is not known to lock rows as InnoDB does`;
+): Promise<{ readonly transactions: Obstacle | null; readonly locks: Obstacle | null }> {
+  const both = (why: string) => ({ transactions: { why, betterBy: null }, locks: { why, betterBy: null } });
+  if (kind === 'singlestore' || kind === 'tidb') {
+    return both(`${kind} ${version} does not hand out ids and lock rows as InnoDB does`);
   }
-  if (settings.multiPrimary !== null) {
-    return `this server is part of ${settings.multiPrimary}, whose other nodes' open transactions hold no locks here`;
-  }
-  return flyCanary(pool, engine, table);
+  if (multiPrimary !== null) return both(`this server ${multiPrimary}: transactions of other servers do not show here`);
+  const transactions = (await findGrant(pool)) ?? (await fly(table, (name) => flyWithoutRow(pool, name)));
+  if (transactions === null) return { transactions, locks: null };
+  return { transactions, locks: await fly(table, (name) => flyUncommitted(pool, name)) };
 }
 
 /**
- * Rejects with DB_UNSUPPORTED when `locks` is wanted and cannot be proven, and with the database's own fault when the
- * server could not be asked.
+ * Rejects with DB_UNSUPPORTED when a mode is wanted that cannot be proven, and with the database's own fault when the server could
+ * not be asked.
  */
 export async function proveGapMode(options: GapModeOptions): Promise<GapModeProof> {
   const { pool, wanted } = options;
   const engine = await pool.engine();
-  const innodb = engine.kind === 'mariadb' || engine.kind === 'mysql';
-  const settings = innodb ? await readSettings(pool) : { autoincLockMode: null, multiPrimary: null };
+  const foreign = engine.kind === 'singlestore' || engine.kind === 'tidb';
+  const settings = foreign ? { autoincLockMode: null, lockWaitMs: null, multiPrimary: null } : await readSettings(pool);
   const facts = {
     autoIncrementIncrement: engine.autoIncrementIncrement,
     autoIncrementOffset: engine.autoIncrementOffset,
     autoincLockMode: settings.autoincLockMode,
+    lockWaitMs: settings.lockWaitMs,
   };
-  if (wanted === 'time') return { mode: 'time', reason: 'set by SOURCE_GAP_MODE', ...facts };
-  const obstacle = await findObstacle(pool, engine, settings, options.canaryTable ?? CANARY_TABLE_DEFAULT);
-  if (obstacle === null) {
-    return { mode: 'locks', reason: `proven on ${engine.kind} ${engine.version}`, ...facts };
+  if (wanted === 'time') return { mode: 'time', reason: 'set by SOURCE_GAP_MODE', betterBy: null, ...facts };
+  const { transactions, locks } = await findObstacles(
+    pool,
+    engine,
+    settings,
+    options.canaryTable ?? CANARY_TABLE_DEFAULT,
+  );
+  const proven = `proven on ${engine.kind} ${engine.version}`;
+  const refuse = (mode: string, { why, betterBy }: Obstacle) => {
+    const better = betterBy === null ? 'use auto' : `run ${betterBy}, or use auto`;
+    throw new RelayError('DB_UNSUPPORTED', `gap mode ${mode} cannot be relied on: ${why}; ${better}`);
+  };
+  if (wanted === 'transactions' && transactions !== null) refuse(wanted, transactions);
+  if (wanted === 'locks' && locks !== null) refuse(wanted, locks);
+  if (transactions === null && wanted !== 'locks') {
+    return { mode: 'transactions', reason: proven, betterBy: null, ...facts };
   }
-  if (wanted === 'locks') {
-    throw new RelayError('DB_UNSUPPORTED', `gap mode locks cannot be relied on: ${obstacle}; use auto or time`);
+  if (locks === null) {
+    const reason = transactions === null ? `set by SOURCE_GAP_MODE, ${proven}` : transactions.why;
+    return { mode: 'locks', reason, betterBy: transactions?.betterBy ?? null, ...facts };
   }
-  return { mode: 'time', reason: obstacle, ...facts };
+  return { mode: 'time', reason: locks.why, betterBy: transactions?.betterBy ?? null, ...facts };
 }

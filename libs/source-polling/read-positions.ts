@@ -1,33 +1,69 @@
-/** Plain reads of the watermark column alone. */
-import type { Pool } from '#database';
+/** Plain reads of the watermark column alone: they lock nothing. */
+import type { Pool, Session } from '#database';
 import type { PositionRange } from '#outbox';
-import type { ProbeTarget } from './probe-ranges.ts';
+import type { Lender } from './lender.ts';
+import type { PositionColumn } from './position-column.ts';
+import { rangesCondition } from './ranges-condition.ts';
+
+/** Ranges in one statement: the range optimizer walks them one by one, and past some hundreds gives up on the index. */
+export const RANGES_PER_STATEMENT_MAX = 200;
 
 /** Highest committed position, or null when the table is empty. */
-export const readHighestPosition = (pool: Pool, target: ProbeTarget): Promise<bigint | null> =>
+export const readHighestPosition = (pool: Pool, target: PositionColumn): Promise<bigint | null> =>
   readOutermost(pool, target, 'DESC');
 
 /** Lowest committed position, or null when the table is empty. */
-export const readLowestPosition = (pool: Pool, target: ProbeTarget): Promise<bigint | null> =>
+export const readLowestPosition = (pool: Pool, target: PositionColumn): Promise<bigint | null> =>
   readOutermost(pool, target, 'ASC');
 
-async function readOutermost(pool: Pool, { from, column }: ProbeTarget, order: 'ASC' | 'DESC'): Promise<bigint | null> {
+async function readOutermost(
+  pool: Pool,
+  { from, column }: PositionColumn,
+  order: 'ASC' | 'DESC',
+): Promise<bigint | null> {
   const [row] = await pool.query<{ position: string | number }>(
     `SELECT ${column} AS position ${from} ORDER BY ${column} ${order} LIMIT 1`,
   );
   return row === undefined ? null : BigInt(row.position);
 }
 
-/** Committed positions in the range, ascending. */
-export async function readPositions(
+/** Positions in the ranges with a committed row, ascending, at most `rowsMax`. */
+export const readCommitted = (
+  pool: Lender,
+  target: PositionColumn,
+  ranges: readonly PositionRange[],
+  rowsMax: number,
+): Promise<readonly bigint[]> => pool.use((session) => readOn(session, target, ranges, rowsMax));
+
+/** As `readCommitted`, but rows of open transactions are seen, too. */
+export const readUncommitted = (
   pool: Pool,
-  { from, column }: ProbeTarget,
-  range: PositionRange,
+  target: PositionColumn,
+  ranges: readonly PositionRange[],
+  rowsMax: number,
+): Promise<readonly bigint[]> =>
+  pool.use(async (session) => {
+    await session.run('SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED');
+    await session.run('START TRANSACTION READ ONLY');
+    const found = await readOn(session, target, ranges, rowsMax);
+    await session.run('COMMIT');
+    return found;
+  });
+
+async function readOn(
+  session: Session,
+  { from, column }: PositionColumn,
+  ranges: readonly PositionRange[],
   rowsMax: number,
 ): Promise<readonly bigint[]> {
-  const rows = await pool.query<{ position: string | number }>(
-    `SELECT ${column} AS position ${from} WHERE ${column} BETWEEN ? AND ? ORDER BY ${column} LIMIT ?`,
-    [range.from, range.to, rowsMax],
-  );
-  return rows.map((row) => BigInt(row.position));
+  const found: bigint[] = [];
+  for (let first = 0; first < ranges.length && found.length < rowsMax; first += RANGES_PER_STATEMENT_MAX) {
+    const { where, values } = rangesCondition(column, ranges.slice(first, first + RANGES_PER_STATEMENT_MAX));
+    const rows = await session.query<{ position: string | number }>(
+      `SELECT ${column} AS position ${from} WHERE ${where} ORDER BY ${column} LIMIT ?`,
+      [...values, rowsMax - found.length],
+    );
+    for (const { position } of rows) found.push(BigInt(position));
+  }
+  return found;
 }

@@ -1,9 +1,10 @@
 /** One SELECT of source rows, encoded as they stream in and bounded in rows and bytes: a plain read that locks nothing. */
-import type { Pool, RowBytes, SqlValue, WireColumn } from '#database';
+import type { RowBytes, SqlValue, WireColumn } from '#database';
 import type { BatchLimits, SourceBatch, SourceRow } from '#outbox';
 import { RelayError } from '#runtime';
 import { resolveKinds } from './column-kinds.ts';
 import { EventEncoder } from './event-encoder.ts';
+import type { Lender } from './lender.ts';
 import type { ReadPlan } from './read-plan.ts';
 import { RowEncoder } from './row-encoder.ts';
 
@@ -52,7 +53,7 @@ class BatchCollector {
 
 /** `where` is a condition on the watermark column with `values` for its placeholders. */
 export async function readRows(
-  pool: Pool,
+  pool: Lender,
   plan: ReadPlan,
   where: string,
   values: readonly SqlValue[],

@@ -13,6 +13,7 @@ import {
   sourceContract,
   type TestDatabase,
   testDatabaseOptions,
+  type WaitingTransaction,
 } from '#testkit';
 import { createSourceReader } from './index.ts';
 
@@ -25,9 +26,23 @@ sourceContract({
       async begin(): Promise<SourceTransaction> {
         const transaction = table.begin();
         return {
+          connection: transaction.connection,
           insert: async (rows) => transaction.insert(rows),
           commit: async () => transaction.commit(),
           rollback: async () => transaction.rollback(),
+        };
+      },
+      async wait() {
+        const transaction = table.begin();
+        const ids = transaction.reserve(1);
+        transaction.show();
+        return {
+          connection: transaction.connection,
+          async finish() {
+            transaction.write(ids, [{ key: 'k', body: 'waited' }]);
+            transaction.commit();
+            return ids[0] as bigint;
+          },
         };
       },
       close: async () => undefined,
@@ -50,11 +65,13 @@ after(async () => {
 
 async function beginOn(connection: mysql.Connection, table: string): Promise<SourceTransaction> {
   await connection.query('START TRANSACTION');
+  const connectionId = String(connection.threadId);
   const end = async (statement: string): Promise<void> => {
     await connection.query(statement);
     await connection.end();
   };
   return {
+    connection: connectionId,
     async insert(rows: readonly ContractRow[]) {
       const values = rows.map(({ key, body }) => [key, body]);
       const [result] = await connection.query<mysql.ResultSetHeader>(`INSERT INTO ${table} (k, body) VALUES ?`, [
@@ -65,6 +82,25 @@ async function beginOn(connection: mysql.Connection, table: string): Promise<Sou
     },
     commit: () => end('COMMIT'),
     rollback: () => end('ROLLBACK'),
+  };
+}
+
+/** The guard locks the table's end; an INSERT there has its id, and waits. */
+async function waitOn(guard: mysql.Connection, owner: mysql.Connection, table: string): Promise<WaitingTransaction> {
+  await guard.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+  await guard.query('START TRANSACTION');
+  await guard.query(`SELECT * FROM ${table} FOR UPDATE`);
+  await owner.query('START TRANSACTION');
+  const inserting = owner.query<mysql.ResultSetHeader>(`INSERT INTO ${table} (k, body) VALUES ('k', 'waited')`);
+  return {
+    connection: String(owner.threadId),
+    async finish() {
+      await guard.query('ROLLBACK');
+      const [result] = await inserting;
+      await owner.query('COMMIT');
+      await Promise.all([guard.end(), owner.end()]);
+      return BigInt(result.insertId);
+    },
   };
 }
 
@@ -84,12 +120,16 @@ async function openWorld(table: string, keys: string): Promise<SourceWorld> {
       topic: 'events',
       topicColumn: null,
     },
-    gapMode: 'locks',
+    gapMode: 'transactions',
     logger: silentLogger,
   });
   return {
     reader,
     begin: async () => beginOn(await mysql.createConnection({ ...address, database: name }), table),
+    wait: async () => {
+      const open = () => mysql.createConnection({ ...address, database: name });
+      return waitOn(await open(), await open(), table);
+    },
     close: async () => {
       await pool.run(`DROP TABLE ${table}`);
     },

@@ -5,10 +5,10 @@
 import type { AppendRequest, OutboxMessage } from '#outbox';
 import { crashPoint, RelayError } from '#runtime';
 import { CONSTRAINT, resultCodeOf } from './as-sqlite-error.ts';
+import { writeGaps } from './gap-pages.ts';
 import type { SqliteStatements } from './sqlite-file.ts';
 import type { Storage } from './storage.ts';
 import { NOW } from './tables.ts';
-import { gapsToText } from './watermark-row.ts';
 
 /** Takes the rows of a consumed source out of the application's table, in the transaction that moves them. */
 export type TakeMoved = (sql: SqliteStatements, upTo: bigint) => void;
@@ -19,13 +19,14 @@ export function append(
   { source, epoch, expectedNextSequence, next, messages }: AppendRequest,
   takeMoved: TakeMoved,
 ): Promise<'committed' | 'fenced'> {
-  const compareAndSet = `UPDATE ${tables.watermark} SET position = ?, gaps = ?, next_sequence = ?, updated_at = ${NOW} WHERE source = ? AND epoch = ? AND next_sequence = ?`;
+  const compareAndSet = `UPDATE ${tables.watermark} SET position = ?, next_sequence = ?, updated_at = ${NOW} WHERE source = ? AND epoch = ? AND next_sequence = ?`;
   const insert = `INSERT INTO ${tables.outbox} (id, event_id, topic, record_key, payload, headers, size, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ${NOW})`;
   return file.write((sql) => {
     const { position, gaps, nextSequence } = next;
-    const values = [position.toString(), gapsToText(gaps), nextSequence, source, epoch, expectedNextSequence];
+    const values = [position.toString(), nextSequence, source, epoch, expectedNextSequence];
     if (sql.run(compareAndSet, ...values) !== 1) return 'fenced';
     crashPoint('writer-after-cas');
+    writeGaps(sql, tables, source, gaps);
     for (const message of messages) insertOne(sql, insert, message);
     takeMoved(sql, position);
     crashPoint('writer-before-commit');

@@ -11,7 +11,7 @@ import { ConsumeQueue, createSenderStore, createWriterStore, migrate, openSqlite
 const folder = mkdtempSync(join(tmpdir(), 'krs-sqlite-consume-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const TABLES = { watermark: 'w', outbox: 'o', lane: 'l', member: 'm', deadLetter: 'd', topic: 't' };
+const TABLES = { watermark: 'w', outbox: 'o', lane: 'l', member: 'm', deadLetter: 'd', topic: 't', gap: 'g' };
 const LIMITS = { rowsMax: 100, bytesMax: 1_000_000 };
 const BY_HAND = 'CREATE TABLE users_outbox (id INTEGER PRIMARY KEY, aggregateId INTEGER, eventType TEXT, payload TEXT)';
 const SOURCE = {
@@ -56,7 +56,11 @@ async function openWorld(create = BY_HAND, more: Partial<EventDefinition> = {}, 
     between();
     const first = state.nextSequence;
     const messages = rows.map((row: SourceRow, at) => ({ ...row, id: first + at }));
-    const next = { position: rows.at(-1)?.position ?? state.position, gaps: [], nextSequence: first + rows.length };
+    const next = {
+      position: rows.at(-1)?.position ?? state.position,
+      gaps: { put: [], drop: [] },
+      nextSequence: first + rows.length,
+    };
     const outcome = await store.append({
       source: 'users',
       epoch: state.epoch,

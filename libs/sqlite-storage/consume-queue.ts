@@ -4,7 +4,7 @@
  * again once the table is empty (`INTEGER PRIMARY KEY` without AUTOINCREMENT), so the position of a row is a count of rows
  * moved, without gaps, and it is what an event without an id of its own is called by.
  */
-import type { BatchLimits, PositionRange, ProbeOutcome, SourceBatch, SourceDefinition, SourceReader } from '#outbox';
+import type { BatchLimits, SourceBatch, SourceDefinition, SourceReader } from '#outbox';
 import { RelayError } from '#runtime';
 import type { TakeMoved } from './append.ts';
 import { CONSTRAINT, resultCodeOf } from './as-sqlite-error.ts';
@@ -41,12 +41,12 @@ export class ConsumeQueue {
     const { file } = this.#options;
     await file.read((sql) => this.#columns(sql));
     return {
-      gapMode: 'locks',
+      gapMode: 'ordered',
+      graceMs: 0,
       readAfter: (after, limits) => file.read((sql) => this.#read(sql, after, limits)),
-      readRanges: async (_ranges: readonly PositionRange[]): Promise<SourceBatch> => ({ rows: [], full: false }),
-      probe: async (): Promise<ProbeOutcome> => 'empty',
+      inSnapshot: (work) => work({ readRanges: async () => ({ rows: [], full: false }), committedIn: async () => [] }),
       highestPosition: async () => null,
-      positionsIn: async () => [],
+      committedIn: async () => [],
     };
   }
 

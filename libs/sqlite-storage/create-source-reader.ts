@@ -1,17 +1,18 @@
 /**
  * The source port on a table of the file, mode `append`: rows stay. SQLite has one writer at a time and gives out an
  * AUTOINCREMENT id inside the transaction that uses it, so ids commit in order and a missing one was deleted or skipped
- * by its own transaction: the probe has nothing to wait for.
+ * by its own transaction: gaps never open.
  */
 import type {
   BatchLimits,
   PositionRange,
-  ProbeOutcome,
   SourceBatch,
   SourceDefinition,
   SourceReader,
   SourceRow,
+  SourceSnapshot,
 } from '#outbox';
+import { isIn } from '#outbox';
 import { RelayError } from '#runtime';
 import { bytesOf, type ColumnValue, rowJson, textOf } from './column-values.ts';
 import { RowCollector } from './row-collector.ts';
@@ -66,8 +67,8 @@ function planOf(sql: SqliteStatements, source: SourceDefinition): Plan {
 }
 
 class TableReader implements SourceReader {
-  /** A gap closes at the second empty probe; nothing has to be waited out. */
-  readonly gapMode = 'locks';
+  readonly gapMode = 'ordered';
+  readonly graceMs = 0;
   readonly #file: SqliteFile;
   readonly #source: SourceDefinition;
   #plan: Plan;
@@ -82,15 +83,6 @@ class TableReader implements SourceReader {
     return this.#read([{ from: after + 1n, to: POSITION_MAX }], limits);
   }
 
-  readRanges(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
-    return this.#read(ranges, limits);
-  }
-
-  async probe(...ranges: readonly PositionRange[]): Promise<ProbeOutcome> {
-    for (const range of ranges) if ((await this.positionsIn(range, 1)).length > 0) return 'rows';
-    return 'empty';
-  }
-
   highestPosition(): Promise<bigint | null> {
     return this.#file.read((sql) => {
       const [row] = sql.prepare(`SELECT MAX(rowid) FROM ${this.#plan.table.quotedName}`).all() as unknown as [
@@ -100,11 +92,25 @@ class TableReader implements SourceReader {
     });
   }
 
-  positionsIn({ from, to }: PositionRange, rowsMax: number): Promise<readonly bigint[]> {
+  /** Gaps never open, so that nobody reads in them. */
+  inSnapshot<T>(work: (snapshot: SourceSnapshot) => Promise<T>): Promise<T> {
+    return work({
+      readRanges: (ranges, limits) => this.#read(ranges, limits),
+      committedIn: (ranges, rowsMax) => this.committedIn(ranges, rowsMax),
+    });
+  }
+
+  committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]> {
     const select = `SELECT rowid FROM ${this.#plan.table.quotedName} WHERE rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?`;
-    return this.#file.read((sql) =>
-      (sql.prepare(select).all(clamp(from), clamp(to), rowsMax) as unknown as [bigint][]).map(([position]) => position),
-    );
+    return this.#file.read((sql) => {
+      const statement = sql.prepare(select);
+      const found: bigint[] = [];
+      for (const range of ranges) {
+        const rows = statement.all(clamp(range.from), clamp(range.to), rowsMax - found.length) as unknown as [bigint][];
+        found.push(...rows.map(([position]) => position).filter((position) => isIn(range, position)));
+      }
+      return found;
+    });
   }
 
   #read(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
@@ -117,8 +123,10 @@ class TableReader implements SourceReader {
         `SELECT ${columns} FROM ${plan.table.quotedName} WHERE rowid BETWEEN ? AND ? ORDER BY rowid`,
       );
       const collector = new RowCollector(limits);
-      for (const { from, to } of ranges) {
-        for (const values of statement.iterate(clamp(from), clamp(to)) as unknown as Iterable<ColumnValue[]>) {
+      for (const range of ranges) {
+        const rows = statement.iterate(clamp(range.from), clamp(range.to)) as unknown as Iterable<ColumnValue[]>;
+        for (const values of rows) {
+          if (!isIn(range, values[plan.position] as bigint)) continue;
           if (!collector.add(this.#rowOf(plan, values))) return collector.batch();
         }
       }

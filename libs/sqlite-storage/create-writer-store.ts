@@ -2,6 +2,7 @@
 import type { WatermarkState, WriterStore } from '#outbox';
 import { RelayError } from '#runtime';
 import { append, type TakeMoved } from './append.ts';
+import { readGaps } from './gap-pages.ts';
 import { readLanesOf, registerSource } from './register-source.ts';
 import { openStorage, type Storage, type StoreOptions } from './storage.ts';
 import { NOW } from './tables.ts';
@@ -19,6 +20,7 @@ export function createWriterStore(options: WriterStoreOptions): WriterStore {
   const { file, tables } = storage;
   return {
     loadWatermark: (source) => file.read((sql) => readWatermark(sql, tables, source)),
+    loadGaps: (source) => file.read((sql) => readGaps(sql, tables, source)),
     registerSource: (request) => registerSource(storage, request),
     lanesOf: (source) => file.read((sql) => readLanesOf(sql, tables, source)),
     beginTerm: (source, leader) => beginTerm(storage, source, leader),

@@ -3,12 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import type { OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
-import { fillTopics, SCHEMA_VERSION, schemaStatements } from './schema.ts';
+import { SCHEMA_VERSION, schemaStatements } from './schema.ts';
 import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
 import { fileTable, quoteTables } from './tables.ts';
 
 export interface MigrateResult {
-  readonly outcome: 'created' | 'upgraded' | 'already there';
+  readonly outcome: 'created' | 'already there';
   readonly to: number;
 }
 
@@ -28,11 +28,6 @@ export function migrate(file: SqliteFile, tables: OutboxTables): Promise<Migrate
     if (from === SCHEMA_VERSION) return { outcome: 'already there', to: SCHEMA_VERSION };
     const quoted = quoteTables(tables);
     for (const statement of schemaStatements(quoted)) sql.run(statement);
-    if (from > 0) {
-      sql.run(fillTopics(quoted));
-      sql.run(`UPDATE ${quoted.file} SET schema_version = ?`, SCHEMA_VERSION);
-      return { outcome: 'upgraded', to: SCHEMA_VERSION };
-    }
     const id = randomBytes(FILE_ID_BYTES).toString('hex');
     sql.run(`INSERT INTO ${quoted.file} (file_id, schema_version) VALUES (?, ?)`, id, SCHEMA_VERSION);
     return { outcome: 'created', to: SCHEMA_VERSION };
@@ -62,6 +57,10 @@ function versionOn(sql: SqliteStatements, tables: OutboxTables): number {
   const version = row?.schema_version ?? 0;
   if (version > SCHEMA_VERSION) {
     throw new RelayError('DB_UNSUPPORTED', `the tables have schema ${version}, this version knows ${SCHEMA_VERSION}`);
+  }
+  if (version < SCHEMA_VERSION) {
+    const found = `the relay's tables in the file have schema ${version}, this version needs ${SCHEMA_VERSION}`;
+    throw new RelayError('DB_SCHEMA', `${found}: drop the tables of the unreleased version and run init`);
   }
   return version;
 }

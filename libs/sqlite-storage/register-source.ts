@@ -1,15 +1,16 @@
 /** Gives a source its watermark row and lanes of its own, next after the highest in use, in one transaction. */
-import { LANES_MAX, type PositionRange } from '#outbox';
+import { type GapPage, LANES_MAX } from '#outbox';
 import { RelayError } from '#runtime';
+import { writeGaps } from './gap-pages.ts';
 import type { SqliteStatements } from './sqlite-file.ts';
 import type { Storage } from './storage.ts';
 import { NOW, type QuotedTables } from './tables.ts';
-import { gapsToText, readWatermark } from './watermark-row.ts';
+import { readWatermark } from './watermark-row.ts';
 
 export interface SourceRegistration {
   readonly source: string;
   readonly position: bigint;
-  readonly gaps: readonly PositionRange[];
+  readonly gaps: readonly GapPage[];
   readonly lanes: number;
 }
 
@@ -33,11 +34,11 @@ export function registerSource(
       throw new RelayError('CONFIG_INVALID', `source ${source} needs ${lanes} lanes, ${left}`);
     }
     sql.run(
-      `INSERT INTO ${tables.watermark} (source, position, gaps, next_sequence, epoch, leader, updated_at) VALUES (?, ?, ?, 1, 0, NULL, ${NOW})`,
+      `INSERT INTO ${tables.watermark} (source, position, next_sequence, epoch, leader, updated_at) VALUES (?, ?, 1, 0, NULL, ${NOW})`,
       source,
       position.toString(),
-      gapsToText(gaps),
     );
+    writeGaps(sql, tables, source, { put: gaps, drop: [] });
     const numbers = Array.from({ length: lanes }, (_, index) => first + index);
     const insert = `INSERT INTO ${tables.lane} (lane, source, delivered_id, holder, claim_epoch, lease_until, fence_ids, state, why, updated_at) VALUES (?, ?, NULL, NULL, 0, NULL, '[]', 'running', NULL, ${NOW})`;
     for (const lane of numbers) sql.run(insert, lane, source);

@@ -1,8 +1,7 @@
 /** The statements that make the tables. Types of columns are hints in SQLite: what is written is what is kept. */
-import { TOPIC_LENGTH_MAX } from '#outbox';
 import { NOW, type QuotedTables } from './tables.ts';
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 const MESSAGE_COLUMNS = `
   event_id TEXT NOT NULL,
@@ -55,11 +54,21 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
   topic TEXT PRIMARY KEY NOT NULL,
   sent_until INTEGER NOT NULL
 )`,
+    `CREATE TABLE IF NOT EXISTS ${tables.gap} (
+  source TEXT NOT NULL,
+  page TEXT NOT NULL,
+  first_position TEXT NOT NULL,
+  last_position TEXT NOT NULL,
+  missing TEXT NOT NULL,
+  ranges INTEGER NOT NULL,
+  detail TEXT NOT NULL,
+  opened_at INTEGER NOT NULL DEFAULT (${NOW}),
+  PRIMARY KEY (source, page)
+)`,
     // The position is a text because a watermark may be any 64-bit number, signed or not.
     `CREATE TABLE IF NOT EXISTS ${tables.watermark} (
   source TEXT PRIMARY KEY NOT NULL,
   position TEXT NOT NULL,
-  gaps TEXT NOT NULL,
   next_sequence INTEGER NOT NULL,
   epoch INTEGER NOT NULL,
   leader TEXT,
@@ -74,7 +83,3 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
 
 /** Names of indexes are the whole file's in SQLite, so they carry their table's. */
 const indexOf = (quotedTable: string, name: string): string => `"${quotedTable.slice(1, -1)}_${name}"`;
-
-/** What a relay of the version before may have under way; names that are no topics are never sent to. */
-export const fillTopics = (tables: QuotedTables): string =>
-  `INSERT OR IGNORE INTO ${tables.topic} (topic, sent_until) SELECT DISTINCT topic, ${NOW} FROM ${tables.outbox} WHERE length(topic) <= ${TOPIC_LENGTH_MAX}`;

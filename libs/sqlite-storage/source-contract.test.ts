@@ -46,6 +46,7 @@ function beginOn(path: string): SourceTransaction {
   };
   const insert = db.prepare('INSERT INTO events (k, body) VALUES (?, ?)');
   return {
+    connection: path,
     insert: async (rows) => rows.map(({ key, body }) => BigInt(insert.run(key, body).lastInsertRowid)),
     commit: () => end('COMMIT'),
     rollback: () => end('ROLLBACK'),

@@ -20,6 +20,7 @@ const tables: OutboxTables = {
   member: 'member',
   deadLetter: 'dead_letter',
   topic: 'topic',
+  gap: 'gap',
 };
 let worlds = 0;
 

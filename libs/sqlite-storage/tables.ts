@@ -2,7 +2,7 @@
 import type { OutboxTables } from '#outbox';
 import { RelayError } from '#runtime';
 
-/** The six, and the one row that says whose file this is. */
+/** Those of the outbox, and the one row that says whose file this is. */
 export interface QuotedTables extends OutboxTables {
   readonly file: string;
 }
@@ -24,6 +24,7 @@ export function quoteTables(tables: OutboxTables): QuotedTables {
     member: quoteIdentifier(tables.member),
     deadLetter: quoteIdentifier(tables.deadLetter),
     topic: quoteIdentifier(tables.topic),
+    gap: quoteIdentifier(tables.gap),
     file: quoteIdentifier(fileTable(tables)),
   };
 }

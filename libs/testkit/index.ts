@@ -9,13 +9,14 @@ export {
   kafkaContract,
   type SeenRecord,
 } from './contracts/kafka-contract.ts';
-export {
-  type ContractRow,
-  type SourceHarness,
-  type SourceTransaction,
-  type SourceWorld,
-  sourceContract,
-} from './contracts/source-contract.ts';
+export { sourceContract } from './contracts/source-contract.ts';
+export type {
+  ContractRow,
+  SourceHarness,
+  SourceTransaction,
+  SourceWorld,
+  WaitingTransaction,
+} from './contracts/source-world.ts';
 export { storeContract } from './contracts/store-contract.ts';
 export type { StoreHarness, StoreSide, StoreWorld } from './contracts/store-contract-world.ts';
 export { createTestDatabase, type TestDatabase } from './create-test-database.ts';

@@ -3,6 +3,8 @@
 export interface Range {
   readonly from: bigint;
   readonly to: bigint;
+  /** Present: only the positions with (position - from) % period < width. */
+  readonly comb?: { readonly period: bigint; readonly width: bigint };
 }
 
 export class PositionRanges {
@@ -20,6 +22,7 @@ export class PositionRanges {
     while (this.#at > 0 && position < (ranges[this.#at] as Range).from) this.#at -= 1;
     while (this.#at < ranges.length - 1 && position > (ranges[this.#at] as Range).to) this.#at += 1;
     const range = ranges[this.#at] as Range;
-    return position >= range.from && position <= range.to;
+    const { from, to, comb } = range;
+    return position >= from && position <= to && (comb === undefined || (position - from) % comb.period < comb.width);
   }
 }

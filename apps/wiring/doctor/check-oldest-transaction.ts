@@ -1,5 +1,4 @@
 /** A transaction open for long holds back purge and keeps gaps open; in gap mode time it loses its rows. */
-import { gapGraceMs } from '#config';
 import { RelayError } from '#runtime';
 import { broken, databaseCheck, fine, risky, unknown } from './finding.ts';
 
@@ -16,8 +15,7 @@ export const oldestTransaction = databaseCheck(
     const seconds = Math.round(oldest.ageMs / 1000);
     const mend = `look at it in information_schema.innodb_trx; KILL ${oldest.thread} ends it`;
     const late = sources.find(
-      ({ source, tried }) =>
-        !(tried instanceof RelayError) && tried.proof.mode === 'time' && oldest.ageMs > gapGraceMs(source, 'time'),
+      ({ tried }) => !(tried instanceof RelayError) && tried.proof.mode === 'time' && oldest.ageMs > tried.graceMs,
     );
     if (late !== undefined) {
       const says = `open for ${seconds} s, longer than the grace of source ${late.source.name}: rows it inserted there may be passed over`;

@@ -69,7 +69,12 @@ test('database: gap mode time is risky, and broken while a transaction is open f
   const { database } = facts({});
   const [source] = database?.sources ?? [];
   assert.ok(source);
-  const tried = { proof: { ...proof, mode: 'time', reason: 'no canary' } as const, highest: null, warnings: [] };
+  const tried = {
+    proof: { ...proof, mode: 'time', reason: 'no canary' } as const,
+    graceMs: 60_000,
+    highest: null,
+    warnings: [],
+  };
   const sources = [{ ...source, tried }];
   assert.equal(verdicts('database.gap-mode', { database: { sources } }), 'risky');
   const oldestTransaction = { thread: '9', ageMs: 61_000 };
@@ -83,7 +88,7 @@ test('database: an id to come at or below the watermark is broken', () => {
   const { database } = facts({});
   const [source] = database?.sources ?? [];
   assert.ok(source);
-  const watermark = { source: 'orders', position: 5n, gaps: [], nextSequence: 6, epoch: 1, leader: null };
+  const watermark = { source: 'orders', position: 5n, nextSequence: 6, epoch: 1, leader: null };
   const at = (nextPosition: bigint | null) =>
     verdicts('database.source-position', { database: { sources: [{ ...source, watermark, nextPosition }] } });
   assert.deepEqual([at(6n), at(5n), at(1n), at(null)], ['fine', 'broken', 'broken', 'unknown']);

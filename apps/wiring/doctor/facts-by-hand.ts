@@ -45,8 +45,10 @@ export function server(
 }
 
 export const proof = {
-  mode: 'locks',
+  mode: 'transactions',
   reason: 'proven',
+  betterBy: null,
+  lockWaitMs: 50_000,
   autoIncrementIncrement: 1,
   autoIncrementOffset: 1,
   autoincLockMode: 1,
@@ -133,7 +135,9 @@ export function facts({ env = {}, database = {}, relay = {}, kafka = {}, topics 
       server: server(),
       schemaFault: null,
       missingGrants: [],
-      sources: [{ source, tried: { proof, highest: 5n, warnings: [] }, watermark: null, nextPosition: 6n }],
+      sources: [
+        { source, tried: { proof, graceMs: 1_000, highest: 5n, warnings: [] }, watermark: null, nextPosition: 6n },
+      ],
       ...database,
     },
     relay: {
@@ -148,7 +152,7 @@ export function facts({ env = {}, database = {}, relay = {}, kafka = {}, topics 
         backlog: { rows: 0, capped: false, oldestAgeMs: null },
         aside: { retrying: 0, parked: 0, dead: 0 },
       },
-      watermarks: [{ source: 'orders', position: 5n, gaps: [], nextSequence: 6, epoch: 1, leader: null }],
+      watermarks: [{ source: 'orders', position: 5n, nextSequence: 6, epoch: 1, leader: null }],
       lanesAfter: lanes,
       largest: [],
       beats: [],

@@ -24,6 +24,8 @@ export interface StoreHarness {
 
 export type StoreCheck = (title: string, body: (world: StoreWorld) => Promise<void>) => void;
 
+/** No gap is opened or closed. */
+export const NO_CHANGES = { put: [], drop: [] } as const;
 export const START = { position: 0n, gaps: [] } as const;
 
 export function message(lane: number, sequence: number, more: Partial<OutboxMessage> = {}): OutboxMessage {
@@ -49,7 +51,7 @@ export async function startSource(world: StoreWorld, source: string, lanes: numb
       source,
       epoch: term.epoch,
       expectedNextSequence: sequence,
-      next: { position: BigInt(next - 1), gaps: [], nextSequence: next },
+      next: { position: BigInt(next - 1), gaps: NO_CHANGES, nextSequence: next },
       messages,
     });
     sequence = next;

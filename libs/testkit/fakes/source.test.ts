@@ -7,15 +7,22 @@ import { FakeSourceReader, FakeSourceTable } from './source.ts';
 const WIDE = { rowsMax: 100, bytesMax: 10_000 };
 const row = { key: 'k', body: 'b' };
 
-test('a reserved id is neither a row nor locked until it is written', async () => {
+test('a reserved id is neither a row nor listed until its transaction shows', async () => {
   const table = new FakeSourceTable();
   const reader = new FakeSourceReader({ table, name: 's', topic: 't' });
   const transaction = table.begin();
   const ids = transaction.reserve(2);
   assert.deepEqual(ids, [1n, 2n]);
-  assert.equal(await reader.probe({ from: 1n, to: 2n }), 'empty');
+  const range = { from: 1n, to: 2n };
+  const listed = async () => (await reader.listTransactions())?.transactions.length;
+  assert.deepEqual([await listed(), await reader.presentIn([range], 9)], [0, []]);
+  transaction.show();
+  assert.deepEqual([await listed(), await reader.presentIn([range], 9)], [1, []]);
   transaction.write(ids, [row, row]);
-  assert.equal(await reader.probe({ from: 1n, to: 2n }), 'locked');
+  assert.deepEqual(await reader.presentIn([range], 9), ids);
+  transaction.undo(ids);
+  assert.deepEqual([await listed(), await reader.presentIn([range], 9)], [1, []]);
+  transaction.write(ids, [row, row]);
   transaction.commit();
   assert.deepEqual(table.committedIds(), [1n, 2n]);
   assert.throws(() => transaction.commit());
@@ -38,19 +45,18 @@ test('every call passes a gate before it looks and after', async () => {
   assert.deepEqual(passed, ['source.readAfter', 'source.readAfter:answered']);
   assert.equal(batch.rows.length, 1);
   assert.equal(table.committedIds().length, 2);
-  await reader.readRanges([], WIDE);
-  await reader.probe({ from: 1n, to: 1n });
+  await reader.inSnapshot((snapshot) => snapshot.readRanges([], WIDE));
   await reader.highestPosition();
-  await reader.positionsIn({ from: 1n, to: 1n }, 1);
+  await reader.committedIn([{ from: 1n, to: 1n }], 1);
   assert.equal(passed.length, 10);
 });
 
-test('a gate that rejects is the call failing, and time mode has no probe', async () => {
+test('a gate that rejects is the call failing, whatever it asks', async () => {
   const table = new FakeSourceTable();
   const gate = async (): Promise<void> => {
     throw new RelayError('DB_UNREACHABLE', 'cut');
   };
   const reader = new FakeSourceReader({ table, name: 's', topic: 't', gate, gapMode: 'time' });
   await assert.rejects(reader.readAfter(0n, WIDE), { code: 'DB_UNREACHABLE' });
-  await assert.rejects(reader.probe({ from: 1n, to: 1n }), { code: 'INTERNAL' });
+  await assert.rejects(reader.listTransactions(), { code: 'DB_UNREACHABLE' });
 });

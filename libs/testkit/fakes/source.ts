@@ -1,19 +1,21 @@
 /**
- * A source table in memory with transactions: ids are handed out before commit, as AUTO_INCREMENT does, and rows in an open
- * transaction answer the lock probe as locked. For the simulation every call passes a gate before it looks and after, where
+ * A source table in memory with transactions: ids are handed out before commit, as AUTO_INCREMENT does. A transaction may own ids
+ * without rows, wait, put rows in, take them out again and go on; it shows in the list of transactions an instant after it got its
+ * first id, and rows that are not committed can be seen by who asks for them. For the simulation every call passes a gate before it looks and after, where
  * a test can hold it, crash it, or let other things happen in between.
  */
 import type {
   BatchLimits,
   GapMode,
   PositionRange,
-  ProbeOutcome,
   RowRemoval,
   SourceBatch,
   SourceReader,
   SourceRow,
+  SourceSnapshot,
+  TransactionList,
 } from '#outbox';
-import { RelayError } from '#runtime';
+import { isIn } from '#outbox';
 import { type CallGate, type FakeCall, gatedCall } from './gated-call.ts';
 
 export interface FakeSourceRow {
@@ -32,27 +34,49 @@ const FINISHED = 'the transaction has ended';
 export class FakeSourceTransaction {
   readonly #table: FakeSourceTable;
   readonly #rows = new Map<bigint, StoredRow>();
+  readonly #number: number;
   #ended = false;
 
-  constructor(table: FakeSourceTable) {
+  constructor(table: FakeSourceTable, number: number) {
     this.#table = table;
+    this.#number = number;
   }
 
-  /** Takes ids without a row yet: the instant before the row is locked, when a probe finds nothing. */
+  /** As the list of transactions names it. */
+  get connection(): string {
+    return `${this.#number}`;
+  }
+
+  /** Takes ids without a row yet, in the instant before the transaction shows: nobody can tell that it owns them. */
   reserve(count: number): readonly bigint[] {
     if (this.#ended) throw new Error(FINISHED);
     return this.#table.takeIds(count);
   }
 
-  /** Puts rows at reserved ids, locked until the end. */
-  write(ids: readonly bigint[], rows: readonly FakeSourceRow[]): void {
+  /** From here on the transaction is listed. */
+  show(): void {
     if (this.#ended) throw new Error(FINISHED);
+    this.#table.running.add(this.#number);
+  }
+
+  /** Puts rows at reserved ids. */
+  write(ids: readonly bigint[], rows: readonly FakeSourceRow[]): void {
+    this.show();
     this.#table.touch();
     for (const [index, row] of rows.entries()) {
       const stored = { ...row, committed: false };
       const id = ids[index] as bigint;
       this.#rows.set(id, stored);
       this.#table.rows.set(id, stored);
+    }
+  }
+
+  /** Takes rows of its own out again, as a statement that met a duplicate key does; their ids stay its own. */
+  undo(ids: readonly bigint[]): void {
+    this.#table.touch();
+    for (const id of ids) {
+      this.#rows.delete(id);
+      this.#table.rows.delete(id);
     }
   }
 
@@ -64,29 +88,43 @@ export class FakeSourceTransaction {
 
   commit(): void {
     if (this.#ended) throw new Error(FINISHED);
-    this.#ended = true;
-    this.#table.touch();
+    this.#end();
     for (const row of this.#rows.values()) row.committed = true;
   }
 
   /** The ids stay used. */
   rollback(): void {
     if (this.#ended) throw new Error(FINISHED);
+    this.#end();
+    for (const id of this.#rows.keys()) this.#table.rows.delete(id);
+  }
+
+  #end(): void {
     this.#ended = true;
     this.#table.touch();
-    for (const id of this.#rows.keys()) this.#table.rows.delete(id);
+    this.#table.running.delete(this.#number);
   }
 }
 
 export class FakeSourceTable {
   /** By id, in no order: rows are written when their transaction gets to it. */
   readonly rows = new Map<bigint, StoredRow>();
+  /** Transactions that are listed. */
+  readonly running = new Set<number>();
+  #begun = 0;
   #nextId = 1n;
+  readonly #step: bigint;
   #sorted: readonly bigint[] | null = null;
   #committed: readonly bigint[] | null = null;
 
+  /** `step`: how far apart ids are handed out, as auto_increment_increment does. */
+  constructor(step = 1) {
+    this.#step = BigInt(step);
+  }
+
   begin(): FakeSourceTransaction {
-    return new FakeSourceTransaction(this);
+    this.#begun += 1;
+    return new FakeSourceTransaction(this, this.#begun);
   }
 
   /** Rows are about to come, go or be committed. */
@@ -97,8 +135,8 @@ export class FakeSourceTable {
 
   takeIds(count: number): readonly bigint[] {
     const first = this.#nextId;
-    this.#nextId += BigInt(count);
-    return Array.from({ length: count }, (_, index) => first + BigInt(index));
+    this.#nextId += BigInt(count) * this.#step;
+    return Array.from({ length: count }, (_, index) => first + BigInt(index) * this.#step);
   }
 
   /** Mode `consume`: false when one of them is not there. */
@@ -126,6 +164,7 @@ export interface FakeSourceReaderOptions {
   readonly name: string;
   readonly topic: string;
   readonly gapMode?: GapMode;
+  readonly graceMs?: number;
   /** Mode `consume`: rows leave the table as they are moved. */
   readonly consumes?: boolean;
   readonly gate?: CallGate;
@@ -135,13 +174,15 @@ export interface FakeSourceReaderOptions {
 
 export class FakeSourceReader implements SourceReader {
   readonly gapMode: GapMode;
+  readonly graceMs: number;
   readonly removal?: RowRemoval;
   readonly #options: FakeSourceReaderOptions;
   readonly #call: FakeCall;
 
   constructor(options: FakeSourceReaderOptions) {
     this.#options = options;
-    this.gapMode = options.gapMode ?? 'locks';
+    this.gapMode = options.gapMode ?? 'transactions';
+    this.graceMs = options.graceMs ?? 0;
     this.#call = options.call ?? gatedCall('source', options.gate);
     if (options.consumes !== true) return;
     this.removal = {
@@ -159,32 +200,41 @@ export class FakeSourceReader implements SourceReader {
     );
   }
 
-  readRanges(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
-    const inside = (id: bigint) => ranges.some(({ from, to }) => id >= from && id <= to);
-    return this.#call('readRanges', () => this.#batch(this.#committed().filter(inside), limits));
+  async inSnapshot<T>(work: (snapshot: SourceSnapshot) => Promise<T>): Promise<T> {
+    const ids = await this.#call('beginSnapshot', () => this.#committed());
+    return work({
+      readRanges: (ranges, limits) =>
+        this.#call('readRanges', () =>
+          this.#batch(
+            ids.filter((id) => ranges.some((range) => isIn(range, id))),
+            limits,
+          ),
+        ),
+      committedIn: (ranges, rowsMax) => this.#call('committedIn', () => inRanges(ids, ranges, rowsMax)),
+    });
   }
 
-  /** Walks in id order as the index does: the first row met decides, none met is `empty`. */
-  async probe(...ranges: readonly PositionRange[]): Promise<ProbeOutcome> {
-    if (this.gapMode !== 'locks') throw new RelayError('INTERNAL', 'the lock probe is only for gap mode locks');
-    return this.#call('probe', () => {
-      const { table } = this.#options;
-      const first = ranges.flatMap((range) => table.idsIn(range))[0];
-      if (first === undefined) return 'empty';
-      return table.rows.get(first)?.committed ? 'rows' : 'locked';
-    });
+  listTransactions(): Promise<TransactionList | null> {
+    return this.#call('listTransactions', () => ({
+      server: 'fake',
+      transactions: [...this.#options.table.running].map((number) => ({
+        connection: `${number}`,
+        startedAt: `${number}`,
+        id: `${number}`,
+      })),
+    }));
   }
 
   highestPosition(): Promise<bigint | null> {
     return this.#call('highestPosition', () => this.#committed().at(-1) ?? null);
   }
 
-  positionsIn(range: PositionRange, rowsMax: number): Promise<readonly bigint[]> {
-    return this.#call('positionsIn', () =>
-      this.#committed()
-        .filter((id) => id >= range.from && id <= range.to)
-        .slice(0, rowsMax),
-    );
+  committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]> {
+    return this.#call('committedIn', () => inRanges(this.#committed(), ranges, rowsMax));
+  }
+
+  presentIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]> {
+    return this.#call('presentIn', () => inRanges(this.#options.table.idsIn(null), ranges, rowsMax));
   }
 
   #committed(): readonly bigint[] {
@@ -218,3 +268,6 @@ export class FakeSourceReader implements SourceReader {
     };
   }
 }
+
+const inRanges = (ids: readonly bigint[], ranges: readonly PositionRange[], rowsMax: number): readonly bigint[] =>
+  ids.filter((id) => ranges.some((range) => isIn(range, id))).slice(0, rowsMax);

@@ -1,5 +1,5 @@
 /** The relay's tables in memory: what several stores, each a process of its own, share in a simulation. */
-import type { AppendRequest, AsideRow, LaneRow, Member, OutboxRow, WatermarkState } from '#outbox';
+import type { AppendRequest, AsideRow, LaneRow, Member, OutboxRow, StoredGapPage, WatermarkState } from '#outbox';
 import type { Clock } from '#runtime';
 
 export interface FakeLane extends Omit<LaneRow, 'leaseExpired'> {
@@ -32,6 +32,8 @@ export class FakeOutboxTables {
   /** The database's clock. */
   readonly clock: Clock;
   readonly watermarks = new Map<string, WatermarkState>();
+  /** Open gaps by source, each page by its name. */
+  readonly gaps = new Map<string, ReadonlyMap<bigint, StoredGapPage>>();
   readonly lanes = new Map<number, FakeLane>();
   /** By id. */
   readonly outbox = new Map<number, OutboxRow>();

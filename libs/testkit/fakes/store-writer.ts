@@ -1,9 +1,11 @@
 /** The writer's half of the outbox store in memory. */
 import {
   type AppendRequest,
+  type GapChanges,
   LANES_MAX,
   type OutboxMessage,
   type OutboxRow,
+  type StoredGapPage,
   type WatermarkState,
   type WriterStore,
 } from '#outbox';
@@ -30,13 +32,20 @@ export class FakeWriterStore implements WriterStore {
     return this.#call('loadWatermark', () => this.#tables.watermarks.get(source) ?? null);
   }
 
+  loadGaps(source: string): Promise<readonly StoredGapPage[]> {
+    return this.#call('loadGaps', () =>
+      [...(this.#tables.gaps.get(source)?.values() ?? [])].sort((a, b) => (a.page < b.page ? -1 : 1)),
+    );
+  }
+
   registerSource(request: Parameters<WriterStore['registerSource']>[0]): Promise<readonly number[]> {
     return this.#call('registerSource', () => {
       const { source, position, gaps } = request;
       if (this.#tables.watermarks.has(source)) return this.#lanesOf(source);
       const first = Math.max(-1, ...this.#tables.lanes.keys()) + 1;
       if (first + request.lanes > LANES_MAX) throw new RelayError('CONFIG_INVALID', 'not enough lanes are left');
-      this.#tables.watermarks.set(source, { source, position, gaps, nextSequence: 1, epoch: 0, leader: null });
+      this.#tables.watermarks.set(source, { source, position, nextSequence: 1, epoch: 0, leader: null });
+      this.#writeGaps(source, { put: gaps, drop: [] });
       for (let lane = first; lane < first + request.lanes; lane += 1)
         this.#tables.lanes.set(lane, newLane(lane, source));
       return this.#lanesOf(source);
@@ -69,13 +78,23 @@ export class FakeWriterStore implements WriterStore {
       if (ids.size < messages.length || messages.some(({ id }) => this.#tables.outbox.has(id))) {
         throw new RelayError('INVARIANT_BROKEN', 'an outbox id handed out by the watermark row is in use already');
       }
-      this.#tables.watermarks.set(source, { ...state, ...next });
+      const { position, gaps, nextSequence } = next;
+      this.#tables.watermarks.set(source, { ...state, position, nextSequence });
+      this.#writeGaps(source, gaps);
       for (const message of messages) this.#tables.outbox.set(message.id, toRow(message));
       // A fake source does it in this very instant, and is never found short of a row.
       void request.takeOut?.({});
       this.#tables.watch.onAppend?.(request);
       return 'committed';
     });
+  }
+
+  #writeGaps(source: string, { put, drop }: GapChanges): void {
+    if (put.length === 0 && drop.length === 0) return;
+    const pages = new Map(this.#tables.gaps.get(source));
+    for (const page of drop) pages.delete(page);
+    for (const page of put) pages.set(page.page, { ...page, ageMs: 0 });
+    this.#tables.gaps.set(source, pages);
   }
 
   #lanesOf(source: string): number[] {

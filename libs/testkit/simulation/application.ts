@@ -1,6 +1,6 @@
 /** The application whose rows are watched: overlapping transactions on the fake tables, with the order of its effects noted. */
 import type { FakeSourceTable, FakeSourceTransaction } from '../fakes/source.ts';
-import type { ScenarioRow, Transaction } from './scenario.ts';
+import type { ScenarioRow, Statement, Transaction } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Trace } from './sim-process.ts';
 
@@ -56,6 +56,7 @@ export class Application {
       const ids = open.reserve(statement.rows.length);
       this.now += 1;
       for (const [place, row] of statement.rows.entries()) {
+        if (place === 0 && statement.undoesFirst) continue;
         const position = ids[place] as bigint;
         const eventId = `${plan.source}:${position}`;
         const history = {
@@ -70,12 +71,23 @@ export class Application {
         };
         mine.push(history);
       }
-      this.#scheduler.after(statement.unlockedMs, () => {
-        open.write(
-          ids,
-          statement.rows.map(({ key, topic, poison }) => ({ key, topic, body: poison })),
-        );
-        this.#statement(plan, index, open, mine, at + 1);
+      this.#scheduler.after(statement.hiddenMs, () => {
+        open.show();
+        this.#putIn(statement, open, ids, () => this.#statement(plan, index, open, mine, at + 1));
+      });
+    });
+  }
+
+  #putIn(statement: Statement, open: FakeSourceTransaction, ids: readonly bigint[], then: () => void): void {
+    const { waitMs, undoesFirst } = statement;
+    const rows = statement.rows.map(({ key, topic, poison }) => ({ key, topic, body: poison }));
+    if (undoesFirst) open.write(ids.slice(0, 1), rows.slice(0, 1));
+    this.#scheduler.after(waitMs / 2, () => {
+      if (undoesFirst) open.undo(ids.slice(0, 1));
+      this.#scheduler.after(waitMs / 2, () => {
+        const first = undoesFirst ? 1 : 0;
+        open.write(ids.slice(first), rows.slice(first));
+        then();
       });
     });
   }

@@ -6,6 +6,7 @@ import {
   type Scenario,
   type ScenarioRow,
   type ScenarioSource,
+  type Statement,
   type Theme,
   TOPICS,
   type Transaction,
@@ -40,7 +41,7 @@ export function scenarioOf(seed: number, wanted?: Theme): Scenario {
     writerRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
     senderRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
     trimRowsMax: dice.pick([1, 3, 100]),
-    gapsMax: dice.pick([2, 5, 100]),
+    gapCostMax: dice.pick([0, 2, 1_000]),
     markerRefreshMs: dice.pick([500, 60_000]),
     transactional: theme !== 'any' || dice.chance(0.85),
     partitions: dice.whole(1, 3),
@@ -64,17 +65,21 @@ const namesOf = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
 
 function sourceOf(dice: Dice, name: string): ScenarioSource {
-  const gapMode = dice.chance(0.25) ? 'time' : 'locks';
+  const gapMode = dice.pick(['time', 'locks', 'transactions', 'transactions', 'transactions'] as const);
   return {
     name,
     lanes: dice.pick([1, 1, 2, 3, 4]),
     gapMode,
     gapGraceMs: gapMode === 'time' ? dice.whole(500, 1_500) : dice.whole(100, 300),
+    idStep: dice.pick([1, 1, 1, 3]),
     startFrom: dice.chance(0.1) ? 'latest' : 'earliest',
   };
 }
 
-/** The promises hold for transactions that take their locks within the grace, and in mode `time` also end within it. */
+/**
+ * The promises hold for transactions that show within the grace; in mode `locks` for those whose rows are in their places within it,
+ * in mode `time` for those that end within it.
+ */
 const SAFE_SHARE = 0.9;
 
 function transactionsOf(
@@ -96,10 +101,10 @@ function transactionsOf(
     });
     const statements = Array.from({ length: parts }, (_, index) => ({
       afterMs: index === 0 ? 0 : dice.between(0, openMaxMs / 4),
-      unlockedMs: dice.chance(0.3) ? dice.between(0, Math.min(source.gapGraceMs * SAFE_SHARE, openMaxMs / 4)) : 0,
+      ...waitOf(dice, source, openMaxMs),
       rows: Array.from({ length: dice.chance(0.1) ? dice.whole(5, 15) : dice.whole(1, 3) }, row),
     }));
-    const usedMs = statements.reduce((sum, { afterMs, unlockedMs }) => sum + afterMs + unlockedMs, 0);
+    const usedMs = statements.reduce((sum, { afterMs, hiddenMs, waitMs }) => sum + afterMs + hiddenMs + waitMs, 0);
     return {
       source: source.name,
       atMs: untilMs * 0.8 * dice.next() ** 1.5,
@@ -108,6 +113,22 @@ function transactionsOf(
       commits: dice.chance(0.8),
     };
   });
+}
+
+function waitOf(
+  dice: Dice,
+  { gapMode, gapGraceMs }: ScenarioSource,
+  openMaxMs: number,
+): Pick<Statement, 'hiddenMs' | 'waitMs' | 'undoesFirst'> {
+  const safeMs = Math.min(gapGraceMs * SAFE_SHARE, openMaxMs / 4);
+  if (gapMode !== 'transactions') {
+    return { hiddenMs: 0, waitMs: dice.chance(0.3) ? dice.between(0, safeMs) : 0, undoesFirst: dice.chance(0.1) };
+  }
+  return {
+    hiddenMs: dice.chance(0.3) ? dice.between(0, gapGraceMs * SAFE_SHARE) : 0,
+    waitMs: dice.chance(0.3) ? dice.between(0, openMaxMs) : 0,
+    undoesFirst: dice.chance(0.2),
+  };
 }
 
 function restartsOf(dice: Dice, processes: readonly string[], untilMs: number): Restart[] {

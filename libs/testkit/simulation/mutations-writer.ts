@@ -1,8 +1,8 @@
 /** Ways to get the writer wrong. */
-import { laneOf, outboxId } from '#outbox';
+import { laneOf, outboxId, type TransactionList } from '#outbox';
 import { asRelayError } from '#runtime';
 import type { Mutation } from './mutation.ts';
-import { withWriter } from './wrap-ports.ts';
+import { withReader, withWriter } from './wrap-ports.ts';
 
 export const WRITER_MUTATIONS: readonly Mutation[] = [
   {
@@ -23,18 +23,49 @@ export const WRITER_MUTATIONS: readonly Mutation[] = [
     seedsMax: 2_000,
     gapGraceMs: 0,
     reader: (reader) =>
-      new Proxy(reader, {
-        get: (target, name) => {
-          if (name === 'probe') return async () => 'empty' as const;
-          const value = Reflect.get(target, name) as unknown;
-          return typeof value === 'function' ? value.bind(target) : value;
+      withReader(reader, {
+        listTransactions: async () => ({ server: 'fake', transactions: [] }),
+        presentIn: async () => [],
+      }),
+  },
+  {
+    name: 'an id without a row and without a lock is given up after a grace',
+    seedsMax: 2_000,
+    reader: (reader) => (reader.gapMode === 'transactions' ? withReader(reader, { gapMode: 'locks' }) : reader),
+  },
+  {
+    name: 'transactions are listed in the moment in which a gap is sighted',
+    seedsMax: 2_000,
+    gapGraceMs: 0,
+  },
+  {
+    name: 'a list of transactions is believed that was made before the question',
+    seedsMax: 2_000,
+    reader: (reader, { memory }) =>
+      withReader(reader, {
+        listTransactions: async () => {
+          const before = memory.get('list') as TransactionList | null | undefined;
+          const now = (await reader.listTransactions?.()) ?? null;
+          memory.set('list', now);
+          return before ?? { server: 'fake', transactions: [] };
         },
       }),
   },
   {
-    name: 'an empty probe is believed at once',
+    name: 'only transactions with rows count as owners of ids',
     seedsMax: 2_000,
-    gapGraceMs: 0,
+    reader: (reader, { memory }) =>
+      withReader(reader, {
+        listTransactions: async () => {
+          const list = (await reader.listTransactions?.()) ?? null;
+          const known = (memory.get('known') as Set<string> | undefined) ?? new Set<string>();
+          memory.set('known', known);
+          // What is listed for the first time is taken for a reader.
+          const transactions = list?.transactions.filter(({ id }) => known.has(id ?? '')) ?? [];
+          for (const { id } of list?.transactions ?? []) known.add(id ?? '');
+          return list === null ? null : { ...list, transactions };
+        },
+      }),
   },
   {
     name: 'late rows are emitted after fresh ones',
@@ -75,7 +106,7 @@ export const WRITER_MUTATIONS: readonly Mutation[] = [
     seedsMax: 2_000,
     writerStore: (store) =>
       withWriter(store, {
-        append: (request) => store.append({ ...request, next: { ...request.next, gaps: [] } }),
+        append: (request) => store.append({ ...request, next: { ...request.next, gaps: { put: [], drop: [] } } }),
       }),
   },
 ];

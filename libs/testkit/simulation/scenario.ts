@@ -73,8 +73,12 @@ export interface ScenarioRow {
 
 export interface Statement {
   readonly afterMs: number;
-  /** From taking the ids to holding their locks. */
-  readonly unlockedMs: number;
+  /** From taking the ids to showing in the list of transactions. */
+  readonly hiddenMs: number;
+  /** From there on to its rows: it waits for a lock, or for an expression. */
+  readonly waitMs: number;
+  /** Its first row meets a duplicate key: it is put in, taken out half-way, and never comes again. */
+  readonly undoesFirst: boolean;
   readonly rows: readonly ScenarioRow[];
 }
 
@@ -89,7 +93,9 @@ export interface Transaction {
 export interface ScenarioSource {
   readonly name: string;
   readonly lanes: number;
-  readonly gapMode: 'locks' | 'time';
+  readonly gapMode: 'transactions' | 'locks' | 'time';
+  /** Ids are handed out so far apart. */
+  readonly idStep: number;
   readonly gapGraceMs: number;
   readonly startFrom: 'earliest' | 'latest';
   /** Mode `consume`; absent: rows stay. */
@@ -111,7 +117,8 @@ export interface Scenario {
   readonly writerRowsMax: number;
   readonly senderRowsMax: number;
   readonly trimRowsMax: number;
-  readonly gapsMax: number;
+  /** Look-ups that a step spends on gaps without a list. */
+  readonly gapCostMax: number;
   readonly markerRefreshMs: number;
   /** False: the at-least-once mode, in which rows may come twice and out of order, but never get lost. */
   readonly transactional: boolean;

@@ -67,7 +67,7 @@ class Simulation {
     const trace = (options.traceLines ?? 0) > 0 ? (line: () => string) => this.#note(line) : null;
     const kafka = new SimKafka(scheduler, report);
     for (const topic of TOPICS) kafka.createTopic(topic, scenario.partitions);
-    const sources = new Map(scenario.sources.map(({ name }) => [name, new FakeSourceTable()]));
+    const sources = new Map(scenario.sources.map(({ name, idStep }) => [name, new FakeSourceTable(idStep)]));
     const application = new Application(scheduler, sources, trace);
     const registeredAt = new Map<string, number>();
     const onRegistered = (source: string) => registeredAt.set(source, application.now);

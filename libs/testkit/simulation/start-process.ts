@@ -152,7 +152,7 @@ export async function runWriter(
           pollIntervalMs: 400,
           paceGrowth: PACE_GROWTH,
           gapGraceMs: () => mutation?.gapGraceMs ?? source.gapGraceMs,
-          gapsMax: scenario.gapsMax,
+          gapCostMax: scenario.gapCostMax,
           backoff: BACKOFF,
           electionIntervalMs: 500,
           mayLead: () => !scenario.handsOver || dice.chance(0.8),
