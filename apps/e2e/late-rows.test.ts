@@ -68,8 +68,10 @@ async function arrival(ids: readonly number[], deadlineMs: number): Promise<void
 }
 
 async function openGaps(): Promise<[string, string][]> {
-  const [row] = await deployment.query<{ gaps: string }>('SELECT gaps FROM kafka_row_sender_watermark');
-  return JSON.parse(String(row?.gaps)) as [string, string][];
+  const pages = await deployment.query<{ first: string; last: string }>(
+    'SELECT first_position AS first, last_position AS last FROM kafka_row_sender_gap ORDER BY page',
+  );
+  return pages.map(({ first, last }) => [String(first), String(last)]);
 }
 
 test('I1: a row whose transaction commits seconds after higher ids arrives, and nobody waits for it', async () => {
