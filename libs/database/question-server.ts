@@ -49,11 +49,12 @@ const VARIABLES = [
 
 export type Variables = ReadonlyMap<(typeof VARIABLES)[number], string>;
 
-const NAMES = 'VERSION() AS version, @@version_comment AS comment, @@max_allowed_packet AS packet';
+/** The aliases are words that no engine reserves. */
+const NAMES = 'VERSION() AS said_version, @@version_comment AS said_comment, @@max_allowed_packet AS packet_bytes';
 /** The second number of each is the oldest version we take: MariaDB 10.6.0, MySQL 8.0.22. */
-const MARKS = `CONNECTION_ID() AS connection, 0 /*M!50000 + 1 */ /*M!100600 + 1 */ AS mariadb,
-  0 /*!80000 + 1 */ /*!80022 + 1 */ AS mysql, 0 /*T! + 1 */ AS tidb`;
-const STEPS = '@@auto_increment_increment AS increment, @@auto_increment_offset AS start';
+const MARKS = `CONNECTION_ID() AS connection_number, 0 /*M!50000 + 1 */ /*M!100600 + 1 */ AS mariadb_level,
+  0 /*!80000 + 1 */ /*!80022 + 1 */ AS mysql_level, 0 /*T! + 1 */ AS tidb_level`;
+const STEPS = '@@auto_increment_increment AS step_size, @@auto_increment_offset AS step_start';
 
 /** ER_PARSE_ERROR, unknown variable, column, table or function, not supported, no right to see it. */
 const NOT_THERE: ReadonlySet<number> = new Set([1054, 1064, 1109, 1142, 1146, 1149, 1193, 1227, 1235, 1305, 2809]);
@@ -96,16 +97,16 @@ export async function askIntroductionAgain(session: EngineQuery): Promise<Introd
 
 function introducedOf([row = {}]: Rows): Introduced {
   return {
-    version: String(row.version ?? ''),
-    comment: String(row.comment ?? ''),
-    mariadb: markLevel(row.mariadb),
-    mysql: markLevel(row.mysql),
-    tidb: Number(row.tidb ?? 0) > 0,
-    connectionId: row.connection === undefined ? null : String(row.connection),
+    version: String(row.said_version ?? ''),
+    comment: String(row.said_comment ?? ''),
+    mariadb: markLevel(row.mariadb_level),
+    mysql: markLevel(row.mysql_level),
+    tidb: Number(row.tidb_level ?? 0) > 0,
+    connectionId: row.connection_number === undefined ? null : String(row.connection_number),
     sizes: {
-      statementBytesMax: Number(row.packet ?? 1_048_576),
-      autoIncrementIncrement: Number(row.increment ?? 1),
-      autoIncrementOffset: Number(row.start ?? 1),
+      statementBytesMax: Number(row.packet_bytes ?? 1_048_576),
+      autoIncrementIncrement: Number(row.step_size ?? 1),
+      autoIncrementOffset: Number(row.step_start ?? 1),
     },
   };
 }
@@ -126,9 +127,9 @@ export async function askVariables(session: EngineQuery): Promise<Variables> {
 export async function askMariadbNumber(session: EngineQuery): Promise<string | null> {
   const rows = await ask(
     session,
-    "SELECT plugin_auth_version AS number FROM information_schema.plugins WHERE plugin_name = 'InnoDB'",
+    "SELECT plugin_auth_version AS own_number FROM information_schema.plugins WHERE plugin_name = 'InnoDB'",
   );
-  const number = rows?.[0]?.number;
+  const number = rows?.[0]?.own_number;
   return typeof number === 'string' ? number : null;
 }
 
