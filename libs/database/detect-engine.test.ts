@@ -133,8 +133,14 @@ test('behind a proxy that strips comments the variables tell', async () => {
     const stripped: ServerByHand = { ...server, version: '8.0.39', comment: '', executes: () => false };
     assert.equal((await detectEngine(serverByHand(stripped))).kind, kind);
     const stumbling: ServerByHand = { ...server, comment: '', refuses: [[/_level/, 1064]] };
-    assert.equal((await detectEngine(serverByHand(stumbling))).kind, kind);
+    const engine = await detectEngine(serverByHand(stumbling));
+    assert.deepEqual([engine.kind, engine.version], [kind, server.version]);
   }
+});
+
+test('SingleStore is asked for its own variable where SHOW takes no WHERE', async () => {
+  const server: ServerByHand = { ...singlestore, version: '8.0.41', comment: '', refuses: [[/WHERE/, 1064]] };
+  assert.equal((await detectEngine(serverByHand(server))).kind, 'singlestore');
 });
 
 test('what imitates MySQL and is none stays unknown, or what its name says where that promises less', async () => {
@@ -172,6 +178,7 @@ test('servers too old are refused by what they are, good ones under an old name 
     mariadb(100_529, '10.5.29', { executes: () => false }),
     mysql(80_021, '8.0.21'),
     mysql(80_021, '8.0.21', { version: '8.0.41-google' }),
+    mysql(80_021, '', { version: '8.0.41-google' }),
     mysql57,
     { ...mysql57, version: '8.0.41-google', comment: '(Google)' },
     mysql(80_041, 'x', {
@@ -187,10 +194,20 @@ test('servers too old are refused by what they are, good ones under an old name 
     mariadb(101_119, '10.11.19', { version: '10.2.3-MariaDB' }),
     mysql(80_041, '8.0.41', { version: '5.7.12' }),
     mysql(80_041, '', { version: '' }),
+    mysql(80_041, '', { version: '5.7.12' }),
     mariadb(101_119, '', { version: '', executes: () => false }),
   ]) {
     await detectEngine(serverByHand(server));
   }
+});
+
+test('only sessions that would get figures a day old ask for fresh ones', async () => {
+  const servers = [mysql(80_041, '8.0.41'), vitess, mariadb(101_119, '10.11.19'), tidb, singlestore];
+  const engines = await Promise.all(servers.map((server) => detectEngine(serverByHand(server))));
+  assert.deepEqual(
+    engines.map(({ cachesStatistics }) => cachesStatistics),
+    [true, true, false, false, false],
+  );
 });
 
 test('two questions for a new server, one for each further session; three where something stands in between', async () => {

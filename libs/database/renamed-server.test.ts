@@ -79,7 +79,7 @@ describe('the model of the servers that cannot be run', () => {
     for (const sort of ['!', 'M!', 'T!']) {
       for (const number of [50_000, 50_744, 80_000, 80_022, 90_000, 99_999, 100_600, id, id + 1]) {
         const [row] = await real.query<{ n: number }>(`SELECT 0 /*${sort}${number} + 1 */ AS n`);
-        assert.equal(Number(row?.n), executes(sort, number) ? 1 : 0, `/*${sort}${digits} */`);
+        assert.equal(Number(row?.n), executes(sort, number) ? 1 : 0, `/*${sort}${number} */`);
       }
     }
     const variables = isMariadb ? mariadbVariables : mysqlVariables(numberOf(direct));

@@ -29,8 +29,8 @@ export async function startRenamingProxy(
   const before = await readNames(target);
   const rename = renamer(before, names);
   const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const upstream = connect(target.port, target.host);
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ host: target.host, port: target.port, noDelay: true });
     client.pipe(upstream);
     passPackets(upstream, client, rename);
     for (const [socket, other] of [
@@ -94,12 +94,12 @@ function passPackets(upstream: Socket, client: Socket, rename: (payload: Buffer,
 }
 
 /** A value in a text row is its length, in one byte here, and its bytes. */
-const valueOf = (text: string): Buffer => Buffer.concat([Buffer.from([Buffer.byteLength(text)]), Buffer.from(text)]);
+const rowValue = (text: string): Buffer => Buffer.concat([Buffer.from([Buffer.byteLength(text)]), Buffer.from(text)]);
 
 function renamer(before: ServerNames, after: ServerNames): (payload: Buffer, isGreeting: boolean) => Buffer {
   const values = [
-    [valueOf(before.version), valueOf(after.version)],
-    [valueOf(before.comment), valueOf(after.comment)],
+    [rowValue(before.version), rowValue(after.version)],
+    [rowValue(before.comment), rowValue(after.comment)],
   ] as const;
   return (payload, isGreeting) => {
     if (isGreeting) {
