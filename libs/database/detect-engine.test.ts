@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { RelayError } from '#runtime';
 import { detectEngine, EngineMemory } from './detect-engine.ts';
 import {
+  anyComments,
   mariadbComments,
   mariadbVariables,
   mysqlComments,
@@ -44,6 +45,14 @@ const singlestore: ServerByHand = {
   refuses: [[/@@auto_increment/, 1193]],
 };
 
+/** As it answered, tried: of what it does not parse it says 1105. */
+const goMysqlServer: ServerByHand = {
+  version: '8.0.31',
+  executes: anyComments,
+  variables: { information_schema_stats_expiry: '86400', pseudo_thread_id: '0' },
+  refuses: [[/VITESS/, 1105]],
+};
+
 const vitess: ServerByHand = mysql(80_040, '8.0.40', {
   version: '8.0.40-Vitess',
   comment: 'Version: 21.0.0',
@@ -76,6 +85,7 @@ test('each engine is recognised under its own name, with its own version', async
     [mysql(80_022, '8.0.22'), 'mysql', '8.0.22', 'mysql 8.0.22'],
     [mysql(80_409, '8.4.9'), 'mysql', '8.4.9', 'mysql 8.4.9'],
     [mysql(90_704, '9.7.4'), 'mysql', '9.7.4', 'mysql 9.7.4'],
+    [mysql(100_700, '10.7.0'), 'mysql', '10.7.0', 'mysql 10.7.0'],
     [mariadb(100_600, '10.6.0'), 'mariadb', '10.6.0', 'mariadb 10.6.0-MariaDB'],
     [mariadb(110_809, '11.8.9'), 'mariadb', '11.8.9', 'mariadb 11.8.9-MariaDB'],
     [
@@ -155,6 +165,11 @@ test('what imitates MySQL and is none stays unknown, or what its name says where
       'unknown',
       /^Dolt/,
     ],
+    // go-mysql-server 0.20 under its own name and another; and each of its two signs alone.
+    [{ ...goMysqlServer, comment: 'Dolt' }, 'unknown', /not recognised, which calls itself "8.0.31 Dolt"/],
+    [{ ...goMysqlServer, comment: 'MySQL Community Server - GPL' }, 'unknown', /not recognised/],
+    [mysql(80_041, '8.0.41', { executes: anyComments }), 'unknown', /not recognised/],
+    [{ ...goMysqlServer, executes: mysqlComments(80_031) }, 'unknown', /not recognised/],
     [{ version: '8.0.33', comment: 'Doris', executes: mysqlComments(99_999) }, 'unknown', /not recognised/],
     [{ version: '8.0.31', comment: 'MySQL Community Server - GPL' }, 'unknown', /not recognised/],
     [{ version: '5.7.25-TiDB-v2.1.0' }, 'tidb', /^tidb/],
@@ -170,7 +185,9 @@ test('what imitates MySQL and is none stays unknown, or what its name says where
 const refused = (error: unknown): boolean => error instanceof RelayError && error.code === 'DB_UNSUPPORTED';
 
 test('servers too old are refused by what they are, good ones under an old name are not', async () => {
-  const mysql57 = mysql(50_744, '5.7.44', { variables: { innodb_version: '5.7.44', pseudo_thread_id: '7' } });
+  const mysql57 = mysql(50_744, '5.7.44', {
+    variables: { innodb_page_size: '16384', innodb_version: '5.7.44', pseudo_thread_id: '7' },
+  });
   for (const server of [
     mariadb(100_529, '10.5.29'),
     mariadb(100_529, '10.5.29', { version: '10.11.2-MariaDB' }),

@@ -60,8 +60,8 @@ export class EngineMemory {
   }
 }
 
-const keyOf = ({ version, comment, mariadb, mysql, tidb }: Introduced): string =>
-  JSON.stringify([version, comment, mariadb, mysql, tidb]);
+const keyOf = ({ version, comment, mariadb, mysql, tidb, anyNumber }: Introduced): string =>
+  JSON.stringify([version, comment, mariadb, mysql, tidb, anyNumber]);
 
 function parseNumber(text: string | undefined | null): VersionNumber | null {
   const found = /^(\d+)\.(\d+)\.(\d+)/.exec(text ?? '');
@@ -92,7 +92,9 @@ async function recognise(session: EngineQuery, said: Introduced, variables: Vari
   const innodb = parseNumber(variables.get('innodb_version'));
   const isMysql8 = variables.has('information_schema_stats_expiry') && (said.mysql > 0 || innodb !== null);
   const isOlder = said.mysql === 0 && innodb !== null && innodb[0] < 8;
-  if (isMysql8 || isOlder) {
+  // Executed by a MySQL from 10 on, which has such an InnoDB; imitators have none, or one of the MySQL that they imitate.
+  const isImitator = !variables.has('innodb_page_size') || (said.anyNumber && (innodb?.[0] ?? 0) < 10);
+  if (!isImitator && (isMysql8 || isOlder)) {
     return (await isBehindVitess(session, said, variables)) ? { kind: 'unknown', label: 'Vitess' } : of('mysql');
   }
   // These two are believed by name alone as well: nothing is trusted there that has not been proven.

@@ -3,8 +3,8 @@
  *
  * Executable comments tell most. Only MariaDB executes a comment that begins with M! and only TiDB one with T!. MySQL executes
  * a comment that begins with ! and a number up to its own version; MariaDB leaves out those from 50700 to 99999. The number is
- * compared with the version that was compiled into the server, so that no setting and no proxy changes the answer.
- * (Tried: MariaDB 10.11 and 11.8, MySQL 9.7. By their documentation: the others.)
+ * compared with the version that was compiled into the server, so that no setting and no proxy changes the answer. An imitator
+ * of MySQL executes any number. (Tried: MariaDB 10.11 and 11.8, MySQL 9.7, go-mysql-server 0.20. By their documentation: others.)
  */
 import { asDatabaseError, errnoOf } from './as-database-error.ts';
 
@@ -25,6 +25,8 @@ export interface Introduction {
   readonly mariadb: MarkLevel;
   readonly mysql: MarkLevel;
   readonly tidb: boolean;
+  /** Executes a comment for MySQL 9.99.99: imitators of MySQL execute any number. */
+  readonly anyNumber: boolean;
 }
 
 export interface Sizes {
@@ -40,6 +42,7 @@ const VARIABLES = [
   'dolt_transaction_commit',
   'idle_transaction_timeout',
   'information_schema_stats_expiry',
+  'innodb_page_size',
   'innodb_version',
   'memsql_version',
   'ob_query_timeout',
@@ -53,7 +56,7 @@ export type Variables = ReadonlyMap<(typeof VARIABLES)[number], string>;
 const NAMES = 'VERSION() AS said_version, @@version_comment AS said_comment, @@max_allowed_packet AS packet_bytes';
 /** The second number of each is the oldest version we take: MariaDB 10.6.0, MySQL 8.0.22. */
 const MARKS = `CONNECTION_ID() AS connection_number, 0 /*M!50000 + 1 */ /*M!100600 + 1 */ AS mariadb_level,
-  0 /*!80000 + 1 */ /*!80022 + 1 */ AS mysql_level, 0 /*T! + 1 */ AS tidb_level`;
+  0 /*!80000 + 1 */ /*!80022 + 1 */ AS mysql_level, 0 /*T! + 1 */ AS tidb_level, 0 /*!99999 + 1 */ AS any_number`;
 const STEPS = '@@auto_increment_increment AS step_size, @@auto_increment_offset AS step_start';
 
 /** ER_PARSE_ERROR, unknown variable, column, table or function, not supported, no right to see it. */
@@ -102,6 +105,7 @@ function introducedOf([row = {}]: Rows): Introduced {
     mariadb: markLevel(row.mariadb_level),
     mysql: markLevel(row.mysql_level),
     tidb: Number(row.tidb_level ?? 0) > 0,
+    anyNumber: Number(row.any_number ?? 0) > 0,
     connectionId: row.connection_number === undefined ? null : String(row.connection_number),
     sizes: {
       statementBytesMax: Number(row.packet_bytes ?? 1_048_576),

@@ -28,14 +28,18 @@ export const mariadbComments =
   (sort: string, number: number): boolean =>
     (sort === 'M!' || (sort === '!' && (number < 50_700 || number > 99_999))) && number <= version;
 
-/** Whatever the number is. */
+/** As TiDB, whatever the number is. */
 export const tidbComments = (sort: string): boolean => sort !== 'M!';
+
+/** As other imitators of MySQL. */
+export const anyComments = (sort: string): boolean => sort === '!';
 
 /** The variables that MySQL 8 and later shows us. */
 export const mysqlVariables = (innodb: string): Readonly<Record<string, string>> => ({
   auto_increment_increment: '3',
   auto_increment_offset: '2',
   information_schema_stats_expiry: '86400',
+  innodb_page_size: '16384',
   innodb_version: innodb,
   pseudo_thread_id: '7',
 });
@@ -44,6 +48,7 @@ export const mariadbVariables: Readonly<Record<string, string>> = {
   auto_increment_increment: '3',
   auto_increment_offset: '2',
   idle_transaction_timeout: '0',
+  innodb_page_size: '16384',
   pseudo_thread_id: '7',
 };
 
