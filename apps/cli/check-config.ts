@@ -79,7 +79,7 @@ async function checkDatabase(config: Config, findings: Findings): Promise<number
   try {
     return await withDatabase(config, async (pool) => {
       const engine = await pool.engine();
-      findings.ok(what, `${engine.kind} ${engine.version}`);
+      findings.ok(what, engine.name);
       const lanes = await checkTables(config, pool, findings);
       for (const source of config.sources) await checkSource(pool, source, findings);
       return lanes;

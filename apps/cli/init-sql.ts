@@ -24,7 +24,7 @@ const ENGINES = ['mariadb', 'mysql', 'singlestore', 'tidb', 'sqlite'] as const s
   | 'sqlite'
 )[];
 
-/** The canary proves InnoDB's locks: other engines have no use for it. */
+/** The canary proves InnoDB's locks. An engine that was not recognised may have them, these two have not. */
 export const hasCanary = (engine: EngineKind): boolean => engine !== 'singlestore' && engine !== 'tidb';
 
 type Engine = (typeof ENGINES)[number];

@@ -40,7 +40,10 @@ export async function openDatabase(config: Config, name: string, logger: Logger,
     try {
       const engine = await pool.engine();
       await checkSchema(pool, config.tables);
-      logger.info({ host: config.db.host, engine: engine.kind, version: engine.version }, 'database connected');
+      logger.info(
+        { host: config.db.host, engine: engine.kind, version: engine.version, name: engine.name },
+        'database connected',
+      );
       return pool;
     } catch (thrown) {
       const error = asRelayError(thrown);

@@ -52,8 +52,8 @@ export function poolOperator(pool: Pool, config: Config): Operator {
   return {
     kafkaConfig: config,
     describe: async () => {
-      const { kind, version } = await pool.engine();
-      return `${kind} ${version} at ${config.db.host}:${config.db.port}/${config.db.database}`;
+      const { name } = await pool.engine();
+      return `${name} at ${config.db.host}:${config.db.port}/${config.db.database}`;
     },
     checkSchema: () => checkSchema(pool, tables),
     listWatermarks: () => listWatermarks(pool, tables),

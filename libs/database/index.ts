@@ -5,7 +5,8 @@
  * next caller gets a new one or DB_UNREACHABLE.
  */
 export { asDatabaseError, errnoOf } from './as-database-error.ts';
-export { detectEngine, type Engine, type EngineKind } from './engine.ts';
+export { detectEngine } from './detect-engine.ts';
+export type { Engine, EngineKind } from './engine.ts';
 export { inspectServer, type OpenTransaction, type ServerFacts } from './inspect-server.ts';
 export { openSession } from './open-session.ts';
 export type { DatabaseOptions, DatabaseSslOptions } from './options.ts';

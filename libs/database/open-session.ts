@@ -4,7 +4,7 @@ import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import mysql, { type ConnectionOptions } from 'mysql2';
 import { RelayError, withDeadline } from '#runtime';
 import { asDatabaseError } from './as-database-error.ts';
-import { detectEngine } from './engine.ts';
+import { detectEngine, EngineMemory } from './detect-engine.ts';
 import type { DatabaseOptions, DatabaseSslOptions } from './options.ts';
 import { Session } from './session.ts';
 import { setupStatements } from './session-setup.ts';
@@ -61,17 +61,21 @@ function connectionOptions(options: DatabaseOptions): ConnectionOptions {
 }
 
 /**
- * A session that is the caller's alone (a lock, a long transaction); everything else takes one from a pool.
+ * A session that is the caller's alone (a lock, a long transaction); everything else takes one from a pool. `memory` is what
+ * earlier sessions on the same server found out.
  * Throws DB_UNREACHABLE, DB_REFUSED, DB_SCHEMA (unknown database), DB_UNSUPPORTED or DEADLINE_EXCEEDED.
  */
-export async function openSession(options: DatabaseOptions): Promise<Session> {
+export async function openSession(
+  options: DatabaseOptions,
+  memory: EngineMemory = new EngineMemory(),
+): Promise<Session> {
   const connection = mysql.createConnection(connectionOptions(options));
   // mysql2 reports one fault several times; after the first we are no longer interested, and nobody else may be surprised.
   connection.on('error', () => undefined);
   const setUp = async (): Promise<Session> => {
     await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
     const session = new Session(connection, options.readTimeoutMs);
-    session.engine = await detectEngine(session);
+    session.engine = await detectEngine(session, memory);
     for (const statement of setupStatements(session.engine.kind)) await session.run(statement);
     return session;
   };

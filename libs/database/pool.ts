@@ -4,6 +4,7 @@
  */
 import { RelayError, withDeadline } from '#runtime';
 import { asDatabaseError } from './as-database-error.ts';
+import { EngineMemory } from './detect-engine.ts';
 import type { Engine } from './engine.ts';
 import { openSession } from './open-session.ts';
 import { CONNECTIONS_MAX_DEFAULT, type DatabaseOptions } from './options.ts';
@@ -26,6 +27,7 @@ export class Pool {
   #open = 0;
   #closed = false;
   readonly #busy = new Set<Session>();
+  readonly #memory = new EngineMemory();
 
   constructor(options: DatabaseOptions) {
     this.options = options;
@@ -98,7 +100,7 @@ export class Pool {
     if (this.#closed) throw new RelayError('STOPPED', 'the database pool is closed');
     this.#open += 1;
     try {
-      const session = await openSession(this.options);
+      const session = await openSession(this.options, this.#memory);
       session.whenBroken(() => this.#forget(session));
       this.#busy.add(session);
       if (this.#closed) session.destroy();

@@ -7,7 +7,7 @@ export async function nextPosition(pool: Pool, table: string): Promise<bigint | 
   const { condition, values } = whereTable(table);
   return pool.use(async (session) => {
     // MySQL keeps such figures for a day unless asked for fresh ones.
-    if (session.engine.kind === 'mysql') await session.run('SET SESSION information_schema_stats_expiry = 0');
+    if (session.engine.cachesStatistics) await session.run('SET SESSION information_schema_stats_expiry = 0');
     const [row] = await session.query<{ next: string | null }>(
       `SELECT CAST(auto_increment AS CHAR) AS next FROM information_schema.tables WHERE ${condition} LIMIT 1`,
       values,

@@ -183,13 +183,13 @@ async function findGrant(pool: Pool): Promise<Obstacle | null> {
 
 async function findObstacles(
   pool: Pool,
-  { kind, version }: Engine,
+  { kind, name }: Engine,
   { multiPrimary }: ServerSettings,
   table: string,
 ): Promise<{ readonly transactions: Obstacle | null; readonly locks: Obstacle | null }> {
   const both = (why: string) => ({ transactions: { why, betterBy: null }, locks: { why, betterBy: null } });
   if (kind === 'singlestore' || kind === 'tidb') {
-    return both(`${kind} ${version} does not hand out ids and lock rows as InnoDB does`);
+    return both(`${name} does not hand out ids and lock rows as InnoDB does`);
   }
   if (multiPrimary !== null) return both(`this server ${multiPrimary}: transactions of other servers do not show here`);
   const transactions = (await findGrant(pool)) ?? (await fly(table, (name) => flyWithoutRow(pool, name)));
@@ -219,7 +219,7 @@ export async function proveGapMode(options: GapModeOptions): Promise<GapModeProo
     settings,
     options.canaryTable ?? CANARY_TABLE_DEFAULT,
   );
-  const proven = `proven on ${engine.kind} ${engine.version}`;
+  const proven = `proven on ${engine.name}`;
   const refuse = (mode: string, { why, betterBy }: Obstacle) => {
     const better = betterBy === null ? 'use auto' : `run ${betterBy}, or use auto`;
     throw new RelayError('DB_UNSUPPORTED', `gap mode ${mode} cannot be relied on: ${why}; ${better}`);

@@ -1,15 +1,22 @@
 /** Which server answers; the versions that are too old are refused before any check runs. */
 import { databaseCheck, fine, risky } from './finding.ts';
 
-const KNOWN: ReadonlySet<string> = new Set(['mariadb', 'mysql']);
-
 export const engine = databaseCheck('engine', 'kind and version of the server', ({ server }) => {
-  const { kind, version } = server.engine;
-  if (KNOWN.has(kind)) return [fine('', `${kind} ${version}`)];
+  const { kind, name } = server.engine;
+  if (kind === 'mariadb' || kind === 'mysql') return [fine('', name)];
+  if (kind === 'unknown') {
+    return [
+      risky(
+        '',
+        `${name}: the relay uses the statements that most engines take, without limits on locks and idle connections`,
+        'see gap mode below for what its locks are worth; MariaDB and MySQL are recognised under any name',
+      ),
+    ];
+  }
   return [
     risky(
       '',
-      `${kind} ${version}: without row locks that can be probed, a transaction open for longer than SOURCE_GAP_GRACE loses its rows`,
+      `${name}: without row locks that can be probed, a transaction open for longer than SOURCE_GAP_GRACE loses its rows`,
       'keep transactions shorter than SOURCE_GAP_GRACE, or raise it; MariaDB and MySQL have no such limit',
     ),
   ];

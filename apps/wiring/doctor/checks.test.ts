@@ -53,6 +53,8 @@ test('database: server settings', () => {
   assert.equal(verdicts('database.max-allowed-packet', changed), 'risky');
   const singlestore = { database: { server: server({ engine: { ...engine, kind: 'singlestore' } }) } };
   assert.equal(verdicts('database.engine', singlestore), 'risky');
+  const unknown = { database: { server: server({ engine: { ...engine, kind: 'unknown' } }) } };
+  assert.equal(verdicts('database.engine', unknown), 'risky');
 });
 
 test('database: purge, open transactions, clock, and what may not be seen', () => {

@@ -25,10 +25,12 @@ export function server(
   return {
     engine: {
       kind: 'mariadb',
-      version: '10.11.9',
+      name: 'mariadb 10.11.9-MariaDB',
+      version: '10.11.9-MariaDB',
       major: 10,
       minor: 11,
       patch: 9,
+      cachesStatistics: false,
       autoIncrementIncrement: 1,
       autoIncrementOffset: 1,
       statementBytesMax: 16_777_216,
