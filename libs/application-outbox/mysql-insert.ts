@@ -84,7 +84,7 @@ function isPayloadKept(payload: Uint8Array | null): string {
 /** A column of type JSON keeps the members and not their text. */
 function areHeadersKept(json: string | null, count: number): string {
   if (json === null) return '`headers` IS NULL';
-  const members = `JSON_CONTAINS(\`headers\`, ${textLiteral(json)}) AND JSON_LENGTH(\`headers\`) = ${count}`;
+  const members = `JSON_VALID(\`headers\`) AND JSON_CONTAINS(\`headers\`, ${textLiteral(json)}) AND JSON_LENGTH(\`headers\`) = ${count}`;
   return `${isKept('`headers`', json)} OR (${members})`;
 }
 

@@ -25,7 +25,7 @@ interface WrappedError {
   readonly errno?: unknown;
   readonly errcode?: unknown;
   readonly originalCode?: unknown;
-  readonly message?: unknown;
+  readonly sqlMessage?: unknown;
   readonly originalMessage?: unknown;
   readonly cause?: unknown;
   readonly driverError?: unknown;
@@ -50,9 +50,9 @@ function isDuplicateKey(thrown: unknown): boolean {
   return [...layersOf(thrown)].some(({ errcode }) => SQLITE_DUPLICATE.has(Number(errcode)));
 }
 
-/** The column that the server's message names; only to be shown. */
+/** The column that the server's own message names, without the text that libraries add; only to be shown. */
 function columnNamed(thrown: unknown): string | null {
-  const texts = [...layersOf(thrown)].flatMap(({ message, originalMessage }) => [message, originalMessage]);
+  const texts = [...layersOf(thrown)].flatMap(({ sqlMessage, originalMessage }) => [sqlMessage, originalMessage]);
   const named = COLUMNS.filter((column) => texts.some((text) => new RegExp(`[\`']${column}[\`']`).test(String(text))));
   return named.length === 1 ? (named[0] as string) : null;
 }
