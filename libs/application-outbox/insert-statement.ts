@@ -17,6 +17,11 @@ export interface Statement {
   readonly parameters: readonly SqlParameter[];
 }
 
+export interface InsertStatement extends Statement {
+  /** The same, slower: where it fails because of a column, the server's message names that column. */
+  readonly naming?: () => Statement;
+}
+
 const SQLITE_COLUMNS = [
   'id',
   'aggregatetype',
@@ -47,25 +52,24 @@ const headersOf = ({ event, formatted }: EncodedEvent): Record<string, string> =
   ...event.headers,
 });
 
-const mysqlRow = (row: EncodedEvent): string =>
-  rowLiterals({
-    texts: {
-      id: row.event.id,
-      aggregatetype: row.event.aggregateType,
-      aggregateid: row.event.aggregateId,
-      type: row.event.type,
-      tracingspancontext: traceToText(row.event.traceContext),
-      source: row.event.source,
-      dataversion: row.event.dataVersion,
-      correlationid: row.event.correlationId,
-      causationid: row.event.causationId,
-      topic: row.event.topic,
-      recordkey: row.event.key,
-    },
-    payload: row.formatted.value,
-    headers: headersOf(row),
-    timestamp: dateTime(row.event.occurredAt),
-  });
+function mysqlRow(row: EncodedEvent, naming: boolean): string {
+  const { event, formatted } = row;
+  const texts = {
+    id: event.id,
+    aggregatetype: event.aggregateType,
+    aggregateid: event.aggregateId,
+    type: event.type,
+    tracingspancontext: traceToText(event.traceContext),
+    source: event.source,
+    dataversion: event.dataVersion,
+    correlationid: event.correlationId,
+    causationid: event.causationId,
+    topic: event.topic,
+    recordkey: event.key,
+  };
+  const timestamp = dateTime(event.occurredAt);
+  return rowLiterals({ texts, payload: formatted.value, headers: headersOf(row), timestamp }, naming);
+}
 
 function sqliteRow(row: EncodedEvent): SqlParameter[] {
   const { event, formatted } = row;
@@ -89,7 +93,7 @@ function sqliteRow(row: EncodedEvent): SqlParameter[] {
 }
 
 /** Rows get their places in the order given; `table` is quoted. */
-export function insertStatements(table: string, rows: readonly EncodedEvent[], dialect: SqlDialect): Statement[] {
+export function insertStatements(table: string, rows: readonly EncodedEvent[], dialect: SqlDialect): InsertStatement[] {
   return dialect === 'mysql' ? mysqlStatements(table, rows) : sqliteStatements(table, rows);
 }
 
@@ -105,20 +109,28 @@ function sqliteStatements(table: string, rows: readonly EncodedEvent[]): Stateme
 }
 
 /** Values are in the text: there are no parameters. */
-function mysqlStatements(table: string, rows: readonly EncodedEvent[]): Statement[] {
-  const statements: Statement[] = [];
-  const insert = `INSERT INTO ${table} ${INSERT_COLUMNS} VALUES `;
-  let values: string[] = [];
+function mysqlStatements(table: string, rows: readonly EncodedEvent[]): InsertStatement[] {
+  const statements: InsertStatement[] = [];
+  const insert = (values: readonly string[]): Statement => ({
+    sql: `INSERT INTO ${table} ${INSERT_COLUMNS} VALUES ${values.join(', ')}`,
+    parameters: [],
+  });
+  let some: { row: EncodedEvent; values: string }[] = [];
   let bytes = 0;
   const close = (): void => {
-    if (values.length > 0) statements.push({ sql: insert + values.join(', '), parameters: [] });
-    values = [];
+    const taken = some;
+    if (taken.length > 0) {
+      const naming = () => insert(taken.map(({ row }) => mysqlRow(row, true)));
+      statements.push({ ...insert(taken.map(({ values }) => values)), naming });
+    }
+    some = [];
     bytes = 0;
   };
-  for (const row of rows.map(mysqlRow)) {
-    if (values.length >= STATEMENT_ROWS_MAX || bytes + row.length > STATEMENT_BYTES_MAX) close();
-    values.push(row);
-    bytes += row.length;
+  for (const row of rows) {
+    const values = mysqlRow(row, false);
+    if (some.length >= STATEMENT_ROWS_MAX || bytes + values.length > STATEMENT_BYTES_MAX) close();
+    some.push({ row, values });
+    bytes += values.length;
   }
   close();
   return statements;

@@ -3,11 +3,17 @@ import { quoteIdentifier } from '#database';
 import { RelayError } from '#runtime';
 import type { EventFormatter } from './formatters/event-formatter.ts';
 import { jsonFormatter } from './formatters/json.ts';
-import { type EncodedEvent, insertStatements, roomFor, type Statement } from './insert-statement.ts';
+import {
+  type EncodedEvent,
+  type InsertStatement,
+  insertStatements,
+  roomFor,
+  type Statement,
+} from './insert-statement.ts';
 import { type MysqlConnection, mysqlTransaction } from './mysql-executor.ts';
 import { completeEvent, type EventDefaults, type OutboxEvent, type OutboxEventInit } from './outbox-event.ts';
 import { OUTBOX_TABLE } from './outbox-table.ts';
-import { asRefusal, asTooLarge } from './server-errors.ts';
+import { asRefusal, asTooLarge, isNotKept } from './server-errors.ts';
 import type { SqlExecutor, SyncSqlExecutor } from './sql-executor.ts';
 
 /** What is known of an event when it is checked: everything but its place in the table. */
@@ -77,7 +83,7 @@ export class OutboxRepository {
       const room = roomFor(statement, executor.dialect);
       if (room !== null) await runOr(executor, room, asTooLarge);
     }
-    for (const statement of statements) await runOr(executor, statement, (thrown) => asRefusal(thrown, this.#table));
+    for (const statement of statements) await this.#insert(executor, statement);
     if (rows.length > 0) this.#ringSoon();
     return rows.map(({ event }) => event as OutboxEvent<P>);
   }
@@ -103,6 +109,17 @@ export class OutboxRepository {
     }
     if (rows.length > 0) this.#ringSoon();
     return rows.map(({ event }) => event as OutboxEvent<P>);
+  }
+
+  async #insert(executor: SqlExecutor, statement: InsertStatement): Promise<void> {
+    const explain = (thrown: unknown) => asRefusal(thrown, this.#table);
+    try {
+      await executor.run(statement.sql, statement.parameters);
+    } catch (thrown) {
+      if (statement.naming === undefined || !isNotKept(thrown)) throw explain(thrown);
+      // The server has undone the statement. The slower one fails for the same reason and says for which column.
+      await runOr(executor, statement.naming(), explain);
+    }
   }
 
   #ringSoon(): void {

@@ -73,9 +73,11 @@ export function asRefusal(thrown: unknown, table: string): unknown {
   );
 }
 
+/** Our own comparison failed. */
+export const isNotKept = (thrown: unknown): boolean => mysqlNumbers(thrown).includes(OUT_OF_RANGE_ERRNO);
+
 /** EVENT_REFUSED where a statement is larger than the server takes, and the error as it is for everything else. */
-export const asTooLarge = (thrown: unknown): unknown =>
-  mysqlNumbers(thrown).includes(OUT_OF_RANGE_ERRNO) ? tooLarge(thrown) : thrown;
+export const asTooLarge = (thrown: unknown): unknown => (isNotKept(thrown) ? tooLarge(thrown) : thrown);
 
 const tooLarge = (cause: unknown): unknown =>
   refuseEvent(
