@@ -31,12 +31,9 @@ export function mysqlTransaction(connection: MysqlConnection): SqlExecutor {
   const promised = isCallback(connection) ? (connection.promise() as unknown as Connection) : connection;
   return {
     dialect: 'mysql',
-    async run(sql, parameters) {
+    async run(sql) {
       await requireTransaction(promised);
-      await promised.query(
-        sql,
-        parameters.map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
-      );
+      await promised.query(sql);
     },
   };
 }

@@ -71,6 +71,7 @@ export type EventRefusal =
   | 'too-large'
   | 'topic-missing'
   | 'schema'
+  | 'not-kept'
   | 'duplicate-id';
 
 /** The event cannot be stored as it is; nothing was, and the caller's transaction is as it was. No payload in the message. */
@@ -84,6 +85,9 @@ const VERSION_LENGTH_MAX = 64;
 const TRACESTATE_LENGTH_MAX = 512;
 const TOPIC = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/;
+/** What a DATETIME holds. */
+const OCCURRED_AT_MS_MIN = Date.UTC(1000, 0);
+const OCCURRED_AT_MS_MAX = Date.UTC(10_000, 0) - 1;
 /** Headers that the relay sets itself, whatever a row says. */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set(['id', 'outbox-id', 'source', 'lane']);
 const TOPIC_PREFIX = 'outbox.event.';
@@ -92,9 +96,15 @@ const TOPIC_PREFIX = 'outbox.event.';
 export const topicOf = (event: Pick<OutboxEvent, 'topic' | 'aggregateType'>): string =>
   event.topic ?? `${TOPIC_PREFIX}${event.aggregateType}`;
 
+/** Half of a surrogate pair has no bytes in UTF-8: U+FFFD would be stored and sent in its place. */
+function requireUtf8(name: string, value: string): void {
+  if (!value.isWellFormed()) throw refuseEvent('malformed', `the ${name} of an event has half of a surrogate pair`);
+}
+
 function checkText(name: string, value: unknown, lengthMax: number): string {
   if (typeof value !== 'string' || value === '')
     throw refuseEvent('missing', `an event needs its ${name}: a text that is not empty`);
+  requireUtf8(name, value);
   // Servers count characters, not UTF-16 units.
   if (value.length > lengthMax && [...value].length > lengthMax) {
     throw refuseEvent('too-long', `the ${name} of an event has at most ${lengthMax} characters`);
@@ -110,6 +120,7 @@ function checkHeaders(headers: Readonly<Record<string, string>> = {}): Readonly<
     if (name === '') throw refuseEvent('malformed', 'a header of an event has no name');
     if (typeof value !== 'string') throw refuseEvent('malformed', `the header ${name} of an event is not a text`);
     if (RESERVED_HEADERS.has(name)) throw refuseEvent('malformed', `the header ${name} is set by the relay`);
+    requireUtf8('headers', name + value);
   }
   return { ...headers };
 }
@@ -131,6 +142,9 @@ export function completeEvent<P>(init: OutboxEventInit<P>, defaults: EventDefaul
   const occurredAt = init.occurredAt ?? new Date((defaults.clock ?? systemClock).wallMs());
   if (!(occurredAt instanceof Date) || Number.isNaN(occurredAt.getTime())) {
     throw refuseEvent('malformed', 'occurredAt of an event is not a valid Date');
+  }
+  if (occurredAt.getTime() < OCCURRED_AT_MS_MIN || occurredAt.getTime() > OCCURRED_AT_MS_MAX) {
+    throw refuseEvent('malformed', 'occurredAt of an event is not in the years 1000 to 9999');
   }
   const event: OutboxEvent<P> = {
     id: init.id === undefined ? uuidv7() : checkText('id', init.id, NAME_LENGTH_MAX),

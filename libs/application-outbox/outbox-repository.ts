@@ -3,17 +3,18 @@ import { quoteIdentifier } from '#database';
 import { RelayError } from '#runtime';
 import type { EventFormatter } from './formatters/event-formatter.ts';
 import { jsonFormatter } from './formatters/json.ts';
-import { type EncodedEvent, insertStatement } from './insert-statement.ts';
-import { type MysqlConnection, mysqlTransaction } from './mysql-executor.ts';
 import {
-  completeEvent,
-  type EventDefaults,
-  type OutboxEvent,
-  type OutboxEventInit,
-  refuseEvent,
-} from './outbox-event.ts';
+  type EncodedEvent,
+  type InsertStatement,
+  insertStatements,
+  roomFor,
+  type Statement,
+} from './insert-statement.ts';
+import { type MysqlConnection, mysqlTransaction } from './mysql-executor.ts';
+import { completeEvent, type EventDefaults, type OutboxEvent, type OutboxEventInit } from './outbox-event.ts';
 import { OUTBOX_TABLE } from './outbox-table.ts';
-import { isDuplicateKey, type SqlExecutor, type SyncSqlExecutor } from './sql-executor.ts';
+import { asRefusal, asTooLarge, isNotKept } from './server-errors.ts';
+import type { SqlExecutor, SyncSqlExecutor } from './sql-executor.ts';
 
 /** What is known of an event when it is checked: everything but its place in the table. */
 export type EventCheck = (row: EncodedEvent) => void | Promise<void>;
@@ -34,9 +35,6 @@ export interface OutboxRepositoryOptions extends EventDefaults {
 
 /** What `add` takes for a transaction: a mysql2 connection, or what an adapter made of another library's. */
 export type OutboxTransaction = SqlExecutor | MysqlConnection;
-
-/** Rows a statement, so that none outgrows a server's packet by its count alone. */
-const STATEMENT_ROWS_MAX = 200;
 
 const isExecutor = (tx: OutboxTransaction): tx is SqlExecutor =>
   'dialect' in tx && typeof (tx as SqlExecutor).run === 'function';
@@ -80,13 +78,12 @@ export class OutboxRepository {
       for (const check of this.#options.checks ?? []) await check(row);
       rows.push(row);
     }
-    for (const { sql, parameters } of this.#statements(rows, executor)) {
-      try {
-        await executor.run(sql, parameters);
-      } catch (thrown) {
-        throw asRefusal(thrown);
-      }
+    const statements = insertStatements(this.#table, rows, executor.dialect);
+    for (const statement of statements) {
+      const room = roomFor(statement, executor.dialect);
+      if (room !== null) await runOr(executor, room, asTooLarge);
     }
+    for (const statement of statements) await this.#insert(executor, statement);
     if (rows.length > 0) this.#ringSoon();
     return rows.map(({ event }) => event as OutboxEvent<P>);
   }
@@ -103,15 +100,26 @@ export class OutboxRepository {
       for (const check of this.#options.checks ?? []) now(check(row), 'check');
       return row;
     });
-    for (const { sql, parameters } of this.#statements(rows, tx)) {
+    for (const { sql, parameters } of insertStatements(this.#table, rows, tx.dialect)) {
       try {
         tx.runSync(sql, parameters);
       } catch (thrown) {
-        throw asRefusal(thrown);
+        throw asRefusal(thrown, this.#table);
       }
     }
     if (rows.length > 0) this.#ringSoon();
     return rows.map(({ event }) => event as OutboxEvent<P>);
+  }
+
+  async #insert(executor: SqlExecutor, statement: InsertStatement): Promise<void> {
+    const explain = (thrown: unknown) => asRefusal(thrown, this.#table);
+    try {
+      await executor.run(statement.sql, statement.parameters);
+    } catch (thrown) {
+      if (statement.naming === undefined || !isNotKept(thrown)) throw explain(thrown);
+      // The server has undone the statement. The slower one fails for the same reason and says for which column.
+      await runOr(executor, statement.naming(), explain);
+    }
   }
 
   #ringSoon(): void {
@@ -121,17 +129,18 @@ export class OutboxRepository {
       // A hint that cannot be given must not fail a business transaction whose row is stored.
     }
   }
-
-  *#statements(rows: readonly EncodedEvent[], { dialect }: Pick<SqlExecutor, 'dialect'>) {
-    for (let first = 0; first < rows.length; first += STATEMENT_ROWS_MAX) {
-      yield insertStatement(this.#table, rows.slice(first, first + STATEMENT_ROWS_MAX), dialect);
-    }
-  }
 }
 
-function asRefusal(thrown: unknown): unknown {
-  if (!isDuplicateKey(thrown)) return thrown;
-  return refuseEvent('duplicate-id', 'an event with this id is in the outbox already', thrown);
+async function runOr(
+  executor: SqlExecutor,
+  { sql, parameters }: Statement,
+  explain: (thrown: unknown) => unknown,
+): Promise<void> {
+  try {
+    await executor.run(sql, parameters);
+  } catch (thrown) {
+    throw explain(thrown);
+  }
 }
 
 function now<T>(answer: T | Promise<T>, what: string): T {

@@ -16,6 +16,7 @@ export { type BoundedRows, type ReadBounds, readBounded } from './read-bounded.t
 export { type RetryTransientOptions, retryTransient } from './retry-transient.ts';
 export { RowBytes } from './row-bytes.ts';
 export type { RunResult, Session } from './session.ts';
+export { bytesLiteral, failWith, numberLiteral, OUT_OF_RANGE_ERRNO, textLiteral } from './sql-literals.ts';
 export type { SqlValue } from './sql-value.ts';
 export type { ByteSink, WireColumn } from './stream-bytes.ts';
 export { rollback, transaction, transactionOn } from './transaction.ts';

@@ -56,8 +56,7 @@ async function seen<T>(look: () => Promise<T>): Promise<T | null> {
 }
 
 async function readVariables(session: Session): Promise<ReadonlyMap<string, string>> {
-  const names = VARIABLES.map((name) => `'${name}'`).join(', ');
-  const rows = await session.query<Record<string, string>>(`SHOW VARIABLES WHERE Variable_name IN (${names})`);
+  const rows = await session.query<Record<string, string>>('SHOW VARIABLES WHERE Variable_name IN (?)', [VARIABLES]);
   return new Map(rows.map((row) => [String(row.Variable_name).toLowerCase(), String(row.Value)]));
 }
 

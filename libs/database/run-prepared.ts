@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events';
 import type { Connection, QueryError } from 'mysql2';
 import { RelayError } from '#runtime';
 import { encodeExecute, executeBytesMax, isPreparedValue, type PreparedValue } from './encode-execute.ts';
+import { requireWellFormed } from './sql-literals.ts';
 import type { SqlValue } from './sql-value.ts';
 
 type Done = (error: QueryError | null, result?: { readonly affectedRows: number }) => void;
@@ -56,7 +57,10 @@ export class PreparedRunner {
     }
   }
 
+  /** Throws DB_ROW_REFUSED for a text that has no UTF-8 bytes. */
   run(sql: string, values: readonly SqlValue[], done: Done): void {
+    // Both ways to write a text would put U+FFFD where half of a pair stands.
+    for (const value of values) if (typeof value === 'string') requireWellFormed(value);
     const bytesMax = values.every(isPreparedValue) ? executeBytesMax(values) : Number.POSITIVE_INFINITY;
     if (bytesMax > PACKET_BYTES_MAX || this.#hasAttributes) {
       this.#connection.execute({ sql, values: values as never[] }, done as never);

@@ -11,6 +11,12 @@ export const LOCK_WAIT_SECONDS = 5;
 const TRANSACTION_IDLE_SECONDS = 5;
 const CONNECTION_IDLE_SECONDS = 20;
 
+/**
+ * A server may ignore the character set that the driver names as it logs in (--skip-character-set-client-handshake), or change it
+ * after (init_connect). Texts of prepared statements and all answers would then be in another one.
+ */
+const NAMES = 'SET NAMES utf8mb4 COLLATE utf8mb4_general_ci';
+
 const STRICT_MODE = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
 
 /**
@@ -18,7 +24,7 @@ const STRICT_MODE = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SU
  * neither NO_BACKSLASH_ESCAPES nor ANSI_QUOTES of the server's configuration can change how our statements are read.
  */
 export function setupStatements(kind: EngineKind): readonly string[] {
-  const common = ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'];
+  const common = [NAMES, 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'];
   const settings = `SET SESSION autocommit = 1, sql_mode = '${STRICT_MODE}', time_zone = '+00:00'`;
   const lockWait = `innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`;
   switch (kind) {
@@ -30,7 +36,7 @@ export function setupStatements(kind: EngineKind): readonly string[] {
       return [...common, `${settings}, ${lockWait}`];
     case 'singlestore':
       // It is READ COMMITTED by nature, and does not know innodb_lock_wait_timeout; setting time_zone does nothing there.
-      return ["SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES'"];
+      return [NAMES, "SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES'"];
     case 'unknown':
       return [...common, settings];
   }

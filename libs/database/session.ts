@@ -1,12 +1,14 @@
 /**
  * One connection with a deadline on every statement and every fault as RelayError. A session whose state is doubtful
  * (lost, timed out, interrupted inside a transaction) is `broken`: its connection is destroyed and it refuses further work.
+ * The driver gets texts without values: it would escape them (fill-statement.ts, sql-literals.ts).
  */
 
 import type { Connection, QueryError } from 'mysql2';
 import { RelayError, withDeadline } from '#runtime';
 import { asDatabaseError } from './as-database-error.ts';
 import type { Engine } from './engine.ts';
+import { fillStatement } from './fill-statement.ts';
 import { PreparedRunner } from './run-prepared.ts';
 import type { SqlValue } from './sql-value.ts';
 import { type ByteSink, streamBytes } from './stream-bytes.ts';
@@ -67,16 +69,18 @@ export class Session {
     sql: string,
     values: readonly SqlValue[] = [],
   ): Promise<Row[]> {
+    const text = fillStatement(sql, values);
     const rows = await this.#send(nameOf(sql), (done) => {
-      this.#connection.query({ sql, values: values as unknown[] }, done as never);
+      this.#connection.query({ sql: text }, done as never);
     });
     return rows as Row[];
   }
 
   /** A statement without a result set. */
   async run(sql: string, values: readonly SqlValue[] = []): Promise<RunResult> {
+    const text = fillStatement(sql, values);
     const result = await this.#send(nameOf(sql), (done) => {
-      this.#connection.query({ sql, values: values as unknown[] }, done as never);
+      this.#connection.query({ sql: text }, done as never);
     });
     return { affectedRows: (result as { affectedRows?: number }).affectedRows ?? 0 };
   }
@@ -91,9 +95,10 @@ export class Session {
 
   /** Hands over each row of a SELECT as it comes in and keeps none. */
   async stream<Row extends object>(sql: string, values: readonly SqlValue[], onRow: (row: Row) => void): Promise<void> {
+    const text = fillStatement(sql, values);
     await this.#send(nameOf(sql), (done) => {
       let failed: QueryError | null = null;
-      const command = this.#connection.query({ sql, values: values as unknown[] });
+      const command = this.#connection.query({ sql: text });
       command.on('result', (row) => onRow(row as unknown as Row));
       command.on('error', (error) => {
         failed = error as QueryError;
@@ -104,10 +109,11 @@ export class Session {
 
   /** Hands over each row of a SELECT as undecoded bytes; the sink says when it has enough. */
   async streamBytes(sql: string, values: readonly SqlValue[], sink: ByteSink): Promise<void> {
+    const text = fillStatement(sql, values);
     await this.#send(nameOf(sql), (done) => {
       const giveUp = () =>
         this.destroy(new RelayError('DB_UNREACHABLE', 'given up with an unwanted result on its way'));
-      streamBytes({ connection: this.#connection, sql, values, sink, done, giveUp });
+      streamBytes({ connection: this.#connection, sql: text, sink, done, giveUp });
     });
   }
 

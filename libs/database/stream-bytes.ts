@@ -6,7 +6,6 @@
 import type { Connection, FieldPacket, QueryError } from 'mysql2';
 import { RelayError } from '#runtime';
 import { RowBytes } from './row-bytes.ts';
-import type { SqlValue } from './sql-value.ts';
 
 /** What the result says of one of its columns (protocol: ColumnDefinition41; the last two are MariaDB's extended metadata). */
 export interface WireColumn {
@@ -31,8 +30,8 @@ export interface ByteSink {
 
 export interface StreamBytesCall {
   readonly connection: Connection;
+  /** Without placeholders. */
   readonly sql: string;
-  readonly values: readonly SqlValue[];
   readonly sink: ByteSink;
   readonly done: (error: QueryError | null) => void;
   readonly giveUp: () => void;
@@ -54,7 +53,7 @@ interface QueryCommand {
 }
 
 /** A fault of the sink ends the stream and is passed on; it must not unwind through the driver's parser. */
-export function streamBytes({ connection, sql, values, sink, done, giveUp }: StreamBytesCall): void {
+export function streamBytes({ connection, sql, sink, done, giveUp }: StreamBytesCall): void {
   let failed: unknown = null;
   let wanted = true;
   let bytesDropped = 0;
@@ -79,7 +78,7 @@ export function streamBytes({ connection, sql, values, sink, done, giveUp }: Str
     bytesDropped += packet.end - packet.offset;
     if (bytesDropped > sink.bytesDroppedMax) stop();
   };
-  const command = connection.query({ sql, values: values as unknown[], rowsAsArray: true, typeCast: false });
+  const command = connection.query({ sql, rowsAsArray: true, typeCast: false });
   const states = command as unknown as QueryCommand;
   const driversRow = states.row;
   const ownRow: RowState = (packet, host) => {

@@ -45,10 +45,16 @@ export interface InboxKey {
   readonly eventId: string;
 }
 
-/** Throws DB_ROW_REFUSED for an empty or too long id: a server that cuts it would take two events for one. */
+/**
+ * Throws DB_ROW_REFUSED for an id that is empty, too long or not well-formed: a server that cuts it would take two events for one,
+ * and so would we, since every half of a surrogate pair becomes the same bytes of UTF-8.
+ */
 export function inboxKey(eventId: string, options: InboxOptions = {}): InboxKey {
   const { table = INBOX_TABLE, consumer = 'default' } = options;
   if (typeof eventId !== 'string') throw new RelayError('DB_ROW_REFUSED', 'an event id is a text');
+  if (!eventId.isWellFormed()) throw new RelayError('DB_ROW_REFUSED', 'an event id has half of a surrogate pair');
+  if (!consumer.isWellFormed())
+    throw new RelayError('CONFIG_INVALID', "the inbox's consumer has half of a surrogate pair");
   const bytes = Buffer.byteLength(eventId);
   if (bytes === 0 || bytes > ID_BYTES_MAX) {
     const text = `an event id has 1 to ${ID_BYTES_MAX} bytes, this one ${bytes}`;

@@ -1,6 +1,7 @@
 /** `once` on a mysql2 connection: MySQL and MariaDB, InnoDB. */
 import type { Connection as CallbackConnection } from 'mysql2';
 import type { Connection } from 'mysql2/promise';
+import { bytesLiteral, failWith, OUT_OF_RANGE_ERRNO } from '#database';
 import { RelayError } from '#runtime';
 import type { InboxKey, OnceOutcome } from './inbox-table.ts';
 
@@ -39,15 +40,30 @@ async function openSavepoint(connection: Connection): Promise<string> {
   return name;
 }
 
+/**
+ * Values as hexadecimal: whose sql_mode and character set the connection has, we do not choose (sql-literals.ts in libs/database).
+ * The last column's expression sees what the others keep, and fails where that is not what they were given: without a strict
+ * sql_mode a server cuts an id that its column is too short for, and takes two events for one.
+ */
+function insertSql({ table, consumer, eventId }: InboxKey): string {
+  const [consumerBytes, idBytes] = [consumer, eventId].map((text) => bytesLiteral(Buffer.from(text)));
+  const differs = (column: string, bytes = '') =>
+    `WHEN NOT (COALESCE(CAST(${column} AS BINARY) <=> ${bytes}, FALSE)) THEN ${failWith(column)}`;
+  const kept = `CASE ${differs('consumer', consumerBytes)} ${differs('event_id', idBytes)} ELSE UTC_TIMESTAMP(3) END`;
+  return `INSERT INTO ${table} (consumer, event_id, handled_at) VALUES (${consumerBytes}, ${idBytes}, ${kept})`;
+}
+
 async function insertId(connection: Connection, key: InboxKey): Promise<boolean> {
   try {
-    await connection.query(
-      `INSERT INTO ${key.table} (consumer, event_id, handled_at) VALUES (?, ?, UTC_TIMESTAMP(3))`,
-      [Buffer.from(key.consumer), Buffer.from(key.eventId)],
-    );
+    await connection.query(insertSql(key));
     return true;
   } catch (thrown) {
-    if (errnoOf(thrown) === DUPLICATE_KEY) return false;
+    const errno = errnoOf(thrown);
+    if (errno === DUPLICATE_KEY) return false;
+    if (errno === OUT_OF_RANGE_ERRNO) {
+      const text = `the inbox table ${key.table} does not keep an id as it is: compare its columns with inboxTableSql()`;
+      throw new RelayError('DB_ROW_REFUSED', text, { cause: thrown });
+    }
     throw thrown;
   }
 }

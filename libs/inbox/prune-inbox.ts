@@ -1,6 +1,6 @@
 /** Retention: ids older than any event that can still come again, in batches that lock little. */
 import type { Connection, Pool } from 'mysql2/promise';
-import { quoteIdentifier } from '#database';
+import { numberLiteral, quoteIdentifier } from '#database';
 import { type Clock, RelayError, systemClock } from '#runtime';
 import { INBOX_TABLE } from './inbox-table.ts';
 import { isSqlite } from './once.ts';
@@ -32,9 +32,10 @@ const DAY_MS = 86_400_000;
 type DeleteBatch = () => Promise<number> | number;
 
 function mysqlBatch(connection: Connection | Pool, table: string, retentionMs: number, rowsMax: number): DeleteBatch {
-  const sql = `DELETE FROM ${table} WHERE handled_at < UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND ORDER BY handled_at LIMIT ?`;
+  const age = `INTERVAL ${numberLiteral(BigInt(retentionMs) * 1_000n)} MICROSECOND`;
+  const due = `handled_at < UTC_TIMESTAMP(3) - ${age} ORDER BY handled_at LIMIT ${numberLiteral(rowsMax)}`;
   return async () => {
-    const [answer] = await connection.query(sql, [retentionMs * 1_000, rowsMax]);
+    const [answer] = await connection.query(`DELETE FROM ${table} WHERE ${due}`);
     return (answer as { affectedRows?: number }).affectedRows ?? 0;
   };
 }

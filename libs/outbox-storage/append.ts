@@ -70,7 +70,7 @@ async function compareAndSet(
   { source, epoch, expectedNextSequence, next }: AppendRequest,
 ): Promise<boolean> {
   const { affectedRows } = await session.run(statements.compareAndSet, [
-    next.position.toString(),
+    next.position,
     next.nextSequence,
     source,
     epoch,

@@ -36,7 +36,7 @@ export async function writeGaps(
 ): Promise<void> {
   for (const some of chunksOf(drop)) {
     const places = some.map(() => '?').join(', ');
-    await session.run(`DELETE FROM ${gap} WHERE source = ? AND page IN (${places})`, [source, ...some.map(String)]);
+    await session.run(`DELETE FROM ${gap} WHERE source = ? AND page IN (${places})`, [source, ...some]);
   }
   for (const some of chunksOf(put)) {
     const places = some.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ');
@@ -52,10 +52,10 @@ export async function writeGaps(
 
 const valuesOf = (source: string, { page, first, last, missing, ranges, detail }: GapPage): SqlValue[] => [
   source,
-  page.toString(),
-  first.toString(),
-  last.toString(),
-  missing.toString(),
+  page,
+  first,
+  last,
+  missing,
   ranges,
   detail,
 ];
@@ -72,7 +72,7 @@ export async function readGaps(session: Session, { gap }: OutboxTables, source: 
     const rows = await session.query<GapColumns>(
       `SELECT page, first_position, last_position, missing, ranges, detail, TIMESTAMPDIFF(MICROSECOND, opened_at, NOW(6)) AS age_us
          FROM ${gap} WHERE source = ? AND page > ? ORDER BY page LIMIT ?`,
-      [source, (pages.at(-1)?.page ?? -1n).toString(), PAGES_PER_READ_MAX],
+      [source, pages.at(-1)?.page ?? -1n, PAGES_PER_READ_MAX],
     );
     pages.push(...rows.map(toPage));
     if (rows.length < PAGES_PER_READ_MAX) return pages;

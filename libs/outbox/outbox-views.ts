@@ -49,4 +49,4 @@ export interface WaitingRow {
 const ERROR_LENGTH_MAX = 4_000;
 
 /** What is kept of an error beside a row set aside. */
-export const errorText = (error: string): string => error.slice(0, ERROR_LENGTH_MAX);
+export const errorText = (error: string): string => error.slice(0, ERROR_LENGTH_MAX).toWellFormed();

@@ -3,7 +3,7 @@
  * more for a million rows than for one. A last partition without a bound takes every row, so that moving never fails for a
  * day that nobody has made; days are cut off it ahead of time, while it is empty and that costs nothing.
  */
-import { type Pool, quoteIdentifier } from '#database';
+import { type Pool, quoteIdentifier, textLiteral } from '#database';
 import { RelayError } from '#runtime';
 import { type TableFacts, whereTable } from './inspect-table.ts';
 
@@ -21,7 +21,7 @@ const DAY_PARTITION = /^p(\d{4})(\d{2})(\d{2})$/;
 const dayText = (dayMs: number): string => new Date(dayMs).toISOString().slice(0, 10);
 const partitionOf = (dayMs: number): string => `p${dayText(dayMs).replaceAll('-', '')}`;
 const dayPartition = (dayMs: number): string =>
-  `PARTITION ${partitionOf(dayMs)} VALUES LESS THAN ('${dayText(dayMs + DAY_MS)}')`;
+  `PARTITION ${partitionOf(dayMs)} VALUES LESS THAN (${textLiteral(dayText(dayMs + DAY_MS))})`;
 const REST = 'PARTITION pmax VALUES LESS THAN (MAXVALUE)';
 
 /** The columns of the source's table, without its keys: a number may come again there, and the day is part of any key here. */

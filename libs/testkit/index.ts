@@ -74,6 +74,14 @@ export {
 export { type Load, type LoadOptions, startLoad } from './load/start-load.ts';
 export { numbersSql } from './numbers-sql.ts';
 export { assertContiguousIds, assertNoDuplicates, assertOrderPerKey } from './oracles.ts';
+export {
+  OUTBOX_LIBRARIES,
+  type OutboxLibrary,
+  type OutboxLibraryName,
+  openOutboxLibrary,
+  openPrisma,
+  type PrismaLike,
+} from './outbox-libraries.ts';
 export { type OwnRedis, startOwnRedis } from './own-redis.ts';
 export { type ReadTopicOptions, readTopic, type TopicRecord } from './read-topic.ts';
 export { seededRandom, testSeed } from './seeded-random.ts';

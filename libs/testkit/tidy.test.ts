@@ -139,6 +139,40 @@ function upwardImports({ path, imports }: Source): string[] {
     .map((specifier) => `${path} (rank ${rank}) imports ${specifier}`);
 }
 
+describe('values in SQL', () => {
+  const production = sources.filter((source) => !isTestCode(source));
+  /** Runs prepared statements on sessions whose character set is known. */
+  const PREPARED = 'libs/database/run-prepared.ts';
+
+  test('no value is handed to a driver, which would escape it', () => {
+    const usesDriver = ({ imports }: Source) => imports.some((name) => /^(mysql2|mysql|mariadb)(\/|$)/.test(name));
+    const faults = production
+      .filter((source) => usesDriver(source) && source.path !== PREPARED)
+      .flatMap(({ path, driverCalls }) =>
+        driverCalls
+          // An example's application prepares its own statements, on connections that it has set up itself.
+          .filter(({ name, hasValues }) => hasValues && !(name === 'execute' && path.startsWith('apps/examples/')))
+          .map(({ line }) => `${path}:${line} hands values to the driver`),
+      );
+    none(faults);
+  });
+
+  test("no driver's escaping is called", () => {
+    const escaping =
+      /\bescapeId\(|\b(?:mysql|connection|pool|SqlString)\.(?:escape|format)\(|from '(?:sqlstring|sql-escaper)'/;
+    none(production.filter(({ text }) => escaping.test(text)).map(({ path }) => path));
+  });
+
+  test('no text of SQL has a value between quotes', () => {
+    // Only constants, which are written in capitals.
+    const quoted = /\b(?:SELECT|INSERT|UPDATE|DELETE|ALTER|WHERE|VALUES|SET|IN)\b.*[\s(=,]["']\$\{(?![A-Z_]+\})/;
+    const faults = production.flatMap(({ path, text }) =>
+      text.split('\n').flatMap((line, index) => (quoted.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [])),
+    );
+    none(faults);
+  });
+});
+
 describe('leftovers', () => {
   test('every file is imported, run by a script, or named by another file', () => {
     const imported = new Set([...graph.values()].flat());

@@ -67,7 +67,7 @@ export function createOrderService({ pool, outbox }: OrderServiceOptions): Fasti
     const total = items.reduce((sum, { quantity, price }) => sum + quantity * price, 0);
     const id = await inTransaction(async (tx) => {
       const values = [customer, total, 'placed'];
-      const [{ insertId }] = await tx.query<ResultSetHeader>(
+      const [{ insertId }] = await tx.execute<ResultSetHeader>(
         'INSERT INTO orders (customer, total, state) VALUES (?, ?, ?)',
         values,
       );
@@ -83,7 +83,7 @@ export function createOrderService({ pool, outbox }: OrderServiceOptions): Fasti
     async ({ params: { id } }, reply) => {
       const cancelled = await inTransaction(async (tx) => {
         const sql = "UPDATE orders SET state = 'cancelled' WHERE id = ? AND state = 'placed'";
-        const [{ affectedRows }] = await tx.query<ResultSetHeader>(sql, [id]);
+        const [{ affectedRows }] = await tx.execute<ResultSetHeader>(sql, [id]);
         // Nothing changed, so there is nothing to tell.
         if (affectedRows === 1) await outbox.add(tx, orderEvent(id, 'OrderCancelled', { id }));
         return affectedRows === 1;
@@ -94,7 +94,7 @@ export function createOrderService({ pool, outbox }: OrderServiceOptions): Fasti
 
   service.get<{ Params: { id: number } }>('/orders/:id', { schema: { params: ID_PARAMS } }, async (request, reply) => {
     const sql = 'SELECT id, customer, total, state FROM orders WHERE id = ?';
-    const [rows] = await pool.query<RowDataPacket[]>(sql, [request.params.id]);
+    const [rows] = await pool.execute<RowDataPacket[]>(sql, [request.params.id]);
     return rows[0] ?? reply.code(404).send({ error: 'there is no such order' });
   });
 

@@ -48,7 +48,7 @@ export function parseOrder(value: Buffer | null): Order {
 
 /** Throws when there is no such account (yet): another message may bring it, so that trying again later helps. */
 export async function bookOrder(tx: PoolConnection, { account, amount }: Order): Promise<void> {
-  const [result] = await tx.query<ResultSetHeader>('UPDATE account SET balance = balance + ? WHERE name = ?', [
+  const [result] = await tx.execute<ResultSetHeader>('UPDATE account SET balance = balance + ? WHERE name = ?', [
     amount,
     account,
   ]);

@@ -22,8 +22,8 @@ export function drizzleTransaction<Query>(
   return {
     dialect,
     run: async (sql, parameters) => {
-      // Our statements have a question mark only where a value goes.
-      const parts = sql.split('?');
+      // On MySQL the text has no values; on SQLite it has a question mark only where one goes, and Drizzle binds them.
+      const parts = dialect === 'mysql' ? [sql] : sql.split('?');
       const strings = Object.assign(parts, { raw: parts });
       await tx.execute(tag(strings, ...(parameters.map(asBuffer) as never[])));
     },

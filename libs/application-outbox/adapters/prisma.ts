@@ -11,6 +11,6 @@ export interface PrismaTransaction {
 export function prismaTransaction(tx: PrismaTransaction, dialect: SqlDialect = 'mysql'): SqlExecutor {
   const isClient = typeof (tx as { $connect?: unknown }).$connect === 'function';
   requireTransaction(!isClient, 'the tx of prisma.$transaction(async (tx) => ..)');
-  // "Unsafe" is for texts put together from input: ours is fixed, and values are placeholders.
+  // "Unsafe" is for texts put together from input: ours has values as hexadecimal only, or as placeholders on SQLite.
   return { dialect, run: async (sql, parameters) => tx.$executeRawUnsafe(sql, ...parameters) };
 }

@@ -6,6 +6,8 @@ import {
   isCallExpression,
   isExportDeclaration,
   isImportDeclaration,
+  isObjectLiteralExpression,
+  isPropertyAccessExpression,
   isStringLiteral,
   type Node,
   type SourceFile,
@@ -20,6 +22,14 @@ export interface SourceFunction {
   readonly lines: number;
 }
 
+/** A call such as `connection.query(sql, values)`. */
+export interface DriverCall {
+  readonly name: string;
+  readonly line: number;
+  /** Values beside the text: a second argument, or a property of the first. */
+  readonly hasValues: boolean;
+}
+
 export interface Source {
   /** Relative to the repository, such as `libs/outbox/lane.ts`. */
   readonly path: string;
@@ -27,6 +37,8 @@ export interface Source {
   readonly lines: number;
   readonly imports: readonly string[];
   readonly functions: readonly SourceFunction[];
+  /** Calls of the names that database drivers give to running a statement. */
+  readonly driverCalls: readonly DriverCall[];
 }
 
 const FUNCTIONS = new Set<SyntaxKind>([
@@ -38,6 +50,7 @@ const FUNCTIONS = new Set<SyntaxKind>([
   SyntaxKind.GetAccessor,
   SyntaxKind.SetAccessor,
 ]);
+const DRIVER_CALLS = new Set(['query', 'execute', 'raw']);
 /** Callbacks of these only group: their length is that of the tests inside. */
 const GROUPS = new Set(['describe', 'suite']);
 
@@ -62,14 +75,18 @@ function describeSource(file: string, parsed: SourceFile): Source {
   const text = readFileSync(file, 'utf8');
   const imports: string[] = [];
   const functions: SourceFunction[] = [];
+  const driverCalls: DriverCall[] = [];
   const visit = (node: Node): void => {
     const specifier = importedBy(node);
     if (specifier !== null) imports.push(specifier);
     if (FUNCTIONS.has(node.kind) && !isGroup(node.parent)) functions.push(measure(node, parsed));
+    const call = driverCall(node, parsed);
+    if (call !== null) driverCalls.push(call);
     node.forEachChild(visit);
   };
   visit(parsed);
-  return { path: relative(REPOSITORY, file), text, lines: text.trimEnd().split('\n').length, imports, functions };
+  const lines = text.trimEnd().split('\n').length;
+  return { path: relative(REPOSITORY, file), text, lines, imports, functions, driverCalls };
 }
 
 function importedBy(node: Node): string | null {
@@ -82,6 +99,18 @@ function importedBy(node: Node): string | null {
     return specifier !== undefined && isStringLiteral(specifier) ? specifier.text : null;
   }
   return null;
+}
+
+function driverCall(node: Node, parsed: SourceFile): DriverCall | null {
+  if (!isCallExpression(node) || !isPropertyAccessExpression(node.expression)) return null;
+  const name = node.expression.name.text;
+  if (!DRIVER_CALLS.has(name)) return null;
+  const [first, second] = node.arguments;
+  const { line } = parsed.getLineAndCharacterOfPosition(node.getStart(parsed));
+  const inFirst = first !== undefined && isObjectLiteralExpression(first) && /\bvalues\b/.test(first.getText());
+  const inSecond =
+    second !== undefined && second.kind !== SyntaxKind.ArrowFunction && !/\bdone\b/.test(second.getText());
+  return { name, line: line + 1, hasValues: inFirst || inSecond };
 }
 
 const isGroup = (node: Node | undefined): boolean =>
