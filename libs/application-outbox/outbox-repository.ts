@@ -1,5 +1,4 @@
 /** Puts events into the outbox table, in the transaction of the change that they tell of. */
-import { quoteIdentifier } from '#database';
 import { RelayError } from '#runtime';
 import type { EventFormatter } from './formatters/event-formatter.ts';
 import { jsonFormatter } from './formatters/json.ts';
@@ -12,14 +11,14 @@ import {
   type OutboxEventInit,
   refuseEvent,
 } from './outbox-event.ts';
-import { OUTBOX_TABLE } from './outbox-table.ts';
+import { OUTBOX_TABLE, quoteOutboxTable } from './outbox-table.ts';
 import { isDuplicateKey, type SqlExecutor, type SyncSqlExecutor } from './sql-executor.ts';
 
 /** What is known of an event when it is checked: everything but its place in the table. */
 export type EventCheck = (row: EncodedEvent) => void | Promise<void>;
 
 export interface OutboxRepositoryOptions extends EventDefaults {
-  /** Default `outboxevent`; `schema.name` is possible. */
+  /** Default `outboxevent`; on a server `schema.name` is possible, on SQLite any name. */
   readonly table?: string;
   /** Default: plain JSON. */
   readonly formatter?: EventFormatter;
@@ -46,10 +45,11 @@ export class OutboxRepository {
   readonly #table: string;
   readonly #formatter: EventFormatter;
 
-  /** Throws CONFIG_INVALID for a table name that is no identifier. */
+  /** Throws CONFIG_INVALID for a table name that no database takes; whether the transaction's takes it shows with the first event. */
   constructor(options: OutboxRepositoryOptions = {}) {
     this.#options = options;
-    this.#table = quoteIdentifier(options.table ?? OUTBOX_TABLE);
+    this.#table = options.table ?? OUTBOX_TABLE;
+    quoteOutboxTable(this.#table, 'sqlite');
     this.#formatter = options.formatter ?? jsonFormatter;
   }
 
@@ -123,8 +123,9 @@ export class OutboxRepository {
   }
 
   *#statements(rows: readonly EncodedEvent[], { dialect }: Pick<SqlExecutor, 'dialect'>) {
+    const table = quoteOutboxTable(this.#table, dialect);
     for (let first = 0; first < rows.length; first += STATEMENT_ROWS_MAX) {
-      yield insertStatement(this.#table, rows.slice(first, first + STATEMENT_ROWS_MAX), dialect);
+      yield insertStatement(table, rows.slice(first, first + STATEMENT_ROWS_MAX), dialect);
     }
   }
 }

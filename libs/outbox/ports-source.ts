@@ -65,6 +65,8 @@ export interface SourceReader {
   probe(...ranges: readonly PositionRange[]): Promise<ProbeOutcome>;
   /** Highest committed position, or null when the table is empty. */
   highestPosition(): Promise<bigint | null>;
+  /** Lowest position that the table may hand out next, or null where that cannot be told. */
+  nextPosition?(): Promise<bigint | null>;
   /** Committed positions in the range, ascending, at most `rowsMax`. */
   positionsIn(range: PositionRange, rowsMax: number): Promise<readonly bigint[]>;
 }
