@@ -172,3 +172,14 @@ test('L6: the word alone is refused, and START_FROM ahead of the ids is no fault
   assert.deepEqual(await valuesIn(env), ['{"id":3,"what":"c"}', '{"id":4,"what":"d"}']);
   assert.equal((await app.stop()).code, 0);
 });
+
+test(
+  'an event id of the application that begins with the source’s name is compared like any other',
+  TIMEOUT,
+  async () => {
+    db.exec(
+      "CREATE TABLE mine (id TEXT, payload TEXT, aggregateid TEXT); INSERT INTO mine VALUES ('mine:17', 'a', 'k'), ('mine:x:1', 'b', 'k')",
+    );
+    await deliver(await sourceOf({ table: 'mine', mode: 'consume' }), 2);
+  },
+);

@@ -78,8 +78,12 @@ const idOf = (source: SourceConfig, eventId: string, outboxId: number): string =
   source.mode === 'append' ? eventId : `${source.name}:${sequenceOf(outboxId)}`;
 
 /** A file made anew under the same name of the source writes to the same topic; events with ids of their own do not tell. */
-const isOfAnotherFile = ({ name, mode }: SourceConfig, eventId: string, fileId: string): boolean =>
-  mode === 'consume' && eventId.startsWith(`${name}:`) && !eventId.startsWith(`${name}:${fileId}:`);
+const isOfAnotherFile = ({ name, mode }: SourceConfig, eventId: string, fileId: string): boolean => {
+  if (mode !== 'consume' || !eventId.startsWith(`${name}:`)) return false;
+  // An application's own id may begin with the source's name, too.
+  const [, madeBy] = /^([0-9a-f]{12}):\d+$/.exec(eventId.slice(name.length + 1)) ?? [];
+  return madeBy !== undefined && madeBy !== fileId;
+};
 
 async function openSubject(operator: Operator, source: SourceConfig, notes: string[]): Promise<Subject> {
   const { name, startFrom, mode } = source;
