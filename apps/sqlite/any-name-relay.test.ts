@@ -63,7 +63,7 @@ async function deliver(env: Readonly<Record<string, string>>, expected: number):
   assert.equal((await app.stop()).code, 0);
 }
 
-test('L5: a column named rowid: each row once and in id order, moved as it is taken out', TIMEOUT, async () => {
+test('I1: a column named rowid: each row once and in id order, moved as it is taken out', TIMEOUT, async () => {
   db.exec('CREATE TABLE watched (id INTEGER PRIMARY KEY AUTOINCREMENT, rowid INTEGER, what TEXT)');
   db.exec("INSERT INTO watched (rowid, what) VALUES (700, 'a'), (700, 'b'), (3, 'c')");
   const watched = await sourceOf({ table: 'watched', mode: 'append', SOURCE_WATERMARK_COLUMN: 'id' });
@@ -81,7 +81,7 @@ test('L5: a column named rowid: each row once and in id order, moved as it is ta
   assert.equal(db.prepare('SELECT COUNT(*) AS n FROM taken').get()?.n, 0);
 });
 
-test('L5: names with spaces, quotes, dots and letters of any language, from init to verify', TIMEOUT, async () => {
+test('names with spaces, quotes, dots and letters of any language, from init to verify', TIMEOUT, async () => {
   const table = 'bestell "liste" größe.2 -- ?';
   const quoted = '"bestell ""liste"" größe.2 -- ?"';
   const event = await sourceOf({ table, mode: 'consume', SOURCE_NAME: 'named', SOURCE_EVENT_HEADERS: 'type:type' });
@@ -117,7 +117,7 @@ test('L5: names with spaces, quotes, dots and letters of any language, from init
 });
 
 test(
-  'L6: ids that are handed out again are noticed by an idle relay, verify, status and config check',
+  'I1: ids that are handed out again are noticed by an idle relay, verify, status and config check',
   TIMEOUT,
   async () => {
     db.exec(`CREATE TABLE "it's" (id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT)`);
@@ -152,7 +152,7 @@ test(
   },
 );
 
-test('L6: the word alone is refused, and START_FROM ahead of the ids is no fault', TIMEOUT, async () => {
+test('I1: the word alone is refused, and START_FROM ahead of the ids is no fault', TIMEOUT, async () => {
   db.exec("CREATE TABLE reuses (id INTEGER PRIMARY KEY, what TEXT DEFAULT 'AUTOINCREMENT') -- AUTOINCREMENT");
   const refused = relay(await sourceOf({ table: 'reuses', mode: 'append', SOURCE_WATERMARK_COLUMN: 'id' }));
   const halted = await refused.waitForLog(({ event }) => event === 'source-halted', DEADLINE_MS);

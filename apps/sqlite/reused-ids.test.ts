@@ -42,7 +42,7 @@ async function openWorld() {
 const COPY =
   'CREATE TABLE new (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO new SELECT id FROM t; DROP TABLE t; ALTER TABLE new RENAME TO t';
 
-test('L6: a table that may hand an id out again halts its source, with the statement that mends it', async () => {
+test('I1: a table that may hand an id out again halts its source, with the statement that mends it', async () => {
   for (const [change, next] of [
     ["DELETE FROM sqlite_sequence WHERE name = 't'", 1],
     ['DELETE FROM sqlite_sequence', 1],
@@ -74,7 +74,7 @@ test('L6: a table that may hand an id out again halts its source, with the state
   }
 });
 
-test('L6: a table that hands out new ids only is read on', async () => {
+test('I1: a table that hands out new ids only is read on', async () => {
   for (const change of [
     'SELECT 1',
     'DELETE FROM t',
@@ -92,7 +92,7 @@ test('L6: a table that hands out new ids only is read on', async () => {
   }
 });
 
-test('L6: ids below START_FROM are not missed, as long as nothing was moved', async () => {
+test('I1: ids below START_FROM are not missed, as long as nothing was moved', async () => {
   const { reader, close } = await openWorld();
   const source = { table: 't', startFrom: 100n };
   assert.equal(await findReusedIds(reader, source, 99n), null);

@@ -161,7 +161,7 @@ test('a synchronous transaction gets the same statement, and refuses what has to
   assert.throws(() => slow.addSync(tx, placed), { code: 'CONFIG_INVALID' });
 });
 
-test('L5: on SQLite the table may have any name, on a server it is refused before anything is stored', async () => {
+test('on SQLite the table may have any name, on a server it is refused before anything is stored', async () => {
   const db = new DatabaseSync(':memory:');
   for (const table of ['out.box', 'my "outbox"', 'größe 1', "it's", 'order', 'rowid']) {
     for (const sql of outboxTableSql({ table, dialect: 'sqlite' })) db.exec(sql);

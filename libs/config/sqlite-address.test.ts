@@ -48,7 +48,7 @@ test('sources of a program are checked like those of the YAML file', () => {
   });
 });
 
-test('L5: on an SQLite file tables and columns may have any name, on a server only an identifier', () => {
+test('on an SQLite file tables and columns may have any name, on a server only an identifier', () => {
   const names = {
     SOURCE_NAME: 's',
     SOURCE_TABLE: 'a.b "c" größe',

@@ -120,7 +120,7 @@ test('retention: only what is older, in batches, and says when more is due', asy
   assert.equal(count('kafka_row_sender_inbox'), 2);
 });
 
-test('L5: the inbox may have any name', async () => {
+test('the inbox may have any name', async () => {
   for (const table of ['in.box', 'my "inbox"', 'größe 1', "it's", 'order']) {
     for (const sql of inboxTableSql({ dialect: 'sqlite', table })) db.exec(sql);
     const rows = () => Number(db.prepare(`SELECT COUNT(*) AS n FROM "${table.replaceAll('"', '""')}"`).get()?.n);

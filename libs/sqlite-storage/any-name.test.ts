@@ -130,7 +130,7 @@ async function moveAll({ file }: World, table: string, movesMax = 10): Promise<r
   return (batch?.rows ?? []).map(({ value }) => String(value));
 }
 
-test('L5: mode append reads each row once and in id order, whatever another column is called', async () => {
+test('I1: mode append reads each row once and in id order, whatever another column is called', async () => {
   for (const name of NASTY.filter((name) => name !== 'id')) {
     const column = quoteKnownName(name);
     const world = await openWorld(
@@ -146,7 +146,7 @@ test('L5: mode append reads each row once and in id order, whatever another colu
   }
 });
 
-test('L5: the table and its watermark column may have any name', async () => {
+test('I1: the table and its watermark column may have any name', async () => {
   for (const name of NASTY) {
     const quoted = quoteKnownName(name);
     const world = await openWorld(
@@ -157,7 +157,7 @@ test('L5: the table and its watermark column may have any name', async () => {
   }
 });
 
-test('L5: mode consume moves exactly the rows that it takes out, whatever a column is called', async () => {
+test('I1: mode consume moves exactly the rows that it takes out, whatever a column is called', async () => {
   for (const name of NASTY.filter((name) => name !== 'id')) {
     const column = quoteKnownName(name);
     // With a primary key of its own, and without one.
@@ -180,7 +180,7 @@ test('L5: mode consume moves exactly the rows that it takes out, whatever a colu
   }
 });
 
-test('L5: generated columns, names that differ in a letter that is not ASCII, and a key that is no row id', async () => {
+test('I1: generated columns, names that differ in a letter that is not ASCII, and a key that is no row id', async () => {
   const generated = await openWorld(
     `CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a INTEGER, rowid INTEGER AS (a * 2), oid INTEGER AS (1) STORED);
      INSERT INTO t (a) VALUES (5), (5), (1)`,
@@ -207,7 +207,7 @@ test('L5: generated columns, names that differ in a letter that is not ASCII, an
   beside.close();
 });
 
-test('L5: what cannot be told apart is refused in one line', async () => {
+test('what cannot be told apart is refused in one line', async () => {
   const refused = async (create: string, table: string, message: RegExp) => {
     const { file, close } = await openWorld(create);
     const queue = new ConsumeQueue({
@@ -231,7 +231,7 @@ test('L5: what cannot be told apart is refused in one line', async () => {
   await refused('CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT)', 'sqlite_sequence', /a table of SQLite itself/);
 });
 
-test('L5: a column that goes away is told, and never read as a text of its name', async () => {
+test('I1: a column that goes away is told, and never read as a text of its name', async () => {
   const { application, file, close } = await openWorld(
     'CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT, b TEXT); INSERT INTO t (a, b) VALUES (1, 2)',
   );
@@ -247,7 +247,7 @@ test('L5: a column that goes away is told, and never read as a text of its name'
   close();
 });
 
-test('L5: tables of the application named like functions that SQLite makes tables of are in nobody’s way', async () => {
+test('tables of the application named like functions that SQLite makes tables of are in nobody’s way', async () => {
   const { file, close } = await openWorld(
     ['json_each', 'pragma_table_list', 'pragma_table_xinfo', 'pragma_index_list']
       .map((name) => `CREATE TABLE ${name} (id INTEGER PRIMARY KEY AUTOINCREMENT);`)

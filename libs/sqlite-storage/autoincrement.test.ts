@@ -72,7 +72,7 @@ function askSqlite(columns: string, options = ''): { readonly handsOutAgain: boo
   }
 }
 
-test('L6: AUTOINCREMENT is seen where SQLite sees it, and nowhere else', () => {
+test('I1: AUTOINCREMENT is seen where SQLite sees it, and nowhere else', () => {
   for (const [all, again] of [
     [WITHOUT, true],
     [WITH, false],
@@ -87,7 +87,7 @@ test('L6: AUTOINCREMENT is seen where SQLite sees it, and nowhere else', () => {
   }
 });
 
-test('L6: SQLite takes the bare word for nothing else, on which the reading of the text rests', () => {
+test('I1: SQLite takes the bare word for nothing else, on which the reading of the text rests', () => {
   for (const more of [
     'AUTOINCREMENT TEXT',
     'a AUTOINCREMENT',
@@ -117,7 +117,7 @@ const SOURCE = {
   topicColumn: null,
 };
 
-test('L6: mode append refuses a table that hands ids out again, in one line, and follows a table that is altered', async () => {
+test('I1: mode append refuses a table that hands ids out again, in one line, and follows a table that is altered', async () => {
   const path = join(folder, 'refused.db');
   const application = new DatabaseSync(path, {
     timeout: 5_000,
@@ -156,7 +156,7 @@ test('L6: mode append refuses a table that hands ids out again, in one line, and
   application.close();
 });
 
-test('L6: what stands in sqlite_sequence is read as SQLite reads it', async () => {
+test('I1: what stands in sqlite_sequence is read as SQLite reads it', async () => {
   const path = join(folder, 'sequence.db');
   const application = new DatabaseSync(path, { timeout: 5_000 });
   application.exec(
