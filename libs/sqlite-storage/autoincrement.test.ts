@@ -87,6 +87,23 @@ test('I1: AUTOINCREMENT is seen where SQLite sees it, and nowhere else', () => {
   }
 });
 
+test('I1: STRICT changes nothing, and the text counts that SQLite will read when the file is opened anew', async () => {
+  const strict = askSqlite('id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT', ' STRICT');
+  assert.deepEqual([strict.handsOutAgain, hasAutoincrement(strict.text)], [false, true]);
+  const path = join(folder, 'rewritten.db');
+  const application = new DatabaseSync(path, { timeout: 5_000, defensive: false });
+  application.exec(strict.text);
+  const file = await openSqliteFile({ path });
+  const reader = await createSourceReader({ file, source: SOURCE });
+  application.exec(`PRAGMA writable_schema = ON;
+    UPDATE sqlite_schema SET sql = replace(sql, 'AUTOINCREMENT', '/* AUTOINCREMENT */') WHERE name = 't'`);
+  await assert.rejects(reader.readAfter(0n, { rowsMax: 1, bytesMax: 1 }), { code: 'DB_SCHEMA' });
+  application.exec("UPDATE sqlite_schema SET sql = replace(replace(sql, '/* ', ''), ' */', '') WHERE name = 't'");
+  assert.deepEqual((await reader.readAfter(0n, { rowsMax: 1, bytesMax: 1 })).rows, []);
+  file.close();
+  application.close();
+});
+
 test('I1: SQLite takes the bare word for nothing else, on which the reading of the text rests', () => {
   for (const more of [
     'AUTOINCREMENT TEXT',
