@@ -5,6 +5,7 @@
 import { type Config, maskUrl, type SourceConfig } from '#config';
 import type { Pool } from '#database';
 import { connectKafka, createTopicAdmin, type KafkaConnection, preflight } from '#kafka-delivery';
+import type { WatermarkState } from '#outbox';
 import { checkSchema, createSenderStore } from '#outbox-storage';
 import { asRelayError, EXIT, type ExitCode, RelayError, silentLogger } from '#runtime';
 import { sqliteOperator } from '../sqlite/sqlite-operator.ts';
@@ -94,13 +95,15 @@ async function checkFile(config: Config, path: string, findings: Findings): Prom
   try {
     return await withSqliteFile(config, async (file) => {
       findings.ok(`SQLite file ${path}`, file.path);
+      let watermarks: ReadonlyMap<string, WatermarkState> | null = null;
       const lanes = await findings.try('tables', async () => {
         const operator = await sqliteOperator(file, config);
+        watermarks = new Map((await operator.listWatermarks()).map((one) => [one.source, one]));
         return { says: await operator.describe(), value: await operator.listLanes() };
       });
       for (const source of config.sources) {
         await findings.try(`source ${source.name}`, async () => {
-          const { problem, highest } = await tablesOfFile(file)(source, null);
+          const { problem, highest } = await tablesOfFile(file)(source, watermarks?.get(source.name) ?? null);
           if (problem !== null) throw new RelayError('CONFIG_INVALID', problem);
           return {
             says: `table ${source.table}, mode ${source.mode}, highest position ${highest ?? 'none'}`,

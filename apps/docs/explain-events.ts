@@ -47,7 +47,7 @@ const WRITER: Readonly<Record<WriterEvent['kind'], readonly [string, string]>> =
   ],
   'source-halted': [
     'The source cannot go on by itself; the others do. A process whose last source halts ends with 2 or 4.',
-    'See `reason`: DB_SCHEMA names the table or column; DB_ROW_REFUSED a row larger than max_allowed_packet; INVARIANT_BROKEN a database that went back ([restored databases](#restored-databases-and-fail-overs)). Mend it and restart the writer.',
+    'See `reason`: DB_SCHEMA names the table or column; DB_ROW_REFUSED a row larger than max_allowed_packet; INVARIANT_BROKEN a database that went back ([restored databases](#restored-databases-and-fail-overs)), or an SQLite table that [hands ids out again](sqlite.md#sources). Mend it and restart the writer.',
   ],
 };
 

@@ -1,13 +1,13 @@
 /** One batch of one source: moved under a term of this process, then waited for until Kafka has it for good. */
 import type { SourceConfig } from '#config';
 import {
-  type BatchLimits,
   type KafkaPort,
   laneOf,
   openTerm,
   type SourceReader,
   type WriterStore,
   type WriterTerm,
+  withReader,
 } from '#outbox';
 import { createWriterStore } from '#outbox-storage';
 import { type Clock, RelayError } from '#runtime';
@@ -94,17 +94,10 @@ async function settleGaps({ clock, service, known }: PublishOnceOptions, term: W
 
 const NOTHING = { rows: [], full: false };
 
-function withoutFresh(reader: SourceReader, isSettling: () => boolean): SourceReader {
-  return new Proxy(reader, {
-    get(target, name) {
-      if (name === 'readAfter') {
-        return async (after: bigint, limits: BatchLimits) => (isSettling() ? NOTHING : target.readAfter(after, limits));
-      }
-      const value = Reflect.get(target, name) as unknown;
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
+const withoutFresh = (reader: SourceReader, isSettling: () => boolean): SourceReader =>
+  withReader(reader, {
+    readAfter: async (after, limits) => (isSettling() ? NOTHING : reader.readAfter(after, limits)),
   });
-}
 
 /** The ids of rows as they are committed. */
 function noting(store: WriterStore, note: (id: number) => void): WriterStore {

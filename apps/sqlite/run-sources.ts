@@ -6,6 +6,7 @@ import { ConsumeQueue, createSourceReader, createWriterStore, type SqliteFile } 
 import { logWriterEvents } from '../wiring/log-events.ts';
 import type { Service } from '../wiring/service.ts';
 import { lookAtMarkers } from '../writer/look-at-markers.ts';
+import { refuseReusedIds } from './reused-ids.ts';
 import { type WakeableClock, wakeable } from './wakeable-clock.ts';
 
 const ELECTION_INTERVAL_MS = 500;
@@ -69,7 +70,8 @@ async function relaySource(
         // What is consumed has left the table: there is nothing that a start could skip.
         startFrom: queue === null ? source.startFrom : 'earliest',
         store,
-        openReader: () => (queue === null ? createSourceReader({ file, source }) : queue.openReader()),
+        openReader: async () =>
+          queue === null ? refuseReusedIds(await createSourceReader({ file, source }), source) : queue.openReader(),
         ...(config.deliveryMode === 'exactly-once'
           ? { readMarkers: (lanes: readonly number[]) => lookAtMarkers(service, source.name, lanes) }
           : {}),

@@ -11,6 +11,7 @@ import { DeliveryCheck, summarise } from '#verification';
 import type { Operator } from '../wiring/operator.ts';
 import { fixedTopics, notedTopics, topicsThere } from '../wiring/source-topics.ts';
 import { pickSources, type VerifyDeliveryResult, type VerifyProgress } from '../wiring/verify-delivery.ts';
+import { findReusedIds } from './reused-ids.ts';
 import { sqliteOperator } from './sqlite-operator.ts';
 
 export interface VerifySqliteOptions {
@@ -51,8 +52,25 @@ export async function verifySqlite(options: VerifySqliteOptions): Promise<Verify
   }
   await readRecords(options, { topics, fileId: await fileIdOf(file, config.tables) }, subjects, notes);
   for (const subject of subjects.values()) await readRows(file, subject);
+  const reused = await reusedIdsOf(file, [...subjects.values()]);
   const checks = [...subjects.values()].map(({ check }) => check.result());
-  return { sources: checks, totals: summarise(checks), notes };
+  const totals = summarise(checks);
+  // A row whose id was delivered before looks delivered: only this tells of it.
+  return {
+    sources: checks,
+    totals: { ...totals, passed: totals.passed && reused.length === 0 },
+    notes: [...notes, ...reused],
+  };
+}
+
+/** One line for each table that hands ids out again. */
+async function reusedIdsOf(file: SqliteFile, subjects: readonly Subject[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const { source, upTo } of subjects.filter(({ source: { mode } }) => mode === 'append')) {
+    const why = await findReusedIds(await createSourceReader({ file, source }), source, upTo);
+    if (why !== null) found.push(`source ${source.name}: ${why}`);
+  }
+  return found;
 }
 
 /** What an event is called in the comparison. */
@@ -60,8 +78,12 @@ const idOf = (source: SourceConfig, eventId: string, outboxId: number): string =
   source.mode === 'append' ? eventId : `${source.name}:${sequenceOf(outboxId)}`;
 
 /** A file made anew under the same name of the source writes to the same topic; events with ids of their own do not tell. */
-const isOfAnotherFile = ({ name, mode }: SourceConfig, eventId: string, fileId: string): boolean =>
-  mode === 'consume' && eventId.startsWith(`${name}:`) && !eventId.startsWith(`${name}:${fileId}:`);
+const isOfAnotherFile = ({ name, mode }: SourceConfig, eventId: string, fileId: string): boolean => {
+  if (mode !== 'consume' || !eventId.startsWith(`${name}:`)) return false;
+  // An application's own id may begin with the source's name, too.
+  const [, madeBy] = /^([0-9a-f]{12}):\d+$/.exec(eventId.slice(name.length + 1)) ?? [];
+  return madeBy !== undefined && madeBy !== fileId;
+};
 
 async function openSubject(operator: Operator, source: SourceConfig, notes: string[]): Promise<Subject> {
   const { name, startFrom, mode } = source;

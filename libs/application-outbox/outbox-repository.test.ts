@@ -1,10 +1,11 @@
 /** The repository on a real server: an event is there exactly when the caller's transaction is, and a bad one is said so in it. */
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, beforeEach, test } from 'node:test';
 import mysql, { type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
 import { RelayError } from '#runtime';
 import { createTestDatabase, type TestDatabase } from '#testkit';
-import { OutboxRepository, outboxTableSql, transactOutbox } from './index.ts';
+import { OutboxRepository, outboxTableSql, sqliteTransaction, transactOutbox } from './index.ts';
 
 let database: TestDatabase;
 let pool: Pool;
@@ -162,10 +163,28 @@ test('a synchronous transaction gets the same statement, and refuses what has to
     runSync: (sql: string, parameters: readonly unknown[]) => run.push({ sql, parameters }),
   } as const;
   new OutboxRepository().addSync(tx, { ...placed, occurredAt: new Date(5) });
-  assert.match(run[0]?.sql ?? '', /^INSERT INTO `outboxevent` \(id, /);
+  assert.match(run[0]?.sql ?? '', /^INSERT INTO "outboxevent" \(id, /);
   assert.equal(run[0]?.parameters[5], 5);
   const slow = new OutboxRepository({ formatter: { format: () => Promise.reject(new Error('late')) } });
   assert.throws(() => slow.addSync(tx, placed), { code: 'CONFIG_INVALID' });
+});
+
+test('on SQLite the table may have any name, on a server it is refused before anything is stored', async () => {
+  const db = new DatabaseSync(':memory:');
+  for (const table of ['out.box', 'my "outbox"', 'größe 1', "it's", 'order', 'rowid']) {
+    for (const sql of outboxTableSql({ table, dialect: 'sqlite' })) db.exec(sql);
+    db.exec('BEGIN');
+    const { id } = new OutboxRepository({ table }).addSync(sqliteTransaction(db), placed);
+    db.exec('COMMIT');
+    assert.equal(db.prepare(`SELECT id FROM "${table.replaceAll('"', '""')}"`).get()?.id, id);
+  }
+  db.close();
+  const misnamed = new OutboxRepository({ table: 'my outbox' });
+  await assert.rejects(
+    inTransaction((tx) => misnamed.add(tx, placed)),
+    { code: 'CONFIG_INVALID', message: /"my outbox" is not a name of letters/ },
+  );
+  assert.throws(() => new OutboxRepository({ table: 'a\0b' }), { code: 'CONFIG_INVALID' });
 });
 
 test('the transaction around it rings after the commit, and only then', async () => {

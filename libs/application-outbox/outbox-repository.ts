@@ -1,5 +1,4 @@
 /** Puts events into the outbox table, in the transaction of the change that they tell of. */
-import { quoteIdentifier } from '#database';
 import { RelayError } from '#runtime';
 import type { EventFormatter } from './formatters/event-formatter.ts';
 import { jsonFormatter } from './formatters/json.ts';
@@ -12,7 +11,7 @@ import {
 } from './insert-statement.ts';
 import { type MysqlConnection, mysqlTransaction } from './mysql-executor.ts';
 import { completeEvent, type EventDefaults, type OutboxEvent, type OutboxEventInit } from './outbox-event.ts';
-import { OUTBOX_TABLE } from './outbox-table.ts';
+import { OUTBOX_TABLE, quoteOutboxTable } from './outbox-table.ts';
 import { asRefusal, asTooLarge, isNotKept } from './server-errors.ts';
 import type { SqlExecutor, SyncSqlExecutor } from './sql-executor.ts';
 
@@ -20,7 +19,7 @@ import type { SqlExecutor, SyncSqlExecutor } from './sql-executor.ts';
 export type EventCheck = (row: EncodedEvent) => void | Promise<void>;
 
 export interface OutboxRepositoryOptions extends EventDefaults {
-  /** Default `outboxevent`; `schema.name` is possible. */
+  /** Default `outboxevent`; on a server `schema.name` is possible, on SQLite any name. */
   readonly table?: string;
   /** Default: plain JSON. */
   readonly formatter?: EventFormatter;
@@ -44,10 +43,11 @@ export class OutboxRepository {
   readonly #table: string;
   readonly #formatter: EventFormatter;
 
-  /** Throws CONFIG_INVALID for a table name that is no identifier. */
+  /** Throws CONFIG_INVALID for a table name that no database takes; whether the transaction's takes it shows with the first event. */
   constructor(options: OutboxRepositoryOptions = {}) {
     this.#options = options;
-    this.#table = quoteIdentifier(options.table ?? OUTBOX_TABLE);
+    this.#table = options.table ?? OUTBOX_TABLE;
+    quoteOutboxTable(this.#table, 'sqlite');
     this.#formatter = options.formatter ?? jsonFormatter;
   }
 
@@ -78,7 +78,7 @@ export class OutboxRepository {
       for (const check of this.#options.checks ?? []) await check(row);
       rows.push(row);
     }
-    const statements = insertStatements(this.#table, rows, executor.dialect);
+    const statements = insertStatements(quoteOutboxTable(this.#table, executor.dialect), rows, executor.dialect);
     for (const statement of statements) {
       const room = roomFor(statement, executor.dialect);
       if (room !== null) await runOr(executor, room, asTooLarge);
@@ -100,7 +100,7 @@ export class OutboxRepository {
       for (const check of this.#options.checks ?? []) now(check(row), 'check');
       return row;
     });
-    for (const { sql, parameters } of insertStatements(this.#table, rows, tx.dialect)) {
+    for (const { sql, parameters } of insertStatements(quoteOutboxTable(this.#table, tx.dialect), rows, tx.dialect)) {
       try {
         tx.runSync(sql, parameters);
       } catch (thrown) {

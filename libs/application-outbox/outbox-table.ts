@@ -3,7 +3,7 @@
  * can go to it and come back; `seq` is what keeps the order here: a server's own counter, unlike an id or a time that the
  * application makes. The source mode `consume` reads any table that has the columns it is told to read.
  */
-import { quoteIdentifier } from '#database';
+import { quoteIdentifier, quoteSqliteName } from '#database';
 import type { SqlDialect } from './sql-executor.ts';
 
 /** The name that Debezium's documentation uses. */
@@ -49,9 +49,17 @@ const SQLITE_COLUMNS = `
   recordkey TEXT NULL,
   headers TEXT NULL`;
 
-/** The statements that make the table. Throws CONFIG_INVALID for a name that is no identifier. */
+/**
+ * Quoted. On a server `name` or `schema.name`, each an identifier; on SQLite any name, a dot in it included. Throws CONFIG_INVALID
+ * for what is no name there.
+ */
+export const quoteOutboxTable = (table: string, dialect: SqlDialect): string =>
+  dialect === 'sqlite' ? quoteSqliteName(table) : quoteIdentifier(table);
+
+/** The statements that make the table. Throws CONFIG_INVALID for what is no name in that dialect. */
 export function outboxTableSql(options: { readonly table?: string; readonly dialect?: SqlDialect } = {}): string[] {
-  const table = quoteIdentifier(options.table ?? OUTBOX_TABLE);
-  if (options.dialect === 'sqlite') return [`CREATE TABLE IF NOT EXISTS ${table} (${SQLITE_COLUMNS}\n)`];
+  const { table: name = OUTBOX_TABLE, dialect = 'mysql' } = options;
+  const table = quoteOutboxTable(name, dialect);
+  if (dialect === 'sqlite') return [`CREATE TABLE IF NOT EXISTS ${table} (${SQLITE_COLUMNS}\n)`];
   return [`CREATE TABLE IF NOT EXISTS ${table} (${MYSQL_COLUMNS}\n) ENGINE=InnoDB ROW_FORMAT=DYNAMIC`];
 }

@@ -15,8 +15,19 @@ export type EventValues = Pick<
 export const EVENT_KEY_COLUMN = 'aggregateid';
 export const EVENT_WATERMARK_COLUMN = 'seq';
 
+/** A colon may belong to the column: the header stands behind the last one. */
+function headerColumn(entry: string): { readonly column: string; readonly header: string } {
+  const [, column = entry, header = entry] = /^(.+):([A-Za-z0-9_.-]{1,128})$/u.exec(entry) ?? [];
+  return { column, header };
+}
+
 export function buildEvent(values: EventValues): EventConfig {
-  const roles = new Map((values.SOURCE_EVENT_COLUMNS ?? []).map((pair) => pair.split('=') as [string, string]));
+  const roles = new Map(
+    (values.SOURCE_EVENT_COLUMNS ?? []).map((pair): [string, string] => {
+      const at = pair.indexOf('=');
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
   const optional = (named: string | null | undefined, usual: string): OptionalColumn => ({
     column: named ?? usual,
     required: named !== null && named !== undefined,
@@ -29,10 +40,7 @@ export function buildEvent(values: EventValues): EventConfig {
     headersColumn: optional(roles.get('headers'), 'headers'),
     recordKeyColumn: optional(roles.get('recordkey'), 'recordkey'),
     topicColumn: optional(values.KAFKA_TOPIC_COLUMN, 'topic'),
-    headerColumns: (values.SOURCE_EVENT_HEADERS ?? []).map((entry) => {
-      const [column, header] = entry.split(':') as [string, string?];
-      return { column, header: header ?? column };
-    }),
+    headerColumns: (values.SOURCE_EVENT_HEADERS ?? []).map(headerColumn),
     topicPrefix: values.SOURCE_EVENT_TOPIC_PREFIX,
     archive:
       values.SOURCE_ARCHIVE_TABLE === null

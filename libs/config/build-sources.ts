@@ -1,5 +1,6 @@
 /** The sources: the list of the YAML file, or the one that the environment describes. */
 import { buildEvent, EVENT_KEY_COLUMN, EVENT_WATERMARK_COLUMN } from './build-event.ts';
+import { checkServerNames } from './check-server-names.ts';
 import type { SourceConfig } from './config.ts';
 import type { Given, Origin } from './given.ts';
 import { nearestName } from './nearest-name.ts';
@@ -33,11 +34,12 @@ export function buildSources(
   path: string,
   problems: Problems,
 ): BuiltSources {
+  const refused = refusedNames(resolved.given, resolved, problems);
   if (listed === null) {
     const { values } = resolved;
     const label = resolved.given.get('SOURCE_TABLE')?.label ?? envName('SOURCE_TABLE');
     const source =
-      values.SOURCE_TABLE === null
+      values.SOURCE_TABLE === null || refused.has('SOURCE_TABLE')
         ? null
         : sourceFrom(values, values.SOURCE_TABLE, resolved.given.has('SOURCE_WATERMARK_COLUMN'));
     return { sources: source === null ? [] : [{ label, source }], shown: [] };
@@ -57,6 +59,13 @@ export function buildSources(
   };
 }
 
+/** On an SQLite file no name is refused. */
+const refusedNames = (
+  given: ReadonlyMap<SettingName, Given>,
+  { values }: Resolved,
+  problems: Problems,
+): ReadonlySet<SettingName> => (values.DB === null ? checkServerNames(given, problems) : new Set());
+
 interface BuiltEntry {
   readonly source: LabelledSource | null;
   readonly shown: readonly ShownSetting[];
@@ -69,6 +78,7 @@ function buildEntry(entry: unknown, at: string, path: string, resolved: Resolved
     return { source: null, shown: [] };
   }
   const given = fieldsOf(entry, at, path, problems);
+  const refused = refusedNames(given, resolved, problems);
   const values: Record<string, unknown> = { ...resolved.values };
   for (const name of ONE_SOURCE_ONLY) {
     const row = settingOf(name);
@@ -86,7 +96,7 @@ function buildEntry(entry: unknown, at: string, path: string, resolved: Resolved
   if (!given.has('SOURCE_TABLE')) problems.add(`${at}.table (${path})`, 'required; give the table to monitor');
   // Each value came out of its own setting's schema, which is what SourceValues says.
   const source =
-    typeof table === 'string'
+    typeof table === 'string' && !refused.has('SOURCE_TABLE')
       ? sourceFrom(values as unknown as SourceValues, table, given.has('SOURCE_WATERMARK_COLUMN'))
       : null;
   return {

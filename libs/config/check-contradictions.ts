@@ -101,6 +101,7 @@ export function checkSources(
   problems: Problems,
 ): void {
   const own = new Set(TABLE_SETTINGS.map((name) => resolved.values[name].toLowerCase()));
+  if (resolved.values.DB !== null) own.add(`${resolved.values.WATERMARK_TABLE.toLowerCase()}_file`);
   const seen = new Map<string, string>();
   for (const { label, source } of sources) {
     const name = source.name.toLowerCase();

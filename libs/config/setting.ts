@@ -187,15 +187,29 @@ export function startPosition<D extends string | null>(options: Common<D>): Sett
 const IDENTIFIER = /^[A-Za-z0-9_$]{1,64}$/;
 const IDENTIFIER_TYPE = 'an identifier of letters, digits, _ and $, at most 64';
 
-/** A table or column name by the allow-list; a name with a database in front is refused with its own hint. */
+/** What to give instead of a name that a server cannot take, or null. A name with a database in front has its own hint. */
+export function identifierHint(raw: string): string | null {
+  if (IDENTIFIER.test(raw)) return null;
+  return raw.includes('.')
+    ? 'give the name alone: the database is DB_NAME, other databases are not read'
+    : `give ${IDENTIFIER_TYPE}`;
+}
+
+/** A table or column name by the allow-list. */
 export function identifier<D extends string | null>(options: Common<D>): Setting<string, D> {
   const parse: Parse<string> = (raw) => {
-    if (IDENTIFIER.test(raw)) return { value: raw };
-    return raw.includes('.')
-      ? { hint: 'give the name alone: the database is DB_NAME, other databases are not read' }
-      : { hint: `give ${IDENTIFIER_TYPE}` };
+    const hint = identifierHint(raw);
+    return hint === null ? { value: raw } : { hint };
   };
   return setting('an identifier', parse, options);
+}
+
+/**
+ * A table or column of the application: on an SQLite file any name on one line; on a server an identifier, which
+ * `check-server-names.ts` looks after, since only all settings together tell the database.
+ */
+export function nameOfSource<D extends string | null>(options: Common<D>): Setting<string, D> {
+  return text({ ...options, type: 'an identifier; on an SQLite file any name', pattern: /^\P{Cc}{1,1000}$/u });
 }
 
 /** A comma-separated list, each entry by a pattern, none twice. */

@@ -1,8 +1,10 @@
 /** The rows of the table about what is read; `SOURCE_FIELDS` names the ones that an entry of `sources` can hold. */
-import { choice, identifier, integer, list, seconds, startPosition, text } from './setting.ts';
+import { choice, identifier, integer, list, nameOfSource, seconds, startPosition, text } from './setting.ts';
 
 export const LANES_MAX = 1024;
 const COLUMNS_MAX = 1024;
+/** In a list, so without a comma; on a server `check-server-names.ts` allows less. */
+const COLUMN = /^\P{Cc}{1,1000}$/u;
 /** Narrower than a table's name by the $, so a table's name is not always a source's. */
 export const SOURCE_NAME_PATTERN = /^[A-Za-z0-9_.-]{1,64}$/;
 
@@ -14,12 +16,12 @@ export const SOURCE = {
     pattern: SOURCE_NAME_PATTERN,
     text: 'Name of the source: the watermark row, the headers `id` and `source`, the metrics.',
   }),
-  SOURCE_TABLE: identifier({
+  SOURCE_TABLE: nameOfSource({
     default: null,
     defaultText: '(required)',
     text: 'Table to monitor for new rows. Not needed with a list of `sources`.',
   }),
-  SOURCE_WATERMARK_COLUMN: identifier({
+  SOURCE_WATERMARK_COLUMN: nameOfSource({
     default: 'WatermarkId',
     text: 'Auto-increment column for tracking progress; in mode `consume` the default is `seq`.',
   }),
@@ -27,7 +29,7 @@ export const SOURCE = {
     default: null,
     defaultText: '(all)',
     type: 'column names separated by commas',
-    pattern: /^[A-Za-z0-9_$]{1,64}$/,
+    pattern: COLUMN,
     entriesMax: COLUMNS_MAX,
     text: 'Comma-separated list of columns to include.',
   }),
@@ -40,14 +42,14 @@ export const SOURCE = {
     default: null,
     defaultText: '(as Debezium names them)',
     type: 'pairs of role and column such as payload=body, separated by commas; roles: id, route, payload, tracing, headers, recordkey',
-    pattern: /^(?:id|route|payload|tracing|headers|recordkey)=[A-Za-z0-9_$]{1,64}$/,
+    pattern: /^(?:id|route|payload|tracing|headers|recordkey)=\P{Cc}{1,1000}$/u,
     entriesMax: COLUMNS_MAX,
     text: 'Mode `consume`: columns with another name than `id`, `aggregatetype` (route), `payload`, `tracingspancontext`, `headers`, `recordkey`; the last three need not be there.',
   }),
   SOURCE_EVENT_HEADERS: list({
     default: null,
     type: 'columns separated by commas, each with :header behind it where that has another name',
-    pattern: /^[A-Za-z0-9_$]{1,64}(?::[A-Za-z0-9_.-]{1,128})?$/,
+    pattern: COLUMN,
     entriesMax: COLUMNS_MAX,
     text: 'Mode `consume`: columns that become headers, such as `type:eventType,correlationid`.',
   }),
@@ -74,11 +76,11 @@ export const SOURCE = {
     pattern: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
     text: 'Kafka topic to publish to; not required in mode `consume`. With `KAFKA_TOPIC_COLUMN`, the topic of rows whose column is NULL.',
   }),
-  KAFKA_TOPIC_COLUMN: identifier({
+  KAFKA_TOPIC_COLUMN: nameOfSource({
     default: null,
     text: "Column that holds the row's topic; in mode `consume` the default is `topic`, where the table has it.",
   }),
-  KAFKA_KEY_COLUMN: identifier({
+  KAFKA_KEY_COLUMN: nameOfSource({
     default: null,
     text: 'Column to use as Kafka partition key; in mode `consume` the default is `aggregateid`. Rows of one key arrive in order.',
   }),

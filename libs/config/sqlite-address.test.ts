@@ -47,3 +47,49 @@ test('sources of a program are checked like those of the YAML file', () => {
     message: /sources\[0\]\.topik \(options\): unknown field; did you mean topic\?/,
   });
 });
+
+test('on an SQLite file tables and columns may have any name, on a server only an identifier', () => {
+  const names = {
+    SOURCE_NAME: 's',
+    SOURCE_TABLE: 'a.b "c" größe',
+    SOURCE_WATERMARK_COLUMN: 'order by',
+    SOURCE_COLUMNS: 'order by, größe ,a=b',
+    KAFKA_TOPIC_COLUMN: "it's",
+    KAFKA_KEY_COLUMN: 'k, l',
+    SOURCE_EVENT_COLUMNS: 'payload=a=b,id=größe',
+    SOURCE_EVENT_HEADERS: 'a:b:c,my type,ö:h',
+    SOURCE_MODE: 'consume',
+  };
+  const { config } = loadConfig({ env: env({ ...SOURCE, ...names, SOURCE_COLUMNS: '', DB: 'sqlite:a' }) });
+  const [source] = config.sources;
+  const { table, watermarkColumn, keyColumn, event } = source ?? {};
+  assert.deepEqual([table, watermarkColumn, keyColumn], ['a.b "c" größe', 'order by', 'k, l']);
+  assert.deepEqual([event?.payloadColumn, event?.idColumn, event?.topicColumn.column], ['a=b', 'größe', "it's"]);
+  assert.deepEqual(event?.headerColumns, [
+    { column: 'a:b', header: 'c' },
+    { column: 'my type', header: 'my type' },
+    { column: 'ö', header: 'h' },
+  ]);
+  const appended = loadConfig({ env: env({ ...SOURCE, ...names, SOURCE_MODE: 'append', DB: 'sqlite:a' }) });
+  assert.deepEqual(appended.config.sources[0]?.columns, ['order by', 'größe', 'a=b']);
+  const server = { ...SOURCE, DB_USER: 'u', DB_NAME: 'd' };
+  for (const [name, raw] of Object.entries(names).slice(1, -1)) {
+    const load = () => loadConfig({ env: env({ ...server, [name]: raw }) });
+    assert.throws(load, {
+      code: 'CONFIG_INVALID',
+      message: new RegExp(`^configuration refused: KAFKA_ROW_SENDER_${name}: .*; give [^\n]*$`),
+    });
+  }
+  const entry = { name: 's', table: 'a b', topic: 'x', key_column: 'k l' };
+  assert.equal(loadConfig({ env: env({ DB: 'sqlite:a' }), sources: [entry] }).config.sources[0]?.keyColumn, 'k l');
+  assert.throws(() => loadConfig({ env: env({ DB_USER: 'u', DB_NAME: 'd' }), sources: [entry] }), {
+    message:
+      /2 problems:\n {2}sources\[0\]\.table \(options\): .*\n {2}sources\[0\]\.key_column \(options\): "k l" is not allowed/,
+  });
+  assert.throws(
+    () => loadConfig({ env: env({ ...SOURCE, DB: 'sqlite:a', SOURCE_TABLE: 'kafka_row_sender_watermark_file' }) }),
+    {
+      message: /a table of the relay itself/,
+    },
+  );
+});

@@ -12,6 +12,7 @@ export { openSession } from './open-session.ts';
 export type { DatabaseOptions, DatabaseSslOptions } from './options.ts';
 export { createPool, type Pool } from './pool.ts';
 export { quoteIdentifier } from './quote-identifier.ts';
+export { foldSqliteName, quoteKnownName, quoteSqliteName } from './quote-sqlite-name.ts';
 export { type BoundedRows, type ReadBounds, readBounded } from './read-bounded.ts';
 export { type RetryTransientOptions, retryTransient } from './retry-transient.ts';
 export { RowBytes } from './row-bytes.ts';

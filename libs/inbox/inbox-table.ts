@@ -1,9 +1,9 @@
 /** The table of handled events: its name, its DDL, and what may be an id. */
-import { quoteIdentifier } from '#database';
+import { quoteIdentifier, quoteSqliteName } from '#database';
 import { RelayError } from '#runtime';
 
 export interface InboxOptions {
-  /** Default `kafka_row_sender_inbox`; `schema.name` is possible. */
+  /** Default `kafka_row_sender_inbox`; on a server `schema.name` is possible, on SQLite any name. */
   readonly table?: string;
   /** Whose effects: several consumers of one event in one database each have their own name. Default `default`. */
   readonly consumer?: string;
@@ -18,15 +18,20 @@ export const INBOX_TABLE = 'kafka_row_sender_inbox';
 const ID_BYTES_MAX = 255;
 const CONSUMER_BYTES_MAX = 64;
 
+/** Quoted. Throws CONFIG_INVALID for what is no name in that dialect. */
+export const quoteInboxTable = (table: string, dialect: InboxDialect): string =>
+  dialect === 'sqlite' ? quoteSqliteName(table) : quoteIdentifier(table);
+
 /**
  * The statements that make the table, each to be run by itself. Ids are compared byte by byte: with a collation, two
  * events whose ids differ in case or in trailing spaces would count as one, and the second would never be handled.
- * Throws CONFIG_INVALID for a name that is no identifier.
+ * Throws CONFIG_INVALID for what is no name in that dialect.
  */
 export function inboxTableSql(options: { readonly table?: string; readonly dialect?: InboxDialect } = {}): string[] {
-  const table = quoteIdentifier(options.table ?? INBOX_TABLE);
-  if (options.dialect === 'sqlite') {
-    const index = quoteIdentifier(`${(options.table ?? INBOX_TABLE).split('.').at(-1)}_age`);
+  const { table: name = INBOX_TABLE, dialect = 'mysql' } = options;
+  const table = quoteInboxTable(name, dialect);
+  if (dialect === 'sqlite') {
+    const index = quoteInboxTable(`${name}_age`, dialect);
     return [
       `CREATE TABLE IF NOT EXISTS ${table} (consumer TEXT NOT NULL, event_id TEXT NOT NULL, handled_at INTEGER NOT NULL, PRIMARY KEY (consumer, event_id)) WITHOUT ROWID`,
       `CREATE INDEX IF NOT EXISTS ${index} ON ${table} (handled_at)`,
@@ -49,7 +54,7 @@ export interface InboxKey {
  * Throws DB_ROW_REFUSED for an id that is empty, too long or not well-formed: a server that cuts it would take two events for one,
  * and so would we, since every half of a surrogate pair becomes the same bytes of UTF-8.
  */
-export function inboxKey(eventId: string, options: InboxOptions = {}): InboxKey {
+export function inboxKey(eventId: string, dialect: InboxDialect, options: InboxOptions = {}): InboxKey {
   const { table = INBOX_TABLE, consumer = 'default' } = options;
   if (typeof eventId !== 'string') throw new RelayError('DB_ROW_REFUSED', 'an event id is a text');
   if (!eventId.isWellFormed()) throw new RelayError('DB_ROW_REFUSED', 'an event id has half of a surrogate pair');
@@ -63,5 +68,5 @@ export function inboxKey(eventId: string, options: InboxOptions = {}): InboxKey 
   if (Buffer.byteLength(consumer) > CONSUMER_BYTES_MAX) {
     throw new RelayError('CONFIG_INVALID', `the inbox's consumer has more than ${CONSUMER_BYTES_MAX} bytes`);
   }
-  return { table: quoteIdentifier(table), consumer, eventId };
+  return { table: quoteInboxTable(table, dialect), consumer, eventId };
 }

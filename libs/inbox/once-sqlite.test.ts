@@ -119,3 +119,18 @@ test('retention: only what is older, in batches, and says when more is due', asy
   assert.deepEqual(await pruneInbox(db, options), { rows: 1, done: true });
   assert.equal(count('kafka_row_sender_inbox'), 2);
 });
+
+test('the inbox may have any name', async () => {
+  for (const table of ['in.box', 'my "inbox"', 'größe 1', "it's", 'order']) {
+    for (const sql of inboxTableSql({ dialect: 'sqlite', table })) db.exec(sql);
+    const rows = () => Number(db.prepare(`SELECT COUNT(*) AS n FROM "${table.replaceAll('"', '""')}"`).get()?.n);
+    assert.equal(await transactOnce(db, 'a', effect('a'), { table }), 'handled');
+    assert.equal(await transactOnce(db, 'a', effect('a'), { table }), 'duplicate');
+    assert.equal(rows(), 1);
+    const clock = { wallMs: () => Date.now() + 1_000 };
+    assert.deepEqual(await pruneInbox(db, { table, retentionMs: 1, clock }), { rows: 1, done: true });
+    assert.equal(rows(), 0);
+  }
+  assert.throws(() => inboxTableSql({ table: 'my "inbox"' }), { code: 'CONFIG_INVALID' });
+  assert.throws(() => inboxTableSql({ dialect: 'sqlite', table: 'a\0b' }), { code: 'CONFIG_INVALID' });
+});

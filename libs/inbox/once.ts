@@ -47,7 +47,7 @@ export function once(
   const run = () => handler(tx as never);
   if (isSqlite(tx)) {
     requireHandler(handler);
-    return onceOnSqlite(tx, inboxKey(eventId, options), (options.clock ?? systemClock).wallMs(), run);
+    return onceOnSqlite(tx, inboxKey(eventId, 'sqlite', options), (options.clock ?? systemClock).wallMs(), run);
   }
   // Inside a promise, so that a bad id is a rejection here too.
   return Promise.resolve().then(() => {
@@ -55,7 +55,7 @@ export function once(
       throw new RelayError('CONFIG_INVALID', 'once() needs a connection of mysql2 or a database of node:sqlite');
     }
     requireHandler(handler);
-    return onceOnMysql(tx, inboxKey(eventId, options), run);
+    return onceOnMysql(tx, inboxKey(eventId, 'mysql', options), run);
   });
 }
 

@@ -1,8 +1,8 @@
 /** Retention: ids older than any event that can still come again, in batches that lock little. */
 import type { Connection, Pool } from 'mysql2/promise';
-import { numberLiteral, quoteIdentifier } from '#database';
+import { numberLiteral } from '#database';
 import { type Clock, RelayError, systemClock } from '#runtime';
-import { INBOX_TABLE } from './inbox-table.ts';
+import { INBOX_TABLE, quoteInboxTable } from './inbox-table.ts';
 import { isSqlite } from './once.ts';
 import type { SqliteTransaction } from './once-sqlite.ts';
 
@@ -64,7 +64,7 @@ export async function pruneInbox(
   checkBound('retentionMs', retentionMs);
   checkBound('batchRowsMax', batchRowsMax);
   checkBound('batchesMax', batchesMax);
-  const table = quoteIdentifier(options.table ?? INBOX_TABLE);
+  const table = quoteInboxTable(options.table ?? INBOX_TABLE, isSqlite(database) ? 'sqlite' : 'mysql');
   const before = Math.trunc((options.clock ?? systemClock).wallMs() - retentionMs);
   const deleteBatch = isSqlite(database)
     ? sqliteBatch(database, table, before, batchRowsMax)

@@ -35,4 +35,5 @@ export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';
 export { sentTopics, TOPIC_LENGTH_MAX } from './sent-topics.ts';
 export type * from './source-definition.ts';
 export { TERM_MOVES, type TermState } from './term-states.ts';
+export { withReader } from './with-reader.ts';
 export type { WriterTerm } from './writer-term.ts';

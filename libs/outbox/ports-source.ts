@@ -94,6 +94,8 @@ export interface SourceReader {
   listTransactions?(): Promise<TransactionList | null>;
   /** Highest committed position, or null when the table is empty. */
   highestPosition(): Promise<bigint | null>;
+  /** Lowest position that the table may hand out next, or null where that cannot be told. */
+  nextPosition?(): Promise<bigint | null>;
   /** Committed positions in the ranges (ascending, disjoint), ascending, at most `rowsMax`. */
   committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]>;
   /** Gap mode `locks` only: positions in the ranges that have a row, committed or not, ascending, at most `rowsMax`. */

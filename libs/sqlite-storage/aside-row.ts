@@ -97,7 +97,7 @@ export async function listAsideHeads(
   if (lanes.length === 0) return [];
   const live = "IN ('retrying', 'parked')";
   const earlier = `SELECT 1 FROM ${tables.deadLetter} e WHERE e.lane = d.lane AND e.record_key = d.record_key AND e.id < d.id AND e.state ${live}`;
-  const select = `SELECT ${ASIDE_COLUMNS} FROM ${tables.deadLetter} d WHERE d.lane IN (SELECT value FROM json_each(?)) AND d.state ${live} AND NOT EXISTS (${earlier}) ORDER BY d.id LIMIT ?`;
-  const rows = await file.read((sql) => sql.all<AsideColumns>(select, JSON.stringify(lanes), rowsMax));
+  const select = `SELECT ${ASIDE_COLUMNS} FROM ${tables.deadLetter} d WHERE d.lane IN (${lanes.map(() => '?').join(', ')}) AND d.state ${live} AND NOT EXISTS (${earlier}) ORDER BY d.id LIMIT ?`;
+  const rows = await file.read((sql) => sql.all<AsideColumns>(select, ...lanes, rowsMax));
   return rows.map(toAside);
 }

@@ -1,7 +1,7 @@
 /**
  * Mode `consume`: an outbox table of the application's, whose rows leave it in the transaction that moves them. Rows go by
- * their row ids, which in a table with one writer is the order in which they were inserted. The ids themselves may come
- * again once the table is empty (`INTEGER PRIMARY KEY` without AUTOINCREMENT), so the position of a row is a count of rows
+ * their row ids, which in a table with one writer is the order in which they were inserted; a statement calls the row id by
+ * its own column, or by an alias that no column hides. The ids themselves may come again once the table is empty (`INTEGER PRIMARY KEY` without AUTOINCREMENT), so the position of a row is a count of rows
  * moved, without gaps, and it is what an event without an id of its own is called by.
  */
 import type { BatchLimits, SourceBatch, SourceDefinition, SourceReader } from '#outbox';
@@ -11,7 +11,7 @@ import { CONSTRAINT, resultCodeOf } from './as-sqlite-error.ts';
 import { type ColumnValue, sameValue } from './column-values.ts';
 import { type EventColumns, eventColumns, messageOf } from './event-columns.ts';
 import { RowCollector } from './row-collector.ts';
-import { inspectTable } from './source-table.ts';
+import { inspectTable, selectListOf } from './source-table.ts';
 import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
 
 export interface ConsumeQueueOptions {
@@ -39,7 +39,7 @@ export class ConsumeQueue {
   /** Rejects with DB_SCHEMA or CONFIG_INVALID when the table cannot be a source. */
   async openReader(): Promise<SourceReader> {
     const { file } = this.#options;
-    await file.read((sql) => this.#columns(sql));
+    await file.read((sql) => rowidOf(this.#columns(sql)));
     return {
       gapMode: 'ordered',
       graceMs: 0,
@@ -47,6 +47,7 @@ export class ConsumeQueue {
       inSnapshot: (work) => work({ readRanges: async () => ({ rows: [], full: false }), committedIn: async () => [] }),
       highestPosition: async () => null,
       committedIn: async () => [],
+      nextPosition: async () => null,
     };
   }
 
@@ -67,9 +68,15 @@ export class ConsumeQueue {
     const moved = this.#taken.filter(({ position }) => position <= upTo);
     if (moved.length === 0) return;
     const columns = this.#columns(sql);
-    const remove = sql.prepare(`DELETE FROM ${columns.table.quotedName} WHERE rowid = ? RETURNING ${listOf(columns)}`);
+    const { table: from } = columns;
+    const remove = sql.prepare(
+      `DELETE FROM ${from.quotedName} WHERE ${rowidOf(columns)} = ? RETURNING ${selectListOf(from)}`,
+    );
     for (const { rowid, values } of moved) {
-      const found = this.#delete(() => remove.get(rowid) as ColumnValue[] | undefined);
+      const [found, ...more] = this.#delete(() => remove.all(rowid) as unknown as ColumnValue[][]);
+      // Cannot be: a row id is one row's. Were it not so, rows would be lost.
+      if (more.length > 0)
+        throw new RelayError('INVARIANT_BROKEN', `two rows of ${from.name} have the row id ${rowid}`);
       if (found?.length === values.length && values.every((value, at) => sameValue(value, found[at] ?? null))) continue;
       const { table } = this.#options.source;
       throw new RelayError('DB_TRANSIENT', `a row of ${table} was changed between its reading and its moving`);
@@ -91,20 +98,22 @@ export class ConsumeQueue {
   #read(sql: SqliteStatements, after: bigint, limits: BatchLimits): SourceBatch {
     const columns = this.#columns(sql);
     const { name } = this.#options.source;
+    const { table } = columns;
+    const rowid = rowidOf(columns);
     const select = sql.prepare(
-      `SELECT rowid, ${listOf(columns)} FROM ${columns.table.quotedName} ORDER BY rowid LIMIT ?`,
+      `SELECT ${rowid}, ${selectListOf(table)} FROM ${table.quotedName} ORDER BY ${rowid} LIMIT ?`,
     );
     const collector = new RowCollector(limits);
     const taken: TakenRow[] = [];
     let position = after;
-    for (const [rowid, ...values] of select.iterate(limits.rowsMax + 1) as unknown as Iterable<
+    for (const [id, ...values] of select.iterate(limits.rowsMax + 1) as unknown as Iterable<
       [bigint, ...ColumnValue[]]
     >) {
       position += 1n;
       const { eventId, ...message } = messageOf(columns, values);
       const ownId = eventId ?? `${name}:${this.#options.fileId}:${position}`;
       if (!collector.add({ position, eventId: ownId, ...message })) break;
-      taken.push({ position, rowid, values });
+      taken.push({ position, rowid: id, values });
     }
     this.#taken = taken;
     return collector.batch();
@@ -119,5 +128,11 @@ export class ConsumeQueue {
   }
 }
 
-const listOf = ({ table }: EventColumns): string =>
-  table.columns.map(({ name }) => `"${name.replaceAll('"', '""')}"`).join(', ');
+/** Throws DB_SCHEMA where nothing names a row of the table. */
+function rowidOf({ table }: EventColumns): string {
+  if (table.rowid !== null) return table.rowid;
+  throw new RelayError(
+    'DB_SCHEMA',
+    `the columns rowid, _rowid_ and oid of ${table.name} hide its row ids: give it an INTEGER PRIMARY KEY, or rename one of them`,
+  );
+}

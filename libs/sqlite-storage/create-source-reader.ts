@@ -3,6 +3,7 @@
  * AUTOINCREMENT id inside the transaction that uses it, so ids commit in order and a missing one was deleted or skipped
  * by its own transaction: gaps never open.
  */
+import { quoteKnownName } from '#database';
 import type {
   BatchLimits,
   PositionRange,
@@ -18,11 +19,13 @@ import { bytesOf, type ColumnValue, rowJson, textOf } from './column-values.ts';
 import { RowCollector } from './row-collector.ts';
 import {
   inspectTable,
+  lastIdKept,
   placeOf,
   refuseLostColumn,
   type SourceColumn,
   type SourceTable,
   sameName,
+  selectListOf,
 } from './source-table.ts';
 import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
 
@@ -39,6 +42,8 @@ export async function createSourceReader(options: SourceReaderOptions): Promise<
 
 interface Plan {
   readonly table: SourceTable;
+  /** The watermark column, quoted. */
+  readonly id: string;
   /** Places in the row, which is all the table's columns. */
   readonly json: readonly { readonly column: SourceColumn; readonly at: number }[];
   readonly position: number;
@@ -49,7 +54,8 @@ interface Plan {
 function planOf(sql: SqliteStatements, source: SourceDefinition): Plan {
   const table = inspectTable(sql, source.table);
   const position = placeOf(table, source.watermarkColumn, 'watermark column');
-  if (table.rowidColumn === null || !sameName(table.rowidColumn, source.watermarkColumn) || !table.autoincrement) {
+  const { rowidColumn, autoincrement } = table;
+  if (rowidColumn === null || !sameName(rowidColumn, source.watermarkColumn) || !autoincrement) {
     throw new RelayError(
       'DB_SCHEMA',
       `${source.watermarkColumn} of ${table.name} is not INTEGER PRIMARY KEY AUTOINCREMENT, so SQLite would hand its numbers out again after deletes: make it so, or use source mode consume`,
@@ -59,6 +65,7 @@ function planOf(sql: SqliteStatements, source: SourceDefinition): Plan {
   const places = [...new Set(listed.map((name) => placeOf(table, name, 'listed column')))];
   return {
     table,
+    id: quoteKnownName(rowidColumn),
     json: places.map((at) => ({ column: table.columns[at] as SourceColumn, at })),
     position,
     key: source.keyColumn === null ? null : placeOf(table, source.keyColumn, 'key column'),
@@ -85,9 +92,8 @@ class TableReader implements SourceReader {
 
   highestPosition(): Promise<bigint | null> {
     return this.#file.read((sql) => {
-      const [row] = sql.prepare(`SELECT MAX(rowid) FROM ${this.#plan.table.quotedName}`).all() as unknown as [
-        [bigint | null],
-      ];
+      const { id, table } = planOf(sql, this.#source);
+      const [row] = sql.prepare(`SELECT MAX(${id}) FROM ${table.quotedName}`).all() as unknown as [[bigint | null]];
       return row[0];
     });
   }
@@ -100,9 +106,21 @@ class TableReader implements SourceReader {
     });
   }
 
-  committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]> {
-    const select = `SELECT rowid FROM ${this.#plan.table.quotedName} WHERE rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?`;
+  /**
+   * By what SQLite keeps of the ids handed out. Rows with higher ids keep SQLite from handing these out again only as long as
+   * they are in the table, so they do not count.
+   */
+  nextPosition(): Promise<bigint | null> {
     return this.#file.read((sql) => {
+      const last = lastIdKept(sql, planOf(sql, this.#source).table) ?? 0n;
+      return last < 0n ? 1n : last + 1n;
+    });
+  }
+
+  committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]> {
+    return this.#file.read((sql) => {
+      const { id, table } = planOf(sql, this.#source);
+      const select = `SELECT ${id} FROM ${table.quotedName} WHERE ${id} BETWEEN ? AND ? ORDER BY ${id} LIMIT ?`;
       const statement = sql.prepare(select);
       const found: bigint[] = [];
       for (const range of ranges) {
@@ -118,9 +136,9 @@ class TableReader implements SourceReader {
       const plan = planOf(sql, this.#source);
       refuseLostColumn(this.#plan.table, plan.table);
       this.#plan = plan;
-      const columns = plan.table.columns.map(({ name }) => `"${name.replaceAll('"', '""')}"`).join(', ');
+      const { id, table } = plan;
       const statement = sql.prepare(
-        `SELECT ${columns} FROM ${plan.table.quotedName} WHERE rowid BETWEEN ? AND ? ORDER BY rowid`,
+        `SELECT ${selectListOf(table)} FROM ${table.quotedName} WHERE ${id} BETWEEN ? AND ? ORDER BY ${id}`,
       );
       const collector = new RowCollector(limits);
       for (const range of ranges) {

@@ -5,10 +5,11 @@
  * without a payload column is sent as the JSON of its whole rows.
  */
 
+import { foldSqliteName } from '#database';
 import { type EventDefinition, type OptionalColumn, ownHeaders, type SourceDefinition, traceHeaders } from '#outbox';
 import { RelayError } from '#runtime';
 import { bytesOf, type ColumnValue, rowJson, textOf } from './column-values.ts';
-import type { SourceTable } from './source-table.ts';
+import { type SourceTable, sameName } from './source-table.ts';
 
 export interface EventMessage {
   /** Null: the table has none, or it is a number of the table's own, which may come again. */
@@ -39,15 +40,21 @@ export interface EventColumns {
 const PAYLOAD_COLUMN = 'payload';
 const UUID_BYTES = 16;
 
-const plainName = (name: string): string => name.toLowerCase().replaceAll('_', '');
+const plainName = (name: string): string => foldSqliteName(name).replaceAll('_', '');
 
 /** Throws DB_SCHEMA when a column that must be there is not, CONFIG_INVALID when nothing says which topic rows go to. */
 export function eventColumns(table: SourceTable, source: SourceDefinition, event: EventDefinition): EventColumns {
   const find = (wanted: string): Place => {
-    const exact = table.columns.findIndex(({ name }) => name.toLowerCase() === wanted.toLowerCase());
+    const exact = table.columns.findIndex(({ name }) => sameName(name, wanted));
     if (exact >= 0) return exact;
-    const at = table.columns.findIndex(({ name }) => plainName(name) === plainName(wanted));
-    return at < 0 ? null : at;
+    const alike = table.columns.filter(({ name }) => plainName(name) === plainName(wanted));
+    const [only, other] = alike;
+    if (only === undefined) return null;
+    if (other === undefined) return table.columns.indexOf(only);
+    throw new RelayError(
+      'DB_SCHEMA',
+      `${only.name} and ${other.name} of source table ${table.name} may both be meant by ${wanted}: rename one of them, or name the column in the settings`,
+    );
   };
   const must = (wanted: string, role: string): number => {
     const at = find(wanted);

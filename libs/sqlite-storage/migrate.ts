@@ -51,7 +51,10 @@ export function fileIdOf(file: SqliteFile, tables: OutboxTables): Promise<string
 
 /** 0 when the tables are not there. */
 function versionOn(sql: SqliteStatements, tables: OutboxTables): number {
-  const there = sql.get("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", fileTable(tables));
+  const there = sql.get(
+    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
+    fileTable(tables),
+  );
   if (there === undefined) return 0;
   const row = sql.get<{ schema_version: number }>(`SELECT schema_version FROM ${quoteTables(tables).file}`);
   const version = row?.schema_version ?? 0;

@@ -94,7 +94,7 @@ test('no file, no database, and tables of a newer version are refused by their c
   assert.equal(await fileIdOf(file, TABLES), id);
   await file.write((sql) => sql.run('UPDATE w_file SET schema_version = 99'));
   await assert.rejects(migrate(file, TABLES), { code: 'DB_UNSUPPORTED' });
-  await assert.rejects(migrate(file, { ...TABLES, outbox: 'a"b' }), { code: 'CONFIG_INVALID' });
+  await assert.rejects(migrate(file, { ...TABLES, outbox: 'a\0b' }), { code: 'CONFIG_INVALID' });
   file.close();
 });
 

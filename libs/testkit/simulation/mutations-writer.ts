@@ -1,8 +1,8 @@
 /** Ways to get the writer wrong. */
-import { laneOf, outboxId, type TransactionList } from '#outbox';
+import { laneOf, outboxId, type TransactionList, withReader } from '#outbox';
 import { asRelayError } from '#runtime';
 import type { Mutation } from './mutation.ts';
-import { withReader, withWriter } from './wrap-ports.ts';
+import { withWriter } from './wrap-ports.ts';
 
 export const WRITER_MUTATIONS: readonly Mutation[] = [
   {

@@ -1,5 +1,5 @@
 /** Ports with some of their methods replaced. */
-import type { KafkaPort, ProducerSession, SenderStore, SourceReader, WriterStore } from '#outbox';
+import type { KafkaPort, ProducerSession, SenderStore, WriterStore } from '#outbox';
 
 /** What is replaced keeps its own `this`, and what is not keeps the port's. */
 const wrap = <T extends object>(port: T, change: Partial<T>): T =>
@@ -15,8 +15,6 @@ const wrap = <T extends object>(port: T, change: Partial<T>): T =>
 export const withStore = (store: SenderStore, change: Partial<SenderStore>): SenderStore => wrap(store, change);
 
 export const withWriter = (store: WriterStore, change: Partial<WriterStore>): WriterStore => wrap(store, change);
-
-export const withReader = (reader: SourceReader, change: Partial<SourceReader>): SourceReader => wrap(reader, change);
 
 export const withKafka = (port: KafkaPort, change: Partial<KafkaPort>): KafkaPort => ({ ...port, ...change });
 
