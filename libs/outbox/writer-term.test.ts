@@ -15,7 +15,9 @@ async function termOn(gapMode: GapMode, onRead: (table: FakeSourceTable, pass: (
   };
   const clock: Clock = { ...systemClock, nowMs: () => nowMs };
   const table = new FakeSourceTable();
+  const calls: string[] = [];
   const gate = async (name: string) => {
+    calls.push(name);
     if (name === 'source.readAfter') onRead(table, pass);
   };
   const reader = new FakeSourceReader({ table, name: 's', topic: 't', gapMode, gate });
@@ -31,7 +33,7 @@ async function termOn(gapMode: GapMode, onRead: (table: FakeSourceTable, pass: (
     [],
     lanes,
   );
-  return { term, table, tables, pass };
+  return { term, table, tables, pass, calls };
 }
 
 const eventIds = (tables: FakeOutboxTables): string[] => [...tables.outbox.values()].map(({ eventId }) => eventId);
@@ -106,5 +108,14 @@ describe('a gap in mode transactions (I1)', () => {
     }
     assert.equal(tables.gaps.get('s')?.size, 0);
     assert.deepEqual(eventIds(tables), ['s:2']);
+  });
+
+  test('an idle writer without gaps asks for no lists', async () => {
+    const { term, pass, calls } = await termOn('transactions', () => undefined);
+    for (let round = 0; round < 20; round += 1) {
+      pass(1_000);
+      await term.step();
+    }
+    assert.ok(calls.filter((name) => name === 'source.listTransactions').length <= 1, calls.join(' '));
   });
 });

@@ -112,7 +112,10 @@ export class WriterTerm {
     this.#open.tick();
     this.#reportHeld();
     const plan = await this.#plan();
-    if (plan.rows.length === 0 && plan.gaps === this.#gaps) return { kind: 'idle' };
+    if (plan.rows.length === 0 && plan.gaps === this.#gaps) {
+      this.#open.adopt(plan.gaps, plan.position, false);
+      return { kind: 'idle' };
+    }
     crashPoint('writer-before-append');
     const { messages, lanes, bytes } = addressRows(plan.rows, this.#lanes, this.#nextSequence);
     const startedMs = this.#options.clock.nowMs();
