@@ -35,6 +35,7 @@ async function readTable(
   history: HistoryWriter | null,
 ): Promise<void> {
   const { host, port, user, password, name } = database;
+  const decided = new Set<number>();
   const connection = await mysql.createConnection({ host, port, user, password, database: name });
   try {
     for (let after = 0; ; ) {
@@ -43,6 +44,11 @@ async function readTable(
         [after],
       );
       for (const { id, k, token, version } of rows) {
+        const transaction = book.found(token);
+        if (transaction !== null && !decided.has(transaction)) {
+          decided.add(transaction);
+          history?.decision(transaction);
+        }
         check.row({ id, key: k, token });
         history?.row({ id: String(id), key: k, token: String(token), version, promised: !book.isLow(token) });
       }

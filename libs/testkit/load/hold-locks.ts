@@ -23,7 +23,7 @@ interface Hold {
   readonly ms: number;
 }
 
-const HELD_ROWS_MAX = 12;
+const HELD_ROWS_MAX = 60;
 const REST_MS_MAX = 150;
 /** A hold of the table's end keeps everybody from inserting. */
 const END_MS_MAX = 250;
@@ -71,7 +71,8 @@ function planHold({ random, mix }: HolderOptions): Hold {
   const pick = (count: number): number => Math.floor(random() * count);
   const ms = Math.round(waitMs(random) * mix.waits);
   const level = random() < 0.5 ? 'READ COMMITTED' : 'REPEATABLE READ';
-  const some = (count: number): number[] => Array.from({ length: 1 + pick(HELD_ROWS_MAX) }, () => pick(count));
+  const some = (count: number): number[] =>
+    Array.from({ length: 1 + pick(Math.min(HELD_ROWS_MAX, count / 5)) }, () => pick(count));
   if (chance < 0.6) {
     // By primary key alone: the unique key's record stays free, so that the row of the new id is undone before the wait.
     const find = `SELECT id FROM ${ROWLESS_TABLE} WHERE code IN (?)`;

@@ -124,9 +124,9 @@ const maybe = <T>(random: Random, share: number, value: () => T): T | null => (r
 /** Short as a rule, up to 4 s commonly, now and then longer than any grace. */
 export function waitMs(random: Random): number {
   const chance = random();
-  if (chance < 0.6) return between(random, 10, 400);
-  if (chance < 0.87) return between(random, 400, 1_500);
-  if (chance < 0.985) return between(random, 1_500, 4_000);
+  if (chance < 0.75) return between(random, 5, 150);
+  if (chance < 0.9) return between(random, 150, 1_200);
+  if (chance < 0.99) return between(random, 1_200, 4_000);
   return between(random, 5_000, 12_000);
 }
 

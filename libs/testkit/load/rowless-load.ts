@@ -47,6 +47,9 @@ const WITHOUT_SELECTS_MS = 20_000;
 const WITH_SELECTS_MS = 3_000;
 const CALM_MS_MAX = 20_000;
 const LOOK_EVERY_MS = 50;
+/** A million rows come with at least ten thousand dangerous statements. */
+const ROWS_PER_DANGEROUS = 100;
+const BULK_ROWS_FREE = 5_000;
 
 /** The tables must be there. Resolves when the rows that everybody replaces are. */
 export async function startRowlessLoad(options: RowlessLoadOptions): Promise<RowlessLoad> {
@@ -102,7 +105,7 @@ class RunningLoad implements RowlessLoad {
     }
     for (let number = 1; number <= bulkConnections; number += 1) {
       const random = this.#random();
-      const plan = () => (relayIsBehind() ? null : this.#next((now) => planBulk(random, now)));
+      const plan = () => (relayIsBehind() || this.#bulkIsAhead() ? null : this.#next((now) => planBulk(random, now)));
       const connection = this.#connection(`b${number}`, random, plan);
       busy.push(connection);
       this.#start(connection.run());
@@ -162,6 +165,11 @@ class RunningLoad implements RowlessLoad {
 
   #next(plan: (now: MixNow) => RowlessPlan): RowlessPlan | null {
     return this.#calming ? null : plan(this.#now());
+  }
+
+  /** Bulk rows are not to outrun what they are there to hide. */
+  #bulkIsAhead(): boolean {
+    return this.book.committedTokens > this.progress.dangerous * ROWS_PER_DANGEROUS + BULK_ROWS_FREE;
   }
 
   /** Statements with the AUTO-INC lock for a while, then nothing new until all that wait for it are done. */

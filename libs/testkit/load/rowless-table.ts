@@ -13,14 +13,14 @@ export const ROWLESS_CHILDREN = 'soak_children';
 export const ROWLESS_COLUMNS = ['code', 'alias', 'k', 'token', 'parent', 'gate', 'nap', 'note'] as const;
 
 /** Rows that are replaced, updated and locked by all connections. */
-export const HOT_ROWS = 150;
-export const GATES = 30;
-export const PARENTS = 40;
+export const HOT_ROWS = 600;
+export const GATES = 60;
+export const PARENTS = 60;
 /** Most rows of one INSERT .. SELECT. */
 export const NUMBERS = 5_000;
 /** Keys of fresh rows, shared by all connections. */
 export const FRESH_KEYS = 200;
-const HOT_KEYS = 30;
+const HOT_KEYS = 60;
 
 /**
  * A row that nobody touches, in front of the hot ones in both unique keys. Whoever looks for a duplicate of a hot row locks the gap

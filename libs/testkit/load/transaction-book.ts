@@ -157,6 +157,13 @@ export class TransactionBook {
     this.#write?.(describe(transaction, outcome, ended));
   }
 
+  /** The table holds it in the end: a statement whose answer was lost had been committed. Its transaction, if it is that. */
+  found(token: number): number | null {
+    if (!this.knows(token) || this.stateOf(token) !== TOKEN.undecided) return null;
+    this.#columns.states[token] = TOKEN.committed;
+    return this.transactionOf(token);
+  }
+
   knows(token: number): boolean {
     return Number.isInteger(token) && token >= 1 && token <= this.#tokens;
   }

@@ -70,6 +70,11 @@ export class HistoryWriter {
     this.#line({ type: 'transaction', ...transaction });
   }
 
+  /** The outcome of a transaction that ended as unknown, found out by the table's rows in the end. */
+  decision(transaction: number): void {
+    this.#line({ type: 'decision', transaction, outcome: 'committed' });
+  }
+
   row(row: HistoryRow): void {
     this.#line({ type: 'row', ...row });
   }
