@@ -72,7 +72,7 @@ async function readTopic({ env, topic }: Deployment, check: BookCheck, history: 
       check.record({ id, token, version, key: key?.toString() ?? '', partition, outboxId: Number(outboxId) });
       history?.record({
         ...{ topic, partition, offset: String(offset), key: key?.toString() ?? null },
-        ...{ eventId, outboxId, token: String(token) },
+        ...{ eventId, outboxId, token: String(token), version },
       });
     }
   }

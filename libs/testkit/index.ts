@@ -60,7 +60,10 @@ export { failOnLeaks } from './leak-check.ts';
 export { BookCheck, type BookResult, readRowlessRecord } from './load/check-book.ts';
 export { assertLedgerDelivered, LedgerCheck, type LedgerResult } from './load/check-ledger.ts';
 export { Ledger } from './load/ledger.ts';
-export type { LoadProgress, LoadRow, LoadSupply, LoadTarget } from './load/load-connection.ts';
+export type { LoadProgress } from './load/load-connection.ts';
+export { hotColumnSql } from './load/hot-rows.ts';
+export { LoadHistory, sampleToken } from './load/load-history.ts';
+export type { LoadRow, LoadSupply, LoadTarget } from './load/load-supply.ts';
 export { ROWLESS_DANGEROUS, ROWLESS_KINDS, type RowlessKind, type RowlessMix } from './load/plan-rowless.ts';
 export { type LoadMix, USUAL_MIX } from './load/plan-transaction.ts';
 export { DANGER_MS, type RowlessProgress } from './load/rowless-connection.ts';
@@ -69,6 +72,7 @@ export { ROWLESS_KEY, ROWLESS_TABLE, ROWLESS_WATERMARK, rowlessTables } from './
 export {
   readSampleRow,
   SAMPLE_COLUMNS,
+  SAMPLE_FREE,
   SAMPLE_KEY,
   SAMPLE_SEQUENCE,
   SAMPLE_WATERMARK,
@@ -78,7 +82,7 @@ export {
 } from './load/sample-rows.ts';
 export { type Load, type LoadOptions, startLoad } from './load/start-load.ts';
 export { TransactionBook } from './load/transaction-book.ts';
-export { type HistoryTransaction, HistoryWriter } from './load/write-history.ts';
+export { type HistoryRecord, type HistoryTransaction, HistoryWriter } from './load/write-history.ts';
 export { numbersSql } from './numbers-sql.ts';
 export { assertContiguousIds, assertNoDuplicates, assertOrderPerKey } from './oracles.ts';
 export { type OwnRedis, startOwnRedis } from './own-redis.ts';

@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../create-test-database.t
 import { failOnLeaks } from '../leak-check.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { assertLedgerDelivered } from './check-ledger.ts';
-import type { LoadTarget } from './load-connection.ts';
+import type { LoadTarget } from './load-supply.ts';
 import { planTransaction, USUAL_MIX } from './plan-transaction.ts';
 import {
   SAMPLE_COLUMNS,

@@ -37,6 +37,8 @@ export interface HistoryRecord {
   readonly eventId: string;
   readonly outboxId: string;
   readonly token: string;
+  /** As the row's own: above 1 the token is that of an update. */
+  readonly version: number;
 }
 
 export interface HistoryRow {
