@@ -5,8 +5,8 @@
 import { seededRandom } from '../seeded-random.ts';
 import { holdHotRows } from './hot-rows.ts';
 import { Ledger } from './ledger.ts';
-import { LoadHistory } from './load-history.ts';
 import { LoadConnection, type LoadProgress } from './load-connection.ts';
+import { LoadHistory } from './load-history.ts';
 import type { LoadSupply, LoadTarget } from './load-supply.ts';
 import { type LoadMix, USUAL_MIX } from './plan-transaction.ts';
 import type { HistoryTransaction } from './write-history.ts';
