@@ -2,7 +2,7 @@
 import { loadConfig } from '#config';
 import { createPool, type Pool } from '#database';
 import type { OutboxTables } from '#outbox';
-import { listWatermarks } from '#outbox-storage';
+import { listWatermarks, sumGaps } from '#outbox-storage';
 import { type App, type Deployment, ROWLESS_TABLE } from '#testkit';
 
 /** Short locks and leases, so that a take-over after a kill takes seconds. */
@@ -75,7 +75,8 @@ export class Relay {
       this.#pool.query(`SELECT id FROM ${this.#tables.outbox} ORDER BY id LIMIT 1 OFFSET ${offset}`);
     const behind = (await ahead(AHEAD_ROWS_MAX)).length > 0 || (await waiting(OUTBOX_ROWS_MAX)).length > 0;
     const drained = !behind && (await ahead(0)).length === 0 && (await waiting(0)).length === 0;
-    return { behind, drained, openGaps: state?.gaps.length ?? 0 };
+    const gaps = await sumGaps(this.#pool, this.#tables);
+    return { behind, drained, openGaps: Number(gaps.get(state?.source ?? '')?.missing ?? 0n) };
   }
 
   /** Gaps that were opened and closed without a row, as the writers' logs sum them up; what a killed one had not said is missing. */
