@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#runtime';
-import { seededRandom } from '#testkit';
+import { type HistoryWriter, seededRandom } from '#testkit';
 import { createChance } from './chance.ts';
 import type { Fault } from './fault.ts';
 import type { DrillOptions } from './options.ts';
@@ -23,6 +23,7 @@ export type DrillPlan = Pick<
   /** Folder of the rounds' logs; those of clean rounds are removed unless they are to be kept. */
   readonly logs: string;
   readonly statistics: Statistics;
+  readonly history: HistoryWriter | null;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
 };
@@ -87,6 +88,7 @@ export async function drill(plan: DrillPlan): Promise<number> {
       runRound({
         ...{ stage, number, chance, bag, untilMs, logs, statistics, signal, seed, say },
         rowsPerSecond: plan.rate,
+        history: plan.history,
       });
     const failure = await onStage(plan, name, run);
     if (failure !== null) {

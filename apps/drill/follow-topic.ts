@@ -2,7 +2,7 @@
 import { loadConfig } from '#config';
 import { connectKafka, readTopics } from '#kafka-delivery';
 import { asRelayError, silentLogger, systemClock } from '#runtime';
-import { type Ledger, LedgerCheck, type LedgerResult, readSampleRow } from '#testkit';
+import { type HistoryRecord, type Ledger, LedgerCheck, type LedgerResult, readSampleRow, sampleToken } from '#testkit';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
 import type { Tally } from './tally.ts';
 
@@ -23,8 +23,13 @@ const REOPEN_PAUSE_MS = 500;
 const connection = (env: Environment) => connectKafka(kafkaOptions(loadConfig({ env }).config, silentLogger));
 
 /** Follows the topics from their beginning until stopped. */
-export function followTopics(env: Environment, topics: readonly string[], tally: Tally): TopicReader {
-  return new Follower(env, topics, tally);
+export function followTopics(
+  env: Environment,
+  topics: readonly string[],
+  tally: Tally,
+  onRecord: (record: HistoryRecord) => void,
+): TopicReader {
+  return new Follower(env, topics, tally, onRecord);
 }
 
 class Follower implements TopicReader {
@@ -32,15 +37,17 @@ class Follower implements TopicReader {
   readonly #env: Environment;
   readonly #topics: readonly string[];
   readonly #tally: Tally;
+  readonly #onRecord: (record: HistoryRecord) => void;
   /** By topic and partition: what comes before it was read. */
   readonly #next = new Map<string, Map<number, number>>();
   #stopping = new AbortController();
   #done: Promise<void>;
 
-  constructor(env: Environment, topics: readonly string[], tally: Tally) {
+  constructor(env: Environment, topics: readonly string[], tally: Tally, onRecord: (record: HistoryRecord) => void) {
     this.#env = env;
     this.#topics = topics;
     this.#tally = tally;
+    this.#onRecord = onRecord;
     this.#done = this.#run(this.#stopping.signal);
   }
 
@@ -77,10 +84,14 @@ class Follower implements TopicReader {
     for await (const { records, topic, partition, position } of readTopics(connection(this.#env), options)) {
       const read = this.#next.get(topic) ?? new Map<number, number>();
       const next = read.get(partition) ?? 0;
-      for (const { value, offset } of records) {
+      for (const { value, offset, headers } of records) {
         if (offset < next) continue;
         const { key, sequence } = readSampleRow(value);
         this.#tally.record(key, sequence, partition);
+        this.#onRecord({
+          ...{ topic, partition, offset: String(offset), key, token: sampleToken({ key, sequence }), version: 1 },
+          ...{ eventId: headers.id ?? '', outboxId: headers['outbox-id'] ?? '' },
+        });
       }
       this.#next.set(topic, read.set(partition, Math.max(next, position)));
     }

@@ -6,7 +6,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, type ExitCode } from '#runtime';
-import { interruption } from '#testkit';
+import { HistoryWriter, interruption } from '#testkit';
 import { describeMachine } from '../bench/machine.ts';
 import { drill } from './drill.ts';
 import { FAULTS, namedFaults } from './faults/index.ts';
@@ -41,8 +41,9 @@ async function main(): Promise<ExitCode> {
   if (servers === null) return EXIT.unreachable;
   const statistics = new Statistics(options.addTo);
   for (const file of options.with) statistics.add(file);
+  const history = options.history === null ? null : new HistoryWriter(options.history);
   try {
-    const failed = await drill({ ...options, faults, servers, logs, statistics, signal, say });
+    const failed = await drill({ ...options, faults, servers, logs, statistics, history, signal, say });
     say(summary(statistics));
     if (statistics.totals.injected === 0) {
       complain('no fault was injected, so nothing was shown: give it more --minutes');
@@ -58,6 +59,7 @@ async function main(): Promise<ExitCode> {
     }
     return failed === 0 && !signal.aborted ? EXIT.done : EXIT.checkFailed;
   } finally {
+    history?.close();
     await servers.stop();
   }
 }

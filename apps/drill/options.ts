@@ -15,6 +15,8 @@ export interface DrillOptions {
   /** Files of other runs' figures, counted in. */
   readonly with: readonly string[];
   readonly keepLogs: boolean;
+  /** A file for every transaction and every record; null: none. */
+  readonly history: string | null;
   readonly failuresMax: number;
   /** Most faults of a round; a round begins with a fresh deployment. */
   readonly roundFaults: number;
@@ -52,6 +54,7 @@ export function parseOptions(words: readonly string[]): DrillOptions {
     .option('--add-to <file>', 'go on with the figures in this file, and keep them there', String, null)
     .option('--with <file>', "count the figures of another run's file in (may be repeated)", collect, [])
     .option('--keep-logs', 'keep the logs of clean rounds too', false)
+    .option('--history <file>', 'write every transaction and every record to this file (docs/history.md)', String, null)
     .option('--failures-max <number>', 'give up after so many failed rounds', integer(1, 1_000), 5)
     .option('--round-faults <number>', 'faults before everything is checked and begun afresh', integer(1, 10_000), 15)
     .option('--rounds-max <number>', 'end after so many rounds', integer(0, 1_000_000), 1_000_000)

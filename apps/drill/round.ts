@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#runtime';
+import type { HistoryWriter } from '#testkit';
 import type { Chance } from './chance.ts';
 import type { Fault, Injection } from './fault.ts';
 import type { FaultBag } from './fault-bag.ts';
@@ -12,6 +13,7 @@ import { assertCalm, assertEnd, assertSound, awaitDelivery, Finding, measure, ty
 import { openScene, type Scene } from './scene.ts';
 import type { Stage } from './stages/stage.ts';
 import type { Statistics } from './statistics.ts';
+import { writeTable } from './write-table.ts';
 
 export interface RoundOptions {
   readonly number: number;
@@ -24,6 +26,7 @@ export interface RoundOptions {
   readonly untilMs: number;
   readonly logs: string;
   readonly statistics: Statistics;
+  readonly history?: HistoryWriter | null;
   readonly signal: AbortSignal;
   readonly say: (text: string) => void;
 }
@@ -50,7 +53,8 @@ export async function runRound(options: RoundOptions): Promise<RoundFailure | nu
   mkdirSync(logs, { recursive: true });
   statistics.figures.rounds += 1;
   const { servers } = stage;
-  const own = { servers, name: 'drill', seed: seed + number, chance, rowsPerSecond, logs, say };
+  const history = options.history ?? null;
+  const own = { servers, name: 'drill', seed: seed + number, chance, rowsPerSecond, logs, say, history };
   const state = { during: 'the beginning of the round' };
   let scene: Scene;
   try {
@@ -73,6 +77,8 @@ export async function runRound(options: RoundOptions): Promise<RoundFailure | nu
     await writeState(scene, logs, `${state.during}: ${why}`);
     return { during: state.during, why: why ?? 'unknown', logs };
   } finally {
+    if (history !== null)
+      await writeTable(scene, history).catch((error: unknown) => say(`no history of rows: ${error}`));
     await scene.close().catch((error: unknown) => say(`cleaning up failed: ${error}`));
   }
 }

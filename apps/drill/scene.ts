@@ -7,8 +7,11 @@ import { systemClock } from '#runtime';
 import {
   createDeployment,
   type Deployment,
+  type HistoryWriter,
+  hotColumnSql,
   type Load,
   SAMPLE_COLUMNS,
+  SAMPLE_FREE,
   SAMPLE_KEY,
   SAMPLE_WATERMARK,
   sampleSupplies,
@@ -41,6 +44,8 @@ export interface SceneOptions {
   readonly slotEnv?: (name: string) => Readonly<Record<string, string>>;
   /** Several brokers cannot be behind one proxy: then the processes talk to them directly. */
   readonly kafkaDirect?: boolean;
+  /** Gets every transaction and every record. */
+  readonly history?: HistoryWriter | null;
   readonly say: (text: string) => void;
 }
 
@@ -66,8 +71,11 @@ export const SETTINGS = {
   DB_READ_TIMEOUT: '6',
   SHUTDOWN_TIMEOUT: '10',
 } as const;
-/** Rows come late, roll back and come in bulk, yet a bulk insert does not drown the rest. */
-const MIX = { bulkRowsMax: 200, bulkShare: 0.02 } as const;
+/**
+ * Rows come late, roll back and come in bulk, yet a bulk insert does not drown the rest; some statements own ids without rows while
+ * they wait.
+ */
+const MIX = { bulkRowsMax: 200, bulkShare: 0.02, hotShare: 0.1 } as const;
 
 /** Some keys' rows name a topic that is in no settings: whoever takes over must know of it all the same. */
 const TOPIC_COLUMN = 'Target';
@@ -126,6 +134,7 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
     await deployment.query(sampleTableSql(TABLE));
     await deployment.query(`ALTER TABLE \`${TABLE}\` MODIFY \`Note\` LONGTEXT NULL`);
     await deployment.query(nameTopicSql(deployment));
+    await deployment.query(hotColumnSql(TABLE));
     await deployment.init();
     await makeNamedTopic(deployment);
     const relayUser = await createRelayUser(deployment, TABLE);
@@ -147,21 +156,26 @@ export async function openScene(options: SceneOptions): Promise<Scene> {
 
 /** Begins: processes, load and reader run from now on. */
 function assemble(
-  { servers, chance, logs, say, seed, rowsPerSecond }: SceneOptions,
+  { servers, chance, logs, say, seed, rowsPerSecond, history = null }: SceneOptions,
   deployment: Deployment,
   relayUser: string,
   slots: readonly Slot[],
 ): Scene {
   const load = startLoad({
-    target: { ...deployment.database, table: TABLE, watermarkColumn: SAMPLE_WATERMARK, columns: SAMPLE_COLUMNS },
+    target: {
+      ...{ ...deployment.database, table: TABLE, watermarkColumn: SAMPLE_WATERMARK, columns: SAMPLE_COLUMNS },
+      freeColumn: SAMPLE_FREE,
+    },
     supplies: sampleSupplies({ connections: CONNECTIONS, noteBytes: NOTE_BYTES }),
     seed,
     mix: MIX,
     rowsPerSecond,
+    ...(history === null ? {} : { write: (transaction) => history.transaction(transaction) }),
   });
+  history?.run({ seed, table: TABLE, topics: [deployment.topic, namedTopic(deployment)] });
   const tally = new Tally(load.ledger);
   const topics = [deployment.topic, namedTopic(deployment)];
-  const reader = followTopics(deployment.env, topics, tally);
+  const reader = followTopics(deployment.env, topics, tally, (record) => history?.record(record));
   const state = { historyGone: false };
   const ask = <T>(sql: string, values: readonly unknown[] = []) => askPatiently<T>(deployment, sql, values);
   for (const slot of slots) slot.start();

@@ -55,6 +55,12 @@ export class Tally {
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
+    // Nobody waits any more for a row that has left the table.
+    ledger.onReplaced((key, sequence) => {
+      this.#sync();
+      const name = nameOf(key, sequence);
+      if (this.#pending.delete(name)) this.#strike(name);
+    });
   }
 
   get figures(): TallyFigures {
@@ -103,7 +109,7 @@ export class Tally {
     } else seen.last.set(partition, sequence);
     this.#arrived += 1;
     if (this.#pending.delete(name)) this.#strike(name);
-    else this.#early.add(name);
+    else if (!this.#ledger.isReplaced(key, sequence)) this.#early.add(name);
   }
 
   /** Rows committed by now and not yet read. */
@@ -136,7 +142,8 @@ export class Tally {
       const from = this.#taken.get(key) ?? 0;
       for (let at = from; at < sequences.length; at += 1) {
         const name = nameOf(key, sequences[at] as number);
-        if (!this.#early.delete(name)) this.#pending.add(name);
+        if (!this.#early.delete(name) && !this.#ledger.isReplaced(key, sequences[at] as number))
+          this.#pending.add(name);
       }
       this.#taken.set(key, sequences.length);
     }

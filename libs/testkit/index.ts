@@ -57,13 +57,22 @@ export { interruption } from './interruption.ts';
 export { testKafka } from './kafka-client.ts';
 export { KAFKA_VERSION } from './kafka-jars.ts';
 export { failOnLeaks } from './leak-check.ts';
+export { BookCheck, type BookResult, readRowlessRecord } from './load/check-book.ts';
 export { assertLedgerDelivered, LedgerCheck, type LedgerResult } from './load/check-ledger.ts';
+export { hotColumnSql } from './load/hot-rows.ts';
 export { Ledger } from './load/ledger.ts';
-export type { LoadProgress, LoadRow, LoadSupply, LoadTarget } from './load/load-connection.ts';
+export type { LoadProgress } from './load/load-connection.ts';
+export { LoadHistory, sampleToken } from './load/load-history.ts';
+export type { LoadRow, LoadSupply, LoadTarget } from './load/load-supply.ts';
+export { ROWLESS_DANGEROUS, ROWLESS_KINDS, type RowlessKind, type RowlessMix } from './load/plan-rowless.ts';
 export { type LoadMix, USUAL_MIX } from './load/plan-transaction.ts';
+export { DANGER_MS, type RowlessProgress } from './load/rowless-connection.ts';
+export { type RowlessLoad, type RowlessLoadOptions, startRowlessLoad } from './load/rowless-load.ts';
+export { ROWLESS_KEY, ROWLESS_TABLE, ROWLESS_WATERMARK, rowlessTables } from './load/rowless-table.ts';
 export {
   readSampleRow,
   SAMPLE_COLUMNS,
+  SAMPLE_FREE,
   SAMPLE_KEY,
   SAMPLE_SEQUENCE,
   SAMPLE_WATERMARK,
@@ -72,6 +81,8 @@ export {
   sampleTableSql,
 } from './load/sample-rows.ts';
 export { type Load, type LoadOptions, startLoad } from './load/start-load.ts';
+export { TransactionBook } from './load/transaction-book.ts';
+export { type HistoryRecord, type HistoryTransaction, HistoryWriter } from './load/write-history.ts';
 export { numbersSql } from './numbers-sql.ts';
 export { assertContiguousIds, assertNoDuplicates, assertOrderPerKey } from './oracles.ts';
 export {

@@ -40,7 +40,7 @@ const RANKS: Readonly<Record<string, number>> = {
   jobs: 2,
 };
 /** Where servers may be started: everything else is production code, which never sees the testkit. */
-const TEST_APPS = ['test', 'demo', 'drill', 'e2e', 'bench', 'simulate', 'stack'];
+const TEST_APPS = ['test', 'demo', 'drill', 'e2e', 'bench', 'simulate', 'soak', 'stack'];
 const INVARIANTS = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8'];
 const SPECIFICATION = 'libs/outbox/SPEC.md';
 

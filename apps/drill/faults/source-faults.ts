@@ -34,18 +34,45 @@ async function asApplication<T>(scene: Scene, act: (session: mysql.Connection) =
   }
 }
 
+type Values = readonly [key: string, sequence: number, note: string];
+
+/** Writes a transaction of the fault's own down, in the history and in the ledger. */
+function noteOf(scene: Scene) {
+  const { history, ledger } = scene.load;
+  const noted = history.begin('fault');
+  const rows: { key: string; sequence: number }[] = [];
+  return {
+    async insert(session: mysql.Connection, values: Values): Promise<mysql.ResultSetHeader> {
+      const row = { key: values[0], sequence: values[1] };
+      const answered = noted.statement('insert', [row]);
+      const [result] = await session.query<mysql.ResultSetHeader>(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [
+        ...values,
+      ]);
+      answered({ firstId: result.insertId, affectedRows: result.affectedRows });
+      rows.push(row);
+      return result;
+    },
+    committed(): void {
+      noted.end('committed');
+      ledger.commit(rows);
+    },
+  };
+}
+
 /** Takes its id now, becomes visible `holdMs` later; rows of the same key follow it. */
 async function commitLate(scene: Scene, holdMs: number): Promise<void> {
   const key = freshKey('late');
   await asApplication(scene, async (session) => {
+    const late = noteOf(scene);
     await session.query('START TRANSACTION');
-    await session.query(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [key, 1, 'late']);
+    await late.insert(session, [key, 1, 'late']);
     await systemClock.sleep(holdMs);
-    await session.query(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [key, 2, 'late']);
+    await late.insert(session, [key, 2, 'late']);
     await session.query('COMMIT');
-    scene.load.ledger.commit([1, 2].map((sequence) => ({ key, sequence })));
-    await session.query(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [key, 3, 'after']);
-    scene.load.ledger.commit([{ key, sequence: 3 }]);
+    late.committed();
+    const after = noteOf(scene);
+    await after.insert(session, [key, 3, 'after']);
+    after.committed();
   });
 }
 
@@ -53,10 +80,15 @@ async function insertBulk(scene: Scene): Promise<void> {
   const key = freshKey('bulk');
   const sequences = Array.from({ length: BULK_ROWS }, (_, index) => index + 1);
   const rows = sequences.map((sequence) => [key, sequence, '1', 'bulk', '2026-01-02 03:04:05']);
+  const inserted = sequences.map((sequence) => ({ key, sequence }));
+  const noted = scene.load.history.begin('fault');
   await asApplication(scene, async (session) => {
-    await session.query(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ?`, [rows]);
+    const answered = noted.statement('insert', inserted);
+    const [result] = await session.query<mysql.ResultSetHeader>(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ?`, [rows]);
+    answered({ firstId: result.insertId, affectedRows: result.affectedRows });
   });
-  scene.load.ledger.commit(sequences.map((sequence) => ({ key, sequence })));
+  noted.end('committed');
+  scene.load.ledger.commit(inserted);
 }
 
 /** Refused by Kafka, given up after its retries, and its key's other rows delivered. */
@@ -70,14 +102,18 @@ async function forgetRow(scene: Scene, rowId: number, outboxId: string): Promise
 async function insertTooLarge(scene: Scene): Promise<void> {
   const key = freshKey('large');
   const { insertId } = await asApplication(scene, async (session) => {
-    const insert = (sequence: number, note: string) =>
-      session.query<mysql.ResultSetHeader>(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [key, sequence, note]);
-    await insert(1, 'before');
-    const [refused] = await insert(2, 'L'.repeat(TOO_LARGE_BYTES));
-    await insert(3, 'after');
+    const before = noteOf(scene);
+    await before.insert(session, [key, 1, 'before']);
+    before.committed();
+    // Never delivered, and taken out of the table in the end: neither ledger nor history knows it.
+    const [refused] = await session.query<mysql.ResultSetHeader>(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [
+      ...[key, 2, 'L'.repeat(TOO_LARGE_BYTES)],
+    ]);
+    const after = noteOf(scene);
+    await after.insert(session, [key, 3, 'after']);
+    after.committed();
     return refused;
   });
-  scene.load.ledger.commit([1, 3].map((sequence) => ({ key, sequence })));
   const deadlineMs = systemClock.nowMs() + DEAD_DEADLINE_MS;
   const sql = 'SELECT id, state FROM kafka_row_sender_dead_letter WHERE event_id = ?';
   for (;;) {

@@ -44,3 +44,19 @@ test('a row of a transaction that was rolled back is told', () => {
   assert.equal(resultOf(records).uncommitted, 1);
   assert.throws(() => assertLedgerDelivered(ledgerOfFive(), records), /a: 2 was never committed/);
 });
+
+test('a row that was replaced may be there or not, but never twice', () => {
+  const ledger = ledgerOfFive();
+  ledger.replace('a', 1);
+  const result = (records: readonly { key: string; sequence: number }[]) => {
+    const check = new LedgerCheck();
+    for (const { key, sequence } of records) check.record(key, sequence);
+    const { missing, duplicated, uncommitted } = check.result(ledger);
+    return [missing, duplicated, uncommitted];
+  };
+  const rest = [row('a', 3), row('a', 4), row('b', 1), row('b', 2)];
+  assert.deepEqual(result(rest), [0, 0, 0]);
+  assert.deepEqual(result([row('a', 1), ...rest]), [0, 0, 0]);
+  assert.deepEqual(result([row('a', 1), row('a', 1), ...rest]), [0, 1, 0]);
+  assert.deepEqual(result(rest.slice(1)), [1, 0, 0]);
+});

@@ -4,29 +4,11 @@
  */
 import mysql from 'mysql2/promise';
 import { type Clock, type Random, systemClock } from '#runtime';
-import type { DatabaseAddress } from '../test-environment.ts';
+import { HOT_ROWS_EACH, hotSql, slotOf } from './hot-rows.ts';
 import type { Ledger } from './ledger.ts';
+import type { LoadHistory, NotedTransaction } from './load-history.ts';
+import type { LoadRow, LoadSupply, LoadTarget } from './load-supply.ts';
 import { type LoadMix, planTransaction, type TransactionPlan } from './plan-transaction.ts';
-
-export interface LoadRow {
-  readonly key: string;
-  /** The values of the table's columns, given the row's number among its key's rows. */
-  readonly values: (sequence: number) => readonly unknown[];
-}
-
-/** The rows of one connection; null when there are no more. */
-export interface LoadSupply {
-  next(): LoadRow | null;
-}
-
-export interface LoadTarget extends DatabaseAddress {
-  /** The database's name. */
-  readonly name: string;
-  readonly table: string;
-  readonly watermarkColumn: string;
-  /** In the order of the rows' values. */
-  readonly columns: readonly string[];
-}
 
 /** Counts so far, of all connections. */
 export interface LoadProgress {
@@ -37,6 +19,8 @@ export interface LoadProgress {
   bulkInserts: number;
   /** Transactions that rested with their ids taken. */
   pauses: number;
+  /** Statements on hot rows. */
+  hotStatements: number;
   /** Deadlocks and lock waits the application met. */
   lockErrors: number;
   reconnects: number;
@@ -44,6 +28,8 @@ export interface LoadProgress {
 }
 
 export interface ConnectionOptions {
+  /** From 1. */
+  readonly number: number;
   readonly target: LoadTarget;
   readonly supply: LoadSupply;
   readonly mix: LoadMix;
@@ -51,6 +37,7 @@ export interface ConnectionOptions {
   /** Committed rows a second; null: as fast as the database answers. */
   readonly rowsPerSecond: number | null;
   readonly ledger: Ledger;
+  readonly history: LoadHistory;
   readonly progress: LoadProgress;
   readonly signal: AbortSignal;
 }
@@ -61,8 +48,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_DEADLINE_MS = 120_000;
 const RECONNECT_PAUSE_MS = 100;
 const FULL_PAUSE_MS = 200;
-/** Lock wait timeout and deadlock: the application rolls back and tries again. */
-const LOCK_ERRNOS = new Set([1205, 1213]);
+/** Lock wait timeout, deadlock, also over the next id: the application rolls back and tries again. */
+const LOCK_ERRNOS = new Set([1205, 1213, 1467]);
 /** No room for the row: nothing of the statement was done, and the application tries again. */
 const FULL_ERRNOS = new Set([3, 20, 1021, 1026, 1030, 1114]);
 /** The server is going down, or has ended the session. */
@@ -74,6 +61,7 @@ interface PlannedRow {
   readonly sequence: number;
 }
 
+const named = ({ row, sequence }: PlannedRow) => ({ key: row.key, sequence });
 const errnoOf = (error: unknown): number => (error as { errno?: number }).errno ?? 0;
 const isOutage = (error: unknown): boolean =>
   (error as { fatal?: boolean }).fatal === true || OUTAGE_ERRNOS.has(errnoOf(error));
@@ -86,6 +74,8 @@ export class LoadConnection {
   /** Rows of rolled back transactions, tried again before new ones. */
   #again: LoadRow[] = [];
   #connection: mysql.Connection | null = null;
+  /** Sequences of the hot rows as they are in the table. */
+  readonly #hot = new Map<number, number>();
   /** First id of the transaction under way, which decides a commit whose answer was lost. */
   #firstId = '0';
 
@@ -101,6 +91,7 @@ export class LoadConnection {
     const startedMs = this.#clock.nowMs();
     let rows = 0;
     try {
+      if (mix.hotShare > 0) await this.#insertHot();
       while (!signal.aborted) {
         const plan = planTransaction(random, mix);
         const statements = this.#take(plan);
@@ -122,28 +113,41 @@ export class LoadConnection {
       while (rows.length < rowsMax) {
         const row = this.#again.shift() ?? this.#options.supply.next();
         if (row === null) break;
-        // A number once given is never given again: a row that should not exist is told from all that should.
-        const sequence = (this.#sequences.get(row.key) ?? 0) + 1;
-        this.#sequences.set(row.key, sequence);
-        rows.push({ row, sequence });
+        rows.push(this.#number(row));
       }
       if (rows.length > 0) statements.push(rows);
     }
     return statements;
   }
 
+  /** A number once given is never given again: a row that should not exist is told from all that should. */
+  #number(row: LoadRow): PlannedRow {
+    const sequence = (this.#sequences.get(row.key) ?? 0) + 1;
+    this.#sequences.set(row.key, sequence);
+    return { row, sequence };
+  }
+
+  async #insertHot(): Promise<void> {
+    for (let row = 0; row < HOT_ROWS_EACH; row += 1) {
+      const hot = { kind: 'replace', row, slowMs: 0 } as const;
+      while (!this.#hot.has(row) && !this.#options.signal.aborted) {
+        const statements = this.#take({ statements: [1], pauseMs: 0, commits: true, hot });
+        await this.#transact({ statements: [1], pauseMs: 0, commits: true, hot }, statements);
+      }
+    }
+  }
+
   /** Rows committed: all of the transaction's or none. */
   async #transact(plan: TransactionPlan, statements: readonly PlannedRow[][]): Promise<number> {
-    const { ledger, progress } = this.#options;
+    const { progress, history, number } = this.#options;
     const rows = statements.flat();
-    let outcome = await this.#attempt(plan, statements);
+    const noted = history.begin(`c${number}`);
+    const hot = plan.hot === null ? null : this.#hotRow(plan.hot.row);
+    let outcome = await this.#attempt(plan, statements, hot, noted);
     if (outcome === 'unknown') outcome = await this.#settle();
+    noted.end(outcome);
     if (outcome === 'committed') {
-      ledger.commit(rows.map(({ row, sequence }) => ({ key: row.key, sequence })));
-      progress.committedRows += rows.length;
-      progress.commits += 1;
-      if (plan.pauseMs > 0) progress.pauses += 1;
-      if (rows.length > this.#options.mix.singleRowsMax) progress.bulkInserts += 1;
+      this.#commit(plan, rows, hot);
       return rows.length;
     }
     this.#again = [...rows.map(({ row }) => row), ...this.#again];
@@ -152,14 +156,44 @@ export class LoadConnection {
     return 0;
   }
 
-  async #attempt(plan: TransactionPlan, statements: readonly PlannedRow[][]): Promise<Outcome> {
+  #hotRow(row: number): PlannedRow {
+    const hot = this.#options.supply.hot?.(row);
+    if (hot === undefined) throw new Error('the supply has no hot rows');
+    return this.#number(hot);
+  }
+
+  #commit(plan: TransactionPlan, rows: readonly PlannedRow[], hot: PlannedRow | null): void {
+    const { ledger, progress, mix } = this.#options;
+    const replaced = plan.hot?.kind === 'replace' && hot !== null ? [hot] : [];
+    ledger.commit([...replaced, ...rows].map(({ row, sequence }) => ({ key: row.key, sequence })));
+    for (const { row, sequence } of replaced) {
+      const before = this.#hot.get(plan.hot?.row ?? 0);
+      if (before !== undefined) ledger.replace(row.key, before);
+      this.#hot.set(plan.hot?.row ?? 0, sequence);
+    }
+    progress.committedRows += rows.length + replaced.length;
+    progress.commits += 1;
+    if (plan.hot !== null) progress.hotStatements += 1;
+    if (plan.pauseMs > 0) progress.pauses += 1;
+    if (rows.length > mix.singleRowsMax + 1) progress.bulkInserts += 1;
+  }
+
+  async #attempt(
+    plan: TransactionPlan,
+    statements: readonly PlannedRow[][],
+    hot: PlannedRow | null,
+    noted: NotedTransaction,
+  ): Promise<Outcome> {
     let committing = false;
     try {
       const connection = await this.#open();
       await connection.query('START TRANSACTION');
       this.#firstId = '0';
+      if (hot !== null && plan.hot?.kind === 'replace') await this.#runHot(connection, plan, hot, [], noted);
       for (const [index, rows] of statements.entries()) {
-        await this.#insert(connection, rows);
+        const asHot = index === 0 && plan.hot !== null && plan.hot.kind !== 'replace';
+        if (asHot && hot !== null) await this.#runHot(connection, plan, hot, rows, noted);
+        else await this.#insert(connection, rows, noted);
         if (index === 0 && plan.pauseMs > 0) await this.#clock.sleep(plan.pauseMs, this.#options.signal);
       }
       if (!plan.commits) {
@@ -185,11 +219,34 @@ export class LoadConnection {
     }
   }
 
-  async #insert(connection: mysql.Connection, rows: readonly PlannedRow[]): Promise<void> {
+  /** Its ids decide nothing: the server tells the first one that it gave, and there may be none. */
+  async #runHot(
+    connection: mysql.Connection,
+    plan: TransactionPlan,
+    hot: PlannedRow,
+    rows: readonly PlannedRow[],
+    noted: NotedTransaction,
+  ): Promise<void> {
+    const { target, number } = this.#options;
+    const { kind, row, slowMs } = plan.hot ?? { kind: 'replace', row: 0, slowMs: 0 };
+    const valuesOf = (planned: PlannedRow) => planned.row.values(planned.sequence);
+    const { sql, values } = hotSql({
+      ...{ kind, slowMs, columns: target.columns, slot: slotOf(number, row), hot: valuesOf(hot) },
+      ...{ rows: rows.map(valuesOf), table: `${quote(target.name)}.${quote(target.table)}` },
+      freeColumn: target.freeColumn ?? '',
+    });
+    const answered = noted.statement(kind, [hot, ...rows].map(named));
+    const [{ insertId, affectedRows }] = await connection.query<mysql.ResultSetHeader>(sql, [...values]);
+    answered({ firstId: insertId, affectedRows });
+  }
+
+  async #insert(connection: mysql.Connection, rows: readonly PlannedRow[], noted: NotedTransaction): Promise<void> {
     const { progress } = this.#options;
     const startedMs = this.#clock.nowMs();
     const values = rows.map(({ row, sequence }) => row.values(sequence));
+    const answered = noted.statement('insert', rows.map(named));
     const [result] = await connection.query<mysql.ResultSetHeader>(this.#insertSql, [values]);
+    answered({ firstId: result.insertId, affectedRows: result.affectedRows });
     progress.slowestStatementMs = Math.max(progress.slowestStatementMs, this.#clock.nowMs() - startedMs);
     if (this.#firstId === '0') this.#firstId = String(result.insertId);
   }

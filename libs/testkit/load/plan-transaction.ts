@@ -1,5 +1,6 @@
 /** What the next transaction of a load does: pure, from chance that can be run again. */
 import type { Random } from '#runtime';
+import { type HotPlan, planHot } from './hot-rows.ts';
 
 /** Shares are probabilities of one transaction, in [0, 1]. */
 export interface LoadMix {
@@ -15,6 +16,8 @@ export interface LoadMix {
   /** A few rest much longer. */
   readonly longPauseShare: number;
   readonly longPauseMsMax: number;
+  /** Begins with a statement on a hot row, whose ids have no rows while it waits. Needs the column of hot rows. */
+  readonly hotShare: number;
 }
 
 export const USUAL_MIX: LoadMix = {
@@ -26,6 +29,7 @@ export const USUAL_MIX: LoadMix = {
   pauseMsMax: 250,
   longPauseShare: 0.003,
   longPauseMsMax: 3_000,
+  hotShare: 0,
 };
 
 export interface TransactionPlan {
@@ -34,6 +38,8 @@ export interface TransactionPlan {
   /** After the first statement, with its ids taken and nothing committed. */
   readonly pauseMs: number;
   readonly commits: boolean;
+  /** The first statement's rows come behind this duplicate, or behind its replacement; null: as they are. */
+  readonly hot: HotPlan | null;
 }
 
 const upTo = (random: Random, max: number): number => 1 + Math.floor(random() * max);
@@ -47,5 +53,8 @@ export function planTransaction(random: Random, mix: LoadMix): TransactionPlan {
   let pauseMs = 0;
   if (chance < mix.longPauseShare) pauseMs = upTo(random, mix.longPauseMsMax);
   else if (chance < mix.longPauseShare + mix.pauseShare) pauseMs = upTo(random, mix.pauseMsMax);
-  return { statements, pauseMs, commits: random() >= mix.rollbackShare };
+  const commits = random() >= mix.rollbackShare;
+  const hot = mix.hotShare > 0 && !bulk && random() < mix.hotShare ? planHot(random) : null;
+  // An ordinary row on top: its id is known, and decides a commit whose answer was lost.
+  return { statements: hot === null ? statements : [...statements, 1], pauseMs, commits, hot };
 }

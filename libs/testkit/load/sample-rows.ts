@@ -1,9 +1,12 @@
 /** A sample source table, and rows for it without end or up to a number: for tests that do not care what is in them. */
-import type { LoadRow, LoadSupply } from './load-connection.ts';
+import { hotNumber } from './hot-rows.ts';
+import type { LoadRow, LoadSupply } from './load-supply.ts';
 
 export const SAMPLE_WATERMARK = 'WatermarkId';
 export const SAMPLE_KEY = 'Account';
 export const SAMPLE_SEQUENCE = 'AccountSequence';
+/** No oracle reads it. */
+export const SAMPLE_FREE = 'Note';
 export const SAMPLE_COLUMNS = [SAMPLE_KEY, SAMPLE_SEQUENCE, 'Amount', 'Note', 'BookedAt'] as const;
 
 export const sampleTableSql = (table: string): string => `CREATE TABLE \`${table}\` (
@@ -40,8 +43,8 @@ function sampleSupply(connection: number, rows: number, options: SampleOptions):
   const keys = options.keysPerConnection ?? KEYS_PER_CONNECTION;
   const note = 'n'.repeat(options.noteBytes ?? NOTE_BYTES);
   let given = 0;
-  const row = (number: number): LoadRow => {
-    const key = `account-${connection}-${number % keys}`;
+  const row = (number: number, own = number % keys): LoadRow => {
+    const key = `account-${connection}-${own}`;
     const amount = `${number}.${String(number % 1_000_000).padStart(6, '0')}`;
     return { key, values: (sequence) => [key, sequence, amount, note, '2026-01-02 03:04:05.678901'] };
   };
@@ -51,6 +54,7 @@ function sampleSupply(connection: number, rows: number, options: SampleOptions):
       given += 1;
       return row(given);
     },
+    hot: (hot) => row(hot, hotNumber(hot)),
   };
 }
 

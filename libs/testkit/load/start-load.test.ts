@@ -5,11 +5,13 @@ import mysql from 'mysql2/promise';
 import { createTestDatabase, type TestDatabase } from '../create-test-database.ts';
 import { failOnLeaks } from '../leak-check.ts';
 import { seededRandom } from '../seeded-random.ts';
-import { assertLedgerDelivered } from './check-ledger.ts';
-import type { LoadTarget } from './load-connection.ts';
+import { assertLedgerDelivered, LedgerCheck } from './check-ledger.ts';
+import { hotColumnSql } from './hot-rows.ts';
+import type { LoadTarget } from './load-supply.ts';
 import { planTransaction, USUAL_MIX } from './plan-transaction.ts';
 import {
   SAMPLE_COLUMNS,
+  SAMPLE_FREE,
   SAMPLE_KEY,
   SAMPLE_SEQUENCE,
   SAMPLE_WATERMARK,
@@ -78,6 +80,28 @@ test('an endless load keeps its rate until it is stopped, and leaves nothing ope
   const [after] = await connection.query<mysql.RowDataPacket[]>(`SELECT COUNT(*) AS n FROM ${TABLE}`);
   assert.equal(Number(after[0]?.n) - Number(before[0]?.n), ledger.rows);
   assert.ok(tookMs > 700, `400 rows at 400 a second took ${tookMs} ms`);
+});
+
+test('statements on hot rows: the ledger knows what was replaced, and a duplicate leaves nothing', async () => {
+  const table = 'hot_bookings';
+  await connection.query(sampleTableSql(table));
+  await connection.query(hotColumnSql(table));
+  const mix = { hotShare: 0.5, bulkShare: 0, longPauseShare: 0, pauseMsMax: 20 };
+  const own = { ...target, table, freeColumn: SAMPLE_FREE };
+  const load = startLoad({ target: own, supplies: sampleSupplies({ connections: 3, rows: 250 }), seed: 3, mix });
+  const ledger = await load.done;
+  const [rows] = await connection.query<mysql.RowDataPacket[]>(
+    `SELECT ${SAMPLE_KEY} AS k, ${SAMPLE_SEQUENCE} AS s FROM ${table} ORDER BY ${SAMPLE_WATERMARK}`,
+  );
+  const check = new LedgerCheck();
+  for (const { k, s } of rows) check.record(String(k), Number(s));
+  const { missing, duplicated, outOfOrder, uncommitted, arrived } = check.result(ledger);
+  assert.deepEqual(
+    { missing, duplicated, outOfOrder, uncommitted },
+    { missing: 0, duplicated: 0, outOfOrder: 0, uncommitted: 0 },
+  );
+  assert.ok(arrived < ledger.rows, 'no row was replaced');
+  assert.ok(load.progress.hotStatements > 20, JSON.stringify(load.progress));
 });
 
 test('the same seed plans the same transactions', () => {

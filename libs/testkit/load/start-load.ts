@@ -3,9 +3,13 @@
  * visible out of order. The ledger it leaves says exactly what was committed.
  */
 import { seededRandom } from '../seeded-random.ts';
+import { holdHotRows } from './hot-rows.ts';
 import { Ledger } from './ledger.ts';
-import { LoadConnection, type LoadProgress, type LoadSupply, type LoadTarget } from './load-connection.ts';
+import { LoadConnection, type LoadProgress } from './load-connection.ts';
+import { LoadHistory } from './load-history.ts';
+import type { LoadSupply, LoadTarget } from './load-supply.ts';
 import { type LoadMix, USUAL_MIX } from './plan-transaction.ts';
+import type { HistoryTransaction } from './write-history.ts';
 
 export interface LoadOptions {
   readonly target: LoadTarget;
@@ -15,11 +19,15 @@ export interface LoadOptions {
   readonly mix?: Partial<LoadMix>;
   /** Of all connections together; as fast as the database answers unless given. */
   readonly rowsPerSecond?: number;
+  /** Gets each transaction once its outcome is known. */
+  readonly write?: (transaction: HistoryTransaction) => void;
 }
 
 export interface Load {
   readonly progress: Readonly<LoadProgress>;
   readonly ledger: Ledger;
+  /** For transactions of others on the same table. */
+  readonly history: LoadHistory;
   /** All supplies are empty, or the load was stopped, and no transaction is open. Rejects with the first fault. */
   readonly done: Promise<Ledger>;
   /** Finishes the transactions under way and resolves with the ledger. */
@@ -39,16 +47,17 @@ export function startLoad(options: LoadOptions): Load {
     rollbacks: 0,
     bulkInserts: 0,
     pauses: 0,
+    hotStatements: 0,
     lockErrors: 0,
     reconnects: 0,
     slowestStatementMs: 0,
   };
-  const { rowsPerSecond, supplies } = options;
+  const history = new LoadHistory(options.write ?? null);
+  const { rowsPerSecond, supplies, target } = options;
+  const mix = { ...USUAL_MIX, ...options.mix };
   const runs = supplies.map((supply, index) =>
     new LoadConnection({
-      target: options.target,
-      supply,
-      mix: { ...USUAL_MIX, ...options.mix },
+      ...{ number: index + 1, target, supply, mix, history },
       random: seededRandom(options.seed + index * SEED_STEP),
       rowsPerSecond: rowsPerSecond === undefined ? null : rowsPerSecond / supplies.length,
       ledger,
@@ -61,7 +70,14 @@ export function startLoad(options: LoadOptions): Load {
         throw error;
       }),
   );
-  const done = Promise.allSettled(runs).then((outcomes) => {
+  const holding = new AbortController();
+  const holder =
+    mix.hotShare > 0 ? holdHotRows(target, seededRandom(options.seed - SEED_STEP), holding.signal) : Promise.resolve();
+  // Seen where it is awaited.
+  holder.catch(() => undefined);
+  const done = Promise.allSettled(runs).then(async (outcomes) => {
+    holding.abort();
+    await holder;
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     return ledger;
   });
@@ -70,6 +86,7 @@ export function startLoad(options: LoadOptions): Load {
   return {
     progress,
     ledger,
+    history,
     done,
     stop: () => {
       stopping.abort();
