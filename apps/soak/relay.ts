@@ -3,6 +3,7 @@ import { loadConfig } from '#config';
 import { createPool, type Pool } from '#database';
 import type { OutboxTables } from '#outbox';
 import { listWatermarks, sumGaps } from '#outbox-storage';
+import { asRelayError, systemClock } from '#runtime';
 import { type App, type Deployment, ROWLESS_TABLE } from '#testkit';
 
 /** Short locks and leases, so that a take-over after a kill takes seconds. */
@@ -22,6 +23,8 @@ const WRITERS = 2;
 const AHEAD_ROWS_MAX = 6_000;
 const OUTBOX_ROWS_MAX = 50_000;
 const STOP_DEADLINE_MS = 30_000;
+const LOOKS_MAX = 20;
+const LOOK_PAUSE_MS = 500;
 
 export interface Standing {
   readonly behind: boolean;
@@ -48,7 +51,7 @@ export class Relay {
     const { host, port, user, password, name } = deployment.database;
     this.#pool = createPool({
       ...{ host, port, user, password, database: name, ssl: null, connectionsMax: 2 },
-      ...{ connectTimeoutMs: 3_000, readTimeoutMs: 30_000 },
+      ...{ connectTimeoutMs: 15_000, readTimeoutMs: 30_000 },
     });
   }
 
@@ -66,7 +69,19 @@ export class Relay {
     this.#writers[index % WRITERS] = this.#watch(this.#deployment.writer());
   }
 
+  /** A machine or a server that is too busy to answer is asked again. */
   async standing(): Promise<Standing> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#look();
+      } catch (thrown) {
+        if (asRelayError(thrown).verdict !== 'retry' || attempt >= LOOKS_MAX) throw thrown;
+        await systemClock.sleep(LOOK_PAUSE_MS);
+      }
+    }
+  }
+
+  async #look(): Promise<Standing> {
     const [state] = await listWatermarks(this.#pool, this.#tables);
     const position = state?.position ?? 0n;
     const ahead = (offset: number) =>
