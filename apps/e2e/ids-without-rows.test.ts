@@ -53,10 +53,7 @@ const SLOW = `SLEEP(${WAIT_MS / 1_000})`;
 /** The primary key's record alone: the row of the new id is undone before the statement waits for it. */
 const HOLD_PRIMARY = 'SELECT 1 FROM T WHERE id = 1 FOR UPDATE';
 const HOLD_GATE = 'SELECT 1 FROM T_gate WHERE id = 1 FOR UPDATE';
-const GATE = [
-  'CREATE TABLE T_gate (id INT PRIMARY KEY, n INT NOT NULL) ENGINE = InnoDB',
-  'INSERT INTO T_gate VALUES (1, 0)',
-];
+const GATE = ['CREATE TABLE T_gate (id INT PRIMARY KEY, n INT NOT NULL)', 'INSERT INTO T_gate VALUES (1, 0)'];
 const trigger = (when: string) =>
   `CREATE TRIGGER T_${when.replace(' ', '_').toLowerCase()} ${when} ON T FOR EACH ROW BEGIN IF NEW.n > 0 THEN UPDATE T_gate SET n = n + 1 WHERE id = 1; END IF; END`;
 const THREE = "VALUES ('dup', 1), ('n1', 1), ('n2', 1)";
@@ -81,11 +78,7 @@ const CASES: readonly Case[] = [
     statement: `${UPSERT} n = n + 1`,
     newRows: 2,
   },
-  {
-    name: 'an upsert with a slow expression in its UPDATE',
-    statement: `${UPSERT} n = n + 1 + ${SLOW}`,
-    newRows: 2,
-  },
+  { name: 'an upsert with a slow expression in its UPDATE', statement: `${UPSERT} n = n + 1 + ${SLOW}`, newRows: 2 },
   {
     name: 'an upsert whose BEFORE UPDATE trigger waits',
     prepare: [...GATE, trigger('BEFORE UPDATE')],
