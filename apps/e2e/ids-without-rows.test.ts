@@ -11,7 +11,7 @@ import { createPool, type Pool } from '#database';
 import { runSource, type WriterEvent } from '#outbox';
 import { createWriterStore, migrate, sumGaps } from '#outbox-storage';
 import { silentLogger, systemClock } from '#runtime';
-import { canaryTableSql, createSourceReader, proveGapMode, TransactionLister } from '#source-polling';
+import { canaryTableSql, createSourceReader, proveGapMode } from '#source-polling';
 import {
   createFakeDoorbells,
   createFakeElections,
@@ -116,7 +116,6 @@ class World {
   #database!: TestDatabase;
   #pool!: Pool;
   #config!: Config;
-  #lister!: TransactionLister;
 
   constructor(mode: number) {
     this.#mode = mode;
@@ -132,7 +131,6 @@ class World {
     this.#config = loadConfig({ env: environment(this.#database) }).config;
     await migrate(this.#pool, this.#config.tables);
     await this.#pool.run(canaryTableSql());
-    this.#lister = new TransactionLister(this.#pool, systemClock);
     const { mode, reason } = await proveGapMode({ pool: this.#pool, wanted: 'transactions' });
     assert.equal(mode, 'transactions', reason);
   }
@@ -244,7 +242,7 @@ class World {
     // Nothing here delivers: there are no markers to look at.
     const { readMarkers: _, ...options } = sourceOptions(service, parts, store, own);
     // The mode was proven once, before: proofs of many sources at once keep the server's list of transactions from being fresh.
-    const reading = { pool: this.#pool, source: own, gapMode: 'transactions', lister: this.#lister } as const;
+    const reading = { pool: this.#pool, source: own, gapMode: 'transactions' } as const;
     const openReader = () => createSourceReader({ ...reading, logger: silentLogger });
     const running = runSource({ ...options, openReader }, stopping.signal);
     running.catch(() => undefined);

@@ -3,7 +3,7 @@ import type { SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { Doorbell, LeaderElection, RunSourceOptions, WriterEvent, WriterStore } from '#outbox';
 import { systemClock, systemRandom } from '#runtime';
-import { createSourceReader, proveGapMode, TransactionLister } from '#source-polling';
+import { createSourceReader, proveGapMode } from '#source-polling';
 import { logGapMode } from '../wiring/gap-mode-promise.ts';
 import type { Service } from '../wiring/service.ts';
 import { lookAtMarkers } from './look-at-markers.ts';
@@ -16,15 +16,6 @@ export interface WriterParts {
   readonly doorbell: Doorbell;
   readonly election: LeaderElection;
   readonly onEvent: (event: WriterEvent) => void;
-}
-
-/** Sources of one database share their lists: each reading keeps the server from renewing what it shows. */
-const listers = new WeakMap<Pool, TransactionLister>();
-
-function listerOf(pool: Pool): TransactionLister {
-  const known = listers.get(pool) ?? new TransactionLister(pool, systemClock);
-  listers.set(pool, known);
-  return known;
 }
 
 /** For a lone writer, which hands nothing over. */
@@ -44,8 +35,7 @@ export function sourceOptions(
     openReader: async () => {
       // Anew for each term: after a fail-over another server answers, and rights may have been granted or taken.
       const proof = await proveGapMode({ pool: parts.pool, wanted: source.gapMode });
-      const lister = listerOf(parts.pool);
-      const reader = await createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, lister, logger });
+      const reader = await createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, logger });
       logGapMode(logger, source, proof, source.gapGraceMs ?? reader.graceMs);
       return reader;
     },

@@ -16,7 +16,7 @@ import { type Logger, RelayError, systemClock } from '#runtime';
 import { checkArchive } from './archive-table.ts';
 import { inspectTable, type TableFacts } from './inspect-table.ts';
 import type { Lender } from './lender.ts';
-import { TransactionLister } from './list-transactions.ts';
+import { listerOf, type TransactionLister } from './list-transactions.ts';
 import type { PositionColumn } from './position-column.ts';
 import { rangesCondition } from './ranges-condition.ts';
 import { buildReadPlan, type ReadPlan } from './read-plan.ts';
@@ -35,8 +35,6 @@ export interface SourceReaderOptions {
   readonly source: SourceDefinition;
   /** As `proveGapMode` found it. */
   readonly gapMode: GapMode;
-  /** Shared by the sources of a process; absent: one of its own. */
-  readonly lister?: TransactionLister;
   readonly logger: Logger;
 }
 
@@ -112,7 +110,7 @@ class TableReader implements SourceReader {
     this.gapMode = options.gapMode;
     this.graceMs = graceMs;
     this.#pool = options.pool;
-    this.#lister = options.lister ?? new TransactionLister(options.pool, systemClock);
+    this.#lister = listerOf(options.pool, systemClock);
     this.#source = options.source;
     this.#logger = options.logger;
     this.#kind = kind;

@@ -16,7 +16,7 @@ export { CANARY_TABLE_DEFAULT, canaryTableSql } from './canary-table.ts';
 export { createSourceReader, type SourceReaderOptions } from './create-source-reader.ts';
 export { inspectTable, type TableFacts } from './inspect-table.ts';
 export { type ListPositionsOptions, listSourcePositions, type SourcePosition } from './list-source-positions.ts';
-export { TransactionLister } from './list-transactions.ts';
+export { listerOf, type TransactionLister } from './list-transactions.ts';
 export { nextPosition } from './next-position.ts';
 export { type GapModeOptions, type GapModeProof, proveGapMode, type ServerGapMode } from './prove-gap-mode.ts';
 export { TYPE_EXAMPLES } from './type-examples.ts';

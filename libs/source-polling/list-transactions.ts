@@ -35,6 +35,15 @@ const WRITE_IDS_END = 2n ** 47n;
 
 let asked = 0;
 
+/** Each reading keeps the server from renewing what it shows, so that all who ask through one pool share their lists. */
+const listers = new WeakMap<Pool, TransactionLister>();
+
+export function listerOf(pool: Pool, clock: Clock): TransactionLister {
+  const known = listers.get(pool) ?? new TransactionLister(pool, clock);
+  listers.set(pool, known);
+  return known;
+}
+
 export class TransactionLister {
   readonly #pool: Pool;
   readonly #clock: Clock;

@@ -63,6 +63,36 @@ test('many processes prove at once', async () => {
   }
 });
 
+test('sources of one process that prove at once share their lists', async () => {
+  const one = createPool(testDatabaseOptions(database));
+  try {
+    const proofs = await Promise.all(Array.from({ length: 8 }, () => proveGapMode({ pool: one, wanted: 'auto' })));
+    assert.deepEqual(
+      new Set(proofs.map(({ mode, reason }) => `${mode} ${reason.split(' ')[0]}`)),
+      new Set(['transactions proven']),
+    );
+  } finally {
+    await one.close();
+  }
+});
+
+test('I1: a program that keeps the list from being renewed makes no lesser mode of it', async () => {
+  const watcher = createPool({ ...testDatabaseOptions(database), connectionsMax: 1 });
+  let isWatching = true;
+  const watching = (async () => {
+    while (isWatching) await watcher.query('SELECT COUNT(*) AS n FROM information_schema.innodb_trx');
+  })();
+  try {
+    const proof = await proveGapMode({ pool, wanted: 'auto' });
+    assert.equal(proof.mode, 'transactions');
+    assert.match(proof.reason, /not proven, .*stop the program/);
+  } finally {
+    isWatching = false;
+    await watching;
+    await watcher.close();
+  }
+});
+
 test('time is taken at its word, without a canary', async () => {
   assert.equal((await proveGapMode({ pool, wanted: 'time', canaryTable: 'no_canary' })).mode, 'time');
 });

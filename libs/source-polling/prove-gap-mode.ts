@@ -8,7 +8,7 @@ import { type Engine, errnoOf, openSession, type Pool, quoteIdentifier, rollback
 import type { GapMode } from '#outbox';
 import { asRelayError, RelayError, systemClock } from '#runtime';
 import { CANARY_TABLE_DEFAULT } from './canary-table.ts';
-import { TransactionLister } from './list-transactions.ts';
+import { listerOf } from './list-transactions.ts';
 import { readUncommitted } from './read-positions.ts';
 
 export type ServerGapMode = Exclude<GapMode, 'ordered'>;
@@ -57,6 +57,8 @@ const LOCK_ERRNOS: ReadonlySet<number> = new Set([1205, 3572]);
 const FLIGHTS_MAX = 20;
 const FLIGHT_PAUSE_MS = 50;
 const LISTS_MAX = 20;
+const NO_FRESH_LIST =
+  'the server gives no fresh list of its transactions: stop the program that reads information_schema.innodb_trx more than ten times a second';
 
 async function readSettings(pool: Pool): Promise<ServerSettings> {
   const rows = await pool.query<Record<string, string>>(
@@ -81,8 +83,6 @@ async function readSettings(pool: Pool): Promise<ServerSettings> {
           : null,
   };
 }
-
-const lister = (pool: Pool) => new TransactionLister(pool, systemClock);
 
 /** Runs a flight on the canary table; null when it proves the mode, else why not. */
 async function fly(table: string, flight: (name: string) => Promise<string | null>): Promise<Obstacle | null> {
@@ -136,8 +136,8 @@ async function flyWithoutRow(pool: Pool, name: string): Promise<string | null> {
 /** Null when the connection's transaction comes to be listed, or not to be. */
 async function isListed(pool: Pool, connection: string, wanted: boolean): Promise<string | null> {
   for (let attempt = 0; attempt < LISTS_MAX; attempt += 1) {
-    const list = await lister(pool).list();
-    if (list === null) return 'the server gives no fresh list of its transactions';
+    const list = await listerOf(pool, systemClock).list();
+    if (list === null) return NO_FRESH_LIST;
     if (list.transactions.some((each) => each.connection === connection) === wanted) return null;
   }
   const seen = wanted ? 'is not listed' : 'is still listed after its end';
@@ -224,6 +224,11 @@ export async function proveGapMode(options: GapModeOptions): Promise<GapModeProo
     const better = betterBy === null ? 'use auto' : `run ${betterBy}, or use auto`;
     throw new RelayError('DB_UNSUPPORTED', `gap mode ${mode} cannot be relied on: ${why}; ${better}`);
   };
+  // Not a lesser mode: rows go on, and gaps stay open until somebody lets the server renew its list.
+  const isKnown = engine.kind === 'mariadb' || engine.kind === 'mysql';
+  if (transactions?.why === NO_FRESH_LIST && isKnown && wanted !== 'locks') {
+    return { mode: 'transactions', reason: `not proven, ${NO_FRESH_LIST}`, betterBy: null, ...facts };
+  }
   if (wanted === 'transactions' && transactions !== null) refuse(wanted, transactions);
   if (wanted === 'locks' && locks !== null) refuse(wanted, locks);
   if (transactions === null && wanted !== 'locks') {
