@@ -15,6 +15,7 @@ const TABLE_OPTIONS = [
   ['deadLetterTable', 'DEAD_LETTER_TABLE', 'dead letter'],
   ['topicTable', 'TOPIC_TABLE', 'topic'],
   ['gapTable', 'GAP_TABLE', 'gap'],
+  ['sourceFactsTable', 'SOURCE_FACTS_TABLE', 'source facts'],
 ] as const satisfies readonly (readonly [string, SettingName, string])[];
 
 type TableOptions = Readonly<Partial<Record<(typeof TABLE_OPTIONS)[number][0], string>>>;

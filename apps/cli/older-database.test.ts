@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { readTopic, spawnApp, testEnvironment } from '#testkit';
 import { type CliWorld, openCliWorld } from '../test/cli-world.ts';
 
-const TABLES = ['outbox', 'watermark', 'lane', 'member', 'dead_letter', 'topic'].map(
+const TABLES = ['outbox', 'watermark', 'lane', 'member', 'dead_letter', 'topic', 'source_facts'].map(
   (name) => `kafka_row_sender_${name}`,
 );
 
@@ -52,16 +52,21 @@ test('a restored backup: the writer halts before it appends, and lane resume --f
   await restoreBackup();
   await insert(100, 'c');
   const writer = spawnApp('apps/writer/main.ts', world.env);
-  assert.equal((await writer.exit).code, 4, writer.output());
-  const halted = writer.log.find(({ event }) => event === 'source-halted');
-  assert.match(String(halted?.reason), /is older than Kafka/);
+  const halted = await writer.waitForLog(({ event }) => event === 'source-halted', 60_000);
+  assert.match(String(halted.reason), /is older than Kafka/);
+  assert.equal((await writer.stop()).code, 0, writer.output());
   const [waiting] = await world.db.query('SELECT COUNT(*) AS n FROM kafka_row_sender_outbox');
   assert.equal((waiting as { n: number }[])[0]?.n, 0);
   const doctor = await world.run(['doctor']);
   assert.equal(doctor.code, 1);
   assert.match(doctor.stdout, /^BROKEN +relay\.markers .*a restored backup$/m);
+  const early = await world.run(['source', 'accept', 'orders']);
+  assert.deepEqual([early.code, early.stdout], [4, ''], early.stderr);
+  assert.match(early.stderr, /stays halted: marker \d+ of lane \d .*lane resume all --from delivered/);
   const resumed = await world.run(['lane', 'resume', 'all', '--from', 'delivered']);
   assert.equal(resumed.code, 0, resumed.stderr);
+  const accepted = await world.run(['source', 'accept', 'orders']);
+  assert.equal(accepted.code, 0, accepted.stderr);
   await deliver();
   const records = await readTopic(world.topic, { bootstrap: testEnvironment().kafkaBootstrap });
   const ours = records.filter(({ key }) => key?.startsWith('c-'));

@@ -10,6 +10,7 @@ import { addInitSql } from './init-sql.ts';
 import { addLane } from './lane.ts';
 import { addRun } from './run.ts';
 import { addSettings } from './settings.ts';
+import { addSource } from './source.ts';
 import { addStatus } from './status.ts';
 import { addVerify } from './verify.ts';
 import { addVersion, readVersion } from './version.ts';
@@ -39,6 +40,7 @@ export function addCommands(program: Command, cli: Cli): void {
   addSettings(program, cli);
   addStatus(program, cli);
   addVerify(program, cli);
+  addSource(program, cli);
   addLane(program, cli);
   addDeadLetters(program, cli);
   addDlt(program, cli);

@@ -38,6 +38,7 @@ function renderSources({ sources, members }: Status): readonly string[] {
   const alive = new Set(members.filter(({ kind }) => kind === 'writer').map(({ id }) => id));
   const rows = sources.map((source) => [
     `${source.name}${source.configured ? '' : ' (not configured)'}${source.mode === 'consume' ? ' (consume)' : ''}`,
+    source.halted === null ? 'running' : 'HALTED',
     source.leader === null || alive.has(source.leader) ? source.leader : `${source.leader} (gone)`,
     source.epoch,
     source.watermark,
@@ -46,7 +47,10 @@ function renderSources({ sources, members }: Status): readonly string[] {
     showGaps(source),
     source.gapMode,
   ]);
-  return renderTable(['SOURCE', 'LEADER', 'EPOCH', 'WATERMARK', 'HIGHEST', 'BEHIND', 'OPEN GAPS', 'GAP MODE'], rows);
+  return renderTable(
+    ['SOURCE', 'STATE', 'LEADER', 'EPOCH', 'WATERMARK', 'HIGHEST', 'BEHIND', 'OPEN GAPS', 'GAP MODE'],
+    rows,
+  );
 }
 
 function showMarker({ marker }: LaneStatus): Cell {
@@ -76,6 +80,7 @@ function renderMembers({ members }: Status): readonly string[] {
 /** What needs somebody's attention, one sentence each. */
 function renderProblems({ lanes, sources }: Status): readonly string[] {
   const problems = [
+    ...sources.flatMap(({ name, halted }) => (halted === null ? [] : [`source ${name} is halted: ${halted}`])),
     ...sources.flatMap(({ name, problem }) => (problem === null ? [] : [`source ${name}: ${problem}`])),
     ...sources
       .filter(({ gapMode, configured }) => configured && (gapMode === 'locks' || gapMode === 'time'))

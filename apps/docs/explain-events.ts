@@ -46,8 +46,13 @@ const WRITER: Readonly<Record<WriterEvent['kind'], readonly [string, string]>> =
     'See `code`: DB_REFUSED is a password or a grant, DB_READ_ONLY the wrong server, DB_FULL a disk.',
   ],
   'source-halted': [
-    'The source cannot go on by itself; the others do. A process whose last source halts ends with 2 or 4.',
-    'See `reason`: DB_SCHEMA names the table or column; DB_ROW_REFUSED a row larger than max_allowed_packet; INVARIANT_BROKEN a database that went back ([restored databases](#restored-databases-and-fail-overs)), or an SQLite table that [hands ids out again](sqlite.md#sources). Mend it and restart the writer.',
+    'The source cannot go on by itself; the others do. With `code` SOURCE_HALTED it is halted for every writer, also after a restart, until `source accept`; the process stays and waits. With any other code this process gives the source up, and ends with 2 or 4 when it was its last one.',
+    'SOURCE_HALTED: see `reason`, and [halted sources](#halted-sources). DB_SCHEMA names the table or column; DB_ROW_REFUSED a row larger than max_allowed_packet: mend it and restart the writer.',
+  ],
+  'source-resumed': ['An operator has accepted what had halted the source; this writer may lead it again.', NOTHING],
+  'column-type-changed': [
+    'A delivered column has another type than before: its values may look different in the JSON from now on.',
+    'Nothing, when it is meant; see [types](types.md).',
   ],
 };
 

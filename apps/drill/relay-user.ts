@@ -10,6 +10,7 @@ const GRANTS: Readonly<Record<string, string>> = {
   kafka_row_sender_dead_letter: 'SELECT, INSERT, UPDATE, DELETE',
   kafka_row_sender_topic: 'SELECT, INSERT, UPDATE',
   kafka_row_sender_gap: 'SELECT, INSERT, UPDATE, DELETE',
+  kafka_row_sender_source_facts: 'SELECT, INSERT, UPDATE',
   kafka_row_sender_canary: 'SELECT, INSERT',
 };
 

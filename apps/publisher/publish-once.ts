@@ -55,7 +55,7 @@ export async function publishOnce(options: PublishOnceOptions, source: SourceCon
       {
         ...usual,
         limits: { ...usual.limits, rowsMax: limit },
-        openReader: async () => withoutFresh(await usual.openReader(), () => seen.settling),
+        openReader: async (delivered) => withoutFresh(await usual.openReader(delivered), () => seen.settling),
         onEvent: (event) => {
           if (event.kind === 'term-begun') seen.gaps = event.gaps;
           if (event.kind === 'moved') seen.rows += event.rows;

@@ -55,8 +55,9 @@ async function lagOf(config: Config, pool: Pool, limits: HealthLimits): Promise<
   const rows = backlog.rows + inTable;
   const oldestMs = backlog.oldestAgeMs ?? 0;
   const halted = lanes.filter(({ state }) => state === 'halted').length;
-  const says = `${rows} rows wait, the oldest moved ${Math.round(oldestMs / 1000)} s ago; ${aside.dead} dead letters, ${halted} lanes halted`;
-  if (halted > 0) return { status: 'unhealthy', says };
+  const stopped = sources.filter(({ halted: halt }) => halt !== null).length;
+  const says = `${rows} rows wait, the oldest moved ${Math.round(oldestMs / 1000)} s ago; ${aside.dead} dead letters, ${halted} lanes halted, ${stopped} sources halted`;
+  if (halted + stopped > 0) return { status: 'unhealthy', says };
   return { status: rows > limits.lagRowsMax || oldestMs > limits.lagAgeMsMax ? 'degraded' : 'healthy', says };
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
-import { createTestTopic, spawnApp, until } from '#testkit';
+import { createTestTopic, type LogLine, spawnApp, until } from '#testkit';
 import { openSqliteWorld, type SqliteWorld } from '../test/sqlite-world.ts';
 
 const DEADLINE_MS = 60_000;
@@ -113,4 +113,49 @@ test('mode append: rows stay, and verify compares them one by one', { timeout: 2
   assert.match(moved.stdout, /delivered 30 of 30: 0 missing/, 'the topic of before is looked at, too');
   assert.equal((await app.stop()).code, 0);
   assert.equal(db.prepare('SELECT COUNT(*) AS n FROM orders').get()?.n, 30);
+});
+
+test('a column dropped, and a table emptied whose ids begin anew: halted until source accept, also after a restart', {
+  timeout: 3 * DEADLINE_MS,
+}, async () => {
+  db.exec('CREATE TABLE visits (id INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT, what TEXT)');
+  const env = {
+    KAFKA_ROW_SENDER_SOURCE_TABLE: 'visits',
+    KAFKA_ROW_SENDER_SOURCE_MODE: 'append',
+    KAFKA_ROW_SENDER_SOURCE_EVENT_HEADERS: '',
+    KAFKA_ROW_SENDER_SOURCE_WATERMARK_COLUMN: 'id',
+    KAFKA_ROW_SENDER_KAFKA_KEY_COLUMN: 'who',
+  };
+  const start = () => spawnApp('apps/cli/main.ts', { ...world.env, ...env }, { args: ['run'] });
+  const isHalted = ({ event }: LogLine) => event === 'source-halted';
+  const insert = (tag: string, count: number) => {
+    for (let n = 0; n < count; n += 1) db.exec(`INSERT INTO visits (who) VALUES ('${tag}${n}')`);
+  };
+  let app = start();
+  await app.waitForLog(isOpened, DEADLINE_MS);
+  insert('a', 10);
+  assert.equal((await world.run(['verify', '--wait', '60'], env)).code, 0);
+  db.exec('ALTER TABLE visits DROP COLUMN what');
+  insert('b', 2);
+  await app.waitForLog(isHalted, DEADLINE_MS);
+  await app.kill();
+  app = start();
+  await app.waitForLog(isHalted, DEADLINE_MS);
+  assert.match(
+    (await world.run(['status'], env)).stdout,
+    /source visits is halted: column what .*source accept visits/,
+  );
+  assert.match((await world.run(['source', 'accept', 'visits'], env)).stdout, /not delivered any more: what/);
+  assert.equal((await world.run(['verify', '--wait', '60'], env)).code, 0);
+  db.exec("DELETE FROM visits; DELETE FROM sqlite_sequence WHERE name = 'visits'");
+  insert('c', 3);
+  await until('the halt', async () => app.log.filter(isHalted).length === 2, DEADLINE_MS);
+  const accepted = await world.run(['source', 'accept', 'visits', '--from', 'first'], env);
+  assert.match(accepted.stdout, /goes back from 12 to 0; event ids are visits:2:<id>/, accepted.stderr);
+  const verified = await world.run(['verify', '--wait', '60'], env);
+  assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+  const ids = (await world.records()).map(({ headers }) => headers.id ?? '').filter((id) => id.startsWith('visits:'));
+  assert.equal(ids.length, 15);
+  assert.deepEqual(ids.filter((id) => id.startsWith('visits:2:')).sort(), ['visits:2:1', 'visits:2:2', 'visits:2:3']);
+  assert.equal((await app.stop()).code, 0);
 });

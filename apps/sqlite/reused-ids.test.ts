@@ -60,7 +60,7 @@ test('I1: a table that may hand an id out again halts its source, with the state
       `lets table t hand out id ${next} again, and rows up to id 5 were moved: .* Run (.*), insert rows`,
     );
     const refusing = refuseReusedIds(reader, WATCHED);
-    await assert.rejects(refusing.readAfter(5n, LIMITS), { code: 'INVARIANT_BROKEN', message }, change);
+    await assert.rejects(refusing.readAfter(5n, LIMITS), { code: 'SOURCE_WENT_BACK', message }, change);
     const [, restore] = message.exec((await findReusedIds(reader, WATCHED, 5n)) ?? '') ?? [];
     db.exec(restore as string);
     db.exec('INSERT INTO t DEFAULT VALUES');

@@ -18,15 +18,15 @@ export async function findReusedIds(reader: SourceReader, source: Watched, moved
   if (typeof source.startFrom === 'bigint' && moved < source.startFrom) return null;
   const name = quotedText(source.table);
   const restore = `DELETE FROM sqlite_sequence WHERE name = ${name}; INSERT INTO sqlite_sequence (name, seq) VALUES (${name}, ${moved})`;
-  return `sqlite_sequence lets table ${source.table} hand out id ${next} again, and rows up to id ${moved} were moved: a new row with such an id would never be sent. Run ${restore}, insert rows that came since then again, and restart the relay`;
+  return `sqlite_sequence lets table ${source.table} hand out id ${next} again, and rows up to id ${moved} were moved: a new row with such an id would never be sent. Run ${restore}, insert rows that came since then again, then kafka-row-sender source accept`;
 }
 
-/** The reader of a source that halts (INVARIANT_BROKEN) instead of passing over rows with ids handed out again. */
+/** The reader of a source that halts (SOURCE_WENT_BACK) instead of passing over rows with ids handed out again. */
 export function refuseReusedIds(reader: SourceReader, source: Watched): SourceReader {
   return withReader(reader, {
     async readAfter(after, limits) {
       const why = await findReusedIds(reader, source, after);
-      if (why !== null) throw new RelayError('INVARIANT_BROKEN', why);
+      if (why !== null) throw new RelayError('SOURCE_WENT_BACK', why);
       return reader.readAfter(after, limits);
     },
   });

@@ -70,8 +70,10 @@ async function relaySource(
         // What is consumed has left the table: there is nothing that a start could skip.
         startFrom: queue === null ? source.startFrom : 'earliest',
         store,
-        openReader: async () =>
-          queue === null ? refuseReusedIds(await createSourceReader({ file, source }), source) : queue.openReader(),
+        openReader: async (delivered) => {
+          if (queue !== null) return queue.openReader(delivered);
+          return refuseReusedIds(await createSourceReader({ file, source, delivered }), source);
+        },
         ...(config.deliveryMode === 'exactly-once'
           ? { readMarkers: (lanes: readonly number[]) => lookAtMarkers(service, source.name, lanes) }
           : {}),
@@ -99,8 +101,8 @@ async function relaySource(
   }
 }
 
-/** The pause after a fault is told by its event, and over with the next election. */
+/** The pause after a fault is told by its event, and over with the next election; a halted source is not looked at sooner either. */
 function beDeafInBackoff(clock: WakeableClock, { kind }: WriterEvent): void {
-  if (kind === 'writer-retry') clock.deaf = true;
+  if (kind === 'writer-retry' || kind === 'source-halted') clock.deaf = true;
   if (kind === 'elected') clock.deaf = false;
 }

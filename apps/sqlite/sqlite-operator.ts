@@ -1,8 +1,10 @@
 /** The operator's side of an outbox in an SQLite file. */
 import type { Config } from '#config';
 import {
+  ConsumeQueue,
   countAside,
   createSenderStore,
+  createSourceReader,
   createWriterStore,
   dropDead,
   fileIdOf,
@@ -24,6 +26,7 @@ export async function sqliteOperator(file: SqliteFile, config: Config): Promise<
   const options = { file, tables: config.tables };
   const fileId = await fileIdOf(file, config.tables);
   const sender = createSenderStore(options);
+  const writer = createWriterStore(options);
   return {
     kafkaConfig: kafkaView(config, fileId),
     describe: async () => `SQLite file ${file.path} (${fileId})`,
@@ -38,7 +41,14 @@ export async function sqliteOperator(file: SqliteFile, config: Config): Promise<
     listWaiting: () => listWaiting(options),
     listLanes: () => sender.listLanes(),
     nextSequenceOf: (lane) => sender.nextSequenceOf(lane),
-    loadWatermark: (source) => createWriterStore(options).loadWatermark(source),
+    loadWatermark: (source) => writer.loadWatermark(source),
+    loadTableFacts: (source) => writer.loadTableFacts(source),
+    loadGaps: (source) => writer.loadGaps(source),
+    openReader: (source) =>
+      source.mode === 'append'
+        ? createSourceReader({ file, source })
+        : new ConsumeQueue({ file, source, fileId }).openReader(),
+    acceptSource: (acceptance) => writer.acceptSource(acceptance),
     pauseLane: (lane, why) => pauseLane(options, lane, why),
     resumeLane: (lane, from) => resumeLane(options, lane, from),
     listDeadLetters: (wanted) => listDeadLetters(options, wanted),

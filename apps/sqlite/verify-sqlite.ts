@@ -10,7 +10,13 @@ import { ConsumeQueue, createSenderStore, createSourceReader, fileIdOf, type Sql
 import { DeliveryCheck, summarise } from '#verification';
 import type { Operator } from '../wiring/operator.ts';
 import { fixedTopics, notedTopics, topicsThere } from '../wiring/source-topics.ts';
-import { pickSources, type VerifyDeliveryResult, type VerifyProgress } from '../wiring/verify-delivery.ts';
+import {
+  failHalted,
+  noteHalted,
+  pickSources,
+  type VerifyDeliveryResult,
+  type VerifyProgress,
+} from '../wiring/verify-delivery.ts';
 import { findReusedIds } from './reused-ids.ts';
 import { sqliteOperator } from './sqlite-operator.ts';
 
@@ -42,7 +48,11 @@ export async function verifySqlite(options: VerifySqliteOptions): Promise<Verify
   const notes: string[] = [];
   const topics = await findTopics(options, sources, notes);
   const subjects = new Map<string, Subject>();
-  for (const source of sources) subjects.set(source.name, await openSubject(operator, source, notes));
+  const halted: string[] = [];
+  for (const source of sources) {
+    noteHalted(await operator.loadWatermark(source.name), notes, halted);
+    subjects.set(source.name, await openSubject(operator, source, notes));
+  }
   for await (const page of operator.listWaiting()) {
     for (const row of page) {
       const subject = subjects.get(row.source);
@@ -54,13 +64,9 @@ export async function verifySqlite(options: VerifySqliteOptions): Promise<Verify
   for (const subject of subjects.values()) await readRows(file, subject);
   const reused = await reusedIdsOf(file, [...subjects.values()]);
   const checks = [...subjects.values()].map(({ check }) => check.result());
-  const totals = summarise(checks);
   // A row whose id was delivered before looks delivered: only this tells of it.
-  return {
-    sources: checks,
-    totals: { ...totals, passed: totals.passed && reused.length === 0 },
-    notes: [...notes, ...reused],
-  };
+  const totals = failHalted(summarise(checks), [...halted, ...reused]);
+  return { sources: checks, totals, notes: [...notes, ...reused] };
 }
 
 /** One line for each table that hands ids out again. */
@@ -93,6 +99,7 @@ async function openSubject(operator: Operator, source: SourceConfig, notes: stri
   const check = new DeliveryCheck({
     source: name,
     upTo,
+    incarnations: watermark?.incarnations ?? [],
     after: mode === 'append' && typeof startFrom === 'bigint' ? startFrom - 1n : null,
     startsAtFirstSeen: mode === 'append' && startFrom === 'latest',
   });

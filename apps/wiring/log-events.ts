@@ -19,6 +19,8 @@ export const WRITER_LINES: Record<WriterEvent['kind'], readonly [Level, string]>
   'commit-unknown': ['warn', 'the answer to a commit was lost; the watermark row decided'],
   'writer-retry': ['warn', 'will try again'],
   'source-halted': ['error', 'source halted'],
+  'source-resumed': ['info', 'source accepted by an operator: it may be led again'],
+  'column-type-changed': ['warn', 'a delivered column has another type: its values may look different from now on'],
 };
 
 export const SENDER_LINES: Record<SenderEvent['kind'], readonly [Level, string]> = {

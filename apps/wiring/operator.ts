@@ -1,7 +1,19 @@
 /** What commands and metrics ask of the outbox and change in it, wherever its tables are. */
-import type { Config } from '#config';
+import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
-import type { AsideState, GapSums, LaneBacklog, LaneRow, MemberStatus, WaitingRow, WatermarkState } from '#outbox';
+import type {
+  AsideState,
+  GapSums,
+  LaneBacklog,
+  LaneRow,
+  MemberStatus,
+  SourceAcceptance,
+  SourceReader,
+  StoredGapPage,
+  TableFacts,
+  WaitingRow,
+  WatermarkState,
+} from '#outbox';
 import {
   checkSchema,
   countAside,
@@ -21,6 +33,8 @@ import {
   resumeLane,
   sumGaps,
 } from '#outbox-storage';
+import { silentLogger } from '#runtime';
+import { createSourceReader } from '#source-polling';
 
 export interface Operator {
   /** The settings as Kafka is to be asked with them: they name the marker group. */
@@ -39,6 +53,11 @@ export interface Operator {
   listLanes(): Promise<readonly LaneRow[]>;
   nextSequenceOf(lane: number): Promise<number>;
   loadWatermark(source: string): Promise<WatermarkState | null>;
+  loadTableFacts(source: string): Promise<TableFacts | null>;
+  loadGaps(source: string): Promise<readonly StoredGapPage[]>;
+  /** A reader of the table as it is now, for a source in mode `append`. */
+  openReader(source: SourceConfig): Promise<SourceReader>;
+  acceptSource(acceptance: SourceAcceptance): Promise<boolean>;
   pauseLane(lane: number, why: string): Promise<boolean>;
   resumeLane(lane: number, from?: ResumeFrom): Promise<boolean>;
   listDeadLetters(options: ListAsideOptions): Promise<readonly DeadLetter[]>;
@@ -49,6 +68,7 @@ export interface Operator {
 export function poolOperator(pool: Pool, config: Config): Operator {
   const { tables } = config;
   const sender = createSenderStore({ pool, tables });
+  const writer = createWriterStore({ pool, tables });
   return {
     kafkaConfig: config,
     describe: async () => {
@@ -64,7 +84,11 @@ export function poolOperator(pool: Pool, config: Config): Operator {
     listWaiting: () => listWaiting({ pool, tables }),
     listLanes: () => sender.listLanes(),
     nextSequenceOf: (lane) => sender.nextSequenceOf(lane),
-    loadWatermark: (source) => createWriterStore({ pool, tables }).loadWatermark(source),
+    loadWatermark: (source) => writer.loadWatermark(source),
+    loadTableFacts: (source) => writer.loadTableFacts(source),
+    loadGaps: (source) => writer.loadGaps(source),
+    openReader: (source) => createSourceReader({ pool, source, gapMode: 'time', logger: silentLogger }),
+    acceptSource: (acceptance) => writer.acceptSource(acceptance),
     pauseLane: (lane, why) => pauseLane(pool, tables, lane, why),
     resumeLane: (lane, from) => resumeLane(pool, tables, lane, from),
     listDeadLetters: (options) => listDeadLetters(pool, tables, options),

@@ -2,7 +2,14 @@
 import { type Config, maskUrl, type SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { KafkaConnection } from '#kafka-delivery';
-import type { AsideState, GapSums, MemberStatus, WatermarkState } from '#outbox';
+import {
+  type AsideState,
+  currentIncarnation,
+  type GapSums,
+  howToGoOn,
+  type MemberStatus,
+  type WatermarkState,
+} from '#outbox';
 import { asRelayError, silentLogger } from '#runtime';
 import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
 import { betterMode, promiseFor } from './gap-mode-promise.ts';
@@ -33,6 +40,10 @@ export interface SourceStatus {
   readonly gapModeBetter: string | null;
   /** Why the table cannot be read. */
   readonly problem: string | null;
+  /** Why no writer leads the source until an operator accepts it, and the command that helps; null while it runs. */
+  readonly halted: string | null;
+  /** How often ids have begun anew; 1 at first. */
+  readonly incarnation: number;
 }
 
 export interface Status {
@@ -157,6 +168,8 @@ function sourceStatus(
     watermark: position,
     distance,
     gaps: gaps.get(name) ?? null,
+    halted: watermark?.state === 'halted' ? `${watermark.why}; ${howToGoOn(name, watermark.cause)}` : null,
+    incarnation: currentIncarnation(watermark?.incarnations ?? []),
   };
 }
 

@@ -130,7 +130,12 @@ function showWriterEvent({ writer }: Metrics, health: ProgressHealth, event: Wri
       health.working(subject);
       break;
     case 'source-halted':
-      health.stuck(subject, 'halted');
+      writer.halted(event.source, true);
+      health.stuck(subject, `halted: ${event.message}`);
+      break;
+    case 'source-resumed':
+      writer.halted(event.source, false);
+      health.idle(subject);
       break;
     default:
       break;

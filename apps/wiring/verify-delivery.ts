@@ -6,7 +6,7 @@
 import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import { createTopicAdmin, type KafkaConnection, type ReadBatch, readTopics } from '#kafka-delivery';
-import { type PositionRange, rangesOf, type WatermarkState } from '#outbox';
+import { howToGoOn, type PositionRange, rangesOf, type WatermarkState } from '#outbox';
 import { createSenderStore, createWriterStore, listWaiting, loadStart, type SourceStart } from '#outbox-storage';
 import { RelayError, silentLogger } from '#runtime';
 import { createSourceReader, listSourcePositions } from '#source-polling';
@@ -54,13 +54,14 @@ export async function verifyDelivery(options: VerifyDeliveryOptions): Promise<Ve
   const notes: string[] = [];
   const sources = pickSources(options.config.sources, options.only);
   const subjects: Subject[] = [];
-  for (const source of sources) subjects.push(await openSubject(options, source, notes));
+  const halted: string[] = [];
+  for (const source of sources) subjects.push(await openSubject(options, source, notes, halted));
   const bySource = new Map(subjects.map((subject) => [subject.source.name, subject.check]));
   await readWaiting(options, bySource);
   await readRecords(options, sources, bySource, notes);
   for (const subject of subjects) await readRows(options, subject);
   const checks = subjects.map(({ check }) => check.result());
-  return { sources: checks, totals: summarise(checks), notes };
+  return { sources: checks, totals: failHalted(summarise(checks), halted), notes };
 }
 
 export function pickSources(sources: readonly SourceConfig[], only?: readonly string[]): readonly SourceConfig[] {
@@ -73,7 +74,25 @@ export function pickSources(sources: readonly SourceConfig[], only?: readonly st
   });
 }
 
-async function openSubject(options: VerifyDeliveryOptions, source: SourceConfig, notes: string[]): Promise<Subject> {
+/** Rows of a halted source may have ids that were delivered before, as those of other rows: nothing can be said for sure. */
+export function noteHalted(watermark: WatermarkState | null, notes: string[], halted: string[]): void {
+  if (watermark?.state !== 'halted') return;
+  const { source, cause, why } = watermark;
+  halted.push(source);
+  notes.push(
+    `source ${source} is halted, and rows of the same ids are taken for each other: ${why}; ${howToGoOn(source, cause)}`,
+  );
+}
+
+export const failHalted = (totals: CheckTotals, halted: readonly string[]): CheckTotals =>
+  halted.length === 0 ? totals : { ...totals, passed: false };
+
+async function openSubject(
+  options: VerifyDeliveryOptions,
+  source: SourceConfig,
+  notes: string[],
+  halted: string[],
+): Promise<Subject> {
   const { pool, config } = options;
   const { name } = source;
   const store = createWriterStore({ pool, tables: config.tables });
@@ -81,6 +100,7 @@ async function openSubject(options: VerifyDeliveryOptions, source: SourceConfig,
   const watermark = await store.loadWatermark(name);
   const gaps = (await store.loadGaps(name)).flatMap(rangesOf);
   if (watermark === null) notes.push(`source ${name} was never led by a writer: all of its rows are pending`);
+  noteHalted(watermark, notes, halted);
   const start = await loadStart({ pool, tables: config.tables }, name);
   const rowsStay = source.mode === 'append';
   if (rowsStay) notes.push(...noteOnStart(source, start));
@@ -111,6 +131,7 @@ function scopeOf(
     source: name,
     upTo: watermark?.position ?? LOWEST_POSITION,
     gaps,
+    incarnations: watermark?.incarnations ?? [],
     after: start?.after ?? (typeof startFrom === 'bigint' ? startFrom - 1n : null),
     startGaps: start?.gaps ?? [],
     startsAtFirstSeen: start === null && startFrom === 'latest',

@@ -32,10 +32,10 @@ export function sourceOptions(
     lanes: source.lanes,
     startFrom: source.startFrom,
     store,
-    openReader: async () => {
+    openReader: async (delivered) => {
       // Anew for each term: after a fail-over another server answers, and rights may have been granted or taken.
       const proof = await proveGapMode({ pool: parts.pool, wanted: source.gapMode });
-      const reader = await createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, logger });
+      const reader = await createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, logger, delivered });
       logGapMode(logger, source, proof, source.gapGraceMs ?? reader.graceMs);
       return reader;
     },

@@ -24,5 +24,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON `shop`.`kafka_row_
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON `shop`.`kafka_row_sender_dead_letter` TO 'relay'@'%';
 GRANT SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX ON `shop`.`kafka_row_sender_topic` TO 'relay'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON `shop`.`kafka_row_sender_gap` TO 'relay'@'%';
+GRANT SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX ON `shop`.`kafka_row_sender_source_facts` TO 'relay'@'%';
 -- Stays empty; without INSERT the gap mode falls back to waiting.
 GRANT SELECT, INSERT, CREATE, ALTER, INDEX ON `shop`.`kafka_row_sender_canary` TO 'relay'@'%';

@@ -37,6 +37,7 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
       deadLetter: values.DEAD_LETTER_TABLE,
       topic: values.TOPIC_TABLE,
       gap: values.GAP_TABLE,
+      sourceFacts: values.SOURCE_FACTS_TABLE,
     },
     writer: {
       batchRowsMax: values.OUTBOX_WRITER_BATCH_SIZE,

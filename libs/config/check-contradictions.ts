@@ -63,6 +63,7 @@ export const TABLE_SETTINGS = [
   'DEAD_LETTER_TABLE',
   'TOPIC_TABLE',
   'GAP_TABLE',
+  'SOURCE_FACTS_TABLE',
 ] as const satisfies readonly SettingName[];
 
 /** Names are compared in lower case, because some servers fold them. */

@@ -121,6 +121,7 @@ export interface TablesConfig {
   readonly deadLetter: string;
   readonly topic: string;
   readonly gap: string;
+  readonly sourceFacts: string;
 }
 
 export interface WriterConfig {

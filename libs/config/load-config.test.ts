@@ -95,6 +95,7 @@ test('the required settings alone give the defaults of servers, source and table
     deadLetter: 'kafka_row_sender_dead_letter',
     topic: 'kafka_row_sender_topic',
     gap: 'kafka_row_sender_gap',
+    sourceFacts: 'kafka_row_sender_source_facts',
   });
 });
 

@@ -76,4 +76,8 @@ export const TABLES = {
     default: 'kafka_row_sender_gap',
     text: 'Table of the ids of sources that may still become rows.',
   }),
+  SOURCE_FACTS_TABLE: identifier({
+    default: 'kafka_row_sender_source_facts',
+    text: 'Table of what was last seen of each source table: its columns, and what tells it from another one of its name.',
+  }),
 };

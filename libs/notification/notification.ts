@@ -5,7 +5,8 @@ import type { ErrorCode } from '#runtime';
 export interface Notification {
   /**
    * `row-refused`: Kafka refused a row several times. `row-dead`: its attempts are spent, and the policy applies. `retrying`: a
-   * fault of the world lasts. `recovered`: it is over. `lane-halted` and `source-halted` wait for an operator. `commit-lost`:
+   * fault of the world lasts. `recovered`: it is over. `lane-halted` and `source-halted` wait for an operator (the latter is told by
+   * each writer that has the source). `commit-lost`:
    * Kafka lost a transaction that it had acknowledged; its rows are delivered again.
    */
   readonly kind:

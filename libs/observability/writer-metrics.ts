@@ -17,6 +17,8 @@ export interface WriterMetrics {
   /** 1 while this process leads the source. A process that does not lead shows no position of it: the leader's is the true one. */
   leader(source: string, leads: boolean): void;
   epoch(source: string, epoch: number): void;
+  /** 1 while the source is halted, as this process knows. */
+  halted(source: string, isHalted: boolean): void;
   /** Every row at or below it was moved, but for the gaps. Beyond 2^53 the shown number is rounded. */
   watermark(source: string, position: bigint): void;
   openGaps(source: string, gaps: number): void;
@@ -33,6 +35,7 @@ export interface WriterMetrics {
 export function createWriterMetrics(make: Instruments, faults: FaultMetrics): WriterMetrics {
   const bySource = ['source'] as const;
   const leader = make.gauge('leader', '1 while this process leads the source, else 0', bySource);
+  const halted = make.gauge('source_halted', '1 while the source is halted and waits for an operator', bySource);
   const epoch = make.gauge('epoch', 'Epoch of the current term', bySource);
   const watermark = make.gauge('watermark', 'Position up to which rows were moved to the outbox', bySource);
   const openGaps = make.gauge('open_gaps', 'Ranges below the watermark whose rows may still commit', bySource);
@@ -50,6 +53,7 @@ export function createWriterMetrics(make: Instruments, faults: FaultMetrics): Wr
       leader.set({ source }, leads ? 1 : 0);
       if (!leads) for (const gauge of [epoch, watermark, ...held]) gauge.remove({ source });
     },
+    halted: (source, isHalted) => halted.set({ source }, isHalted ? 1 : 0),
     epoch: (source, value) => epoch.set({ source }, value),
     watermark: (source, position) => watermark.set({ source }, Number(position)),
     openGaps: (source, gaps) => openGaps.set({ source }, gaps),

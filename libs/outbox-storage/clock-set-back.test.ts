@@ -7,7 +7,16 @@ import { addLanes } from './add-lanes.ts';
 import { createSenderStore } from './create-sender-store.ts';
 import { migrate } from './migrate.ts';
 
-const tables = { watermark: 'w', outbox: 'o', lane: 'l', member: 'm', deadLetter: 'd', topic: 't', gap: 'g' };
+const tables = {
+  watermark: 'w',
+  outbox: 'o',
+  lane: 'l',
+  member: 'm',
+  deadLetter: 'd',
+  topic: 't',
+  gap: 'g',
+  sourceFacts: 'f',
+};
 const LEASE_MS = 1_000;
 let pool: Pool;
 let drop: () => Promise<void>;

@@ -5,6 +5,7 @@ import { beginTerm } from './begin-term.ts';
 import { lanesOf } from './lanes-of.ts';
 import { loadGaps, loadWatermark } from './load-watermark.ts';
 import { registerSource } from './register-source.ts';
+import { acceptSource, haltSource, loadTableFacts, noteTableFacts } from './source-state.ts';
 import { openStorage, type StoreOptions } from './storage.ts';
 
 export function createWriterStore(options: StoreOptions): WriterStore {
@@ -17,5 +18,9 @@ export function createWriterStore(options: StoreOptions): WriterStore {
     lanesOf: (source) => lanesOf(storage, source),
     beginTerm: (source, leader) => beginTerm(storage, source, leader),
     append: (request, onUnderWay) => append(storage, statements, request, onUnderWay),
+    loadTableFacts: (source) => loadTableFacts(storage, source),
+    noteTableFacts: (source, epoch, facts) => noteTableFacts(storage, source, epoch, facts),
+    haltSource: (halt) => haltSource(storage, halt),
+    acceptSource: (acceptance) => acceptSource(storage, acceptance),
   };
 }

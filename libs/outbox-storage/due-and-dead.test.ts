@@ -6,7 +6,16 @@ import { forgetDead } from './forget-dead.ts';
 import { listDueLanes } from './list-due-lanes.ts';
 import { migrate } from './migrate.ts';
 
-const tables = { watermark: 'w', outbox: 'o', lane: 'l', member: 'm', deadLetter: 'd', topic: 't', gap: 'g' };
+const tables = {
+  watermark: 'w',
+  outbox: 'o',
+  lane: 'l',
+  member: 'm',
+  deadLetter: 'd',
+  topic: 't',
+  gap: 'g',
+  sourceFacts: 'f',
+};
 let pool: Pool;
 let drop: () => Promise<void>;
 

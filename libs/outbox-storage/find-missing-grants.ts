@@ -26,6 +26,7 @@ export const GRANTS: Readonly<
   deadLetter: { column: 'id', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
   topic: { column: 'topic', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
   gap: { column: 'source', privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
+  sourceFacts: { column: 'source', privileges: ['SELECT', 'INSERT', 'UPDATE'] },
 };
 
 /** Access to the schema, the table, or a column of it is denied. */

@@ -17,6 +17,7 @@ const tables: OutboxTables = {
   deadLetter: 'dead_letter',
   topic: 'topic',
   gap: 'gap',
+  sourceFacts: 'source_facts',
 };
 
 let database: TestDatabase;

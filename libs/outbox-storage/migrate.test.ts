@@ -16,6 +16,7 @@ const tablesOf = (name: string): OutboxTables => ({
   deadLetter: `${name}_dead_letter`,
   topic: `${name}_topic`,
   gap: `${name}_gap`,
+  sourceFacts: `${name}_source_facts`,
 });
 
 let database: TestDatabase;

@@ -6,7 +6,7 @@
 import type { EngineKind } from '#database';
 import type { OutboxTables } from '#outbox';
 
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 const COMMENT_PREFIX = 'kafka-row-sender schema ';
 
 /** The version a table comment names, or null when it is none of ours. */
@@ -31,6 +31,14 @@ const MESSAGE_COLUMNS = `
 const startColumns = (): readonly string[] => [
   '  start_position DECIMAL(20,0) NULL',
   `  start_gaps LONGTEXT ${TEXT} NULL`,
+];
+
+/** Whether writers may lead the source, and how often its ids have begun anew. */
+const stateColumns = (): readonly string[] => [
+  `  state VARCHAR(16) ${TEXT} NOT NULL DEFAULT 'running'`,
+  `  cause VARCHAR(64) ${TEXT} NULL`,
+  `  why TEXT ${TEXT} NULL`,
+  `  incarnations TEXT ${TEXT} NULL`,
 ];
 
 interface Dialect {
@@ -62,6 +70,18 @@ const gapTable = (tables: OutboxTables, { create, engine }: Dialect): string =>
   detail MEDIUMTEXT ${TEXT} NOT NULL,
   opened_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
   PRIMARY KEY (source, page)
+)${engine}`;
+
+/** A table of its own: what it holds is too much to be written again with every append, as the watermark row is. */
+const sourceFactsTable = (tables: OutboxTables, { create, engine }: Dialect): string =>
+  `${create} ${tables.sourceFacts} (
+  source VARCHAR(255) ${TEXT} NOT NULL,
+  delivered_columns MEDIUMTEXT ${TEXT} NULL,
+  mark TEXT ${TEXT} NULL,
+  sample MEDIUMTEXT ${TEXT} NULL,
+  next_position DECIMAL(20,0) NULL,
+  updated_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (source)
 )${engine}`;
 
 /** `tables` quoted. Each statement can be run again without harm. */
@@ -111,6 +131,7 @@ export function schemaStatements(tables: OutboxTables, kind: EngineKind): readon
 )${engine}`,
     topicTable(tables, dialect),
     gapTable(tables, dialect),
+    sourceFactsTable(tables, dialect),
     // The position is a DECIMAL because a watermark column may be signed or unsigned, and 64 bits wide either way.
     `${create} ${tables.watermark} (
   source VARCHAR(255) ${TEXT} NOT NULL,
@@ -119,7 +140,7 @@ export function schemaStatements(tables: OutboxTables, kind: EngineKind): readon
   epoch BIGINT NOT NULL,
   leader VARCHAR(255) ${TEXT} NULL,
   updated_at DATETIME(6) NOT NULL,
-${startColumns().join(',\n')},
+${[...startColumns(), ...stateColumns()].join(',\n')},
   PRIMARY KEY (source)
 )${engine} COMMENT='${COMMENT_PREFIX}${SCHEMA_VERSION}'`,
   ];

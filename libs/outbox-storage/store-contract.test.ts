@@ -74,6 +74,7 @@ storeContract({
       deadLetter: name('dead_letter'),
       topic: name('topic'),
       gap: name('gap'),
+      sourceFacts: name('source_facts'),
     };
     await migrate(pool, tables);
     const second = createPool(testDatabaseOptions(database));

@@ -13,5 +13,6 @@ export function quoteTables(tables: OutboxTables): OutboxTables {
     deadLetter: quoteIdentifier(tables.deadLetter),
     topic: quoteIdentifier(tables.topic),
     gap: quoteIdentifier(tables.gap),
+    sourceFacts: quoteIdentifier(tables.sourceFacts),
   };
 }

@@ -1,6 +1,6 @@
 /** The watermark row: its statement and its mapping. */
 import type { Session } from '#database';
-import type { OutboxTables, WatermarkState } from '#outbox';
+import { incarnationsFromText, type OutboxTables, type SourceState, type WatermarkState } from '#outbox';
 
 export interface WatermarkColumns {
   readonly source: string;
@@ -8,9 +8,13 @@ export interface WatermarkColumns {
   readonly next_sequence: string;
   readonly epoch: string;
   readonly leader: string | null;
+  readonly state: string;
+  readonly cause: string | null;
+  readonly why: string | null;
+  readonly incarnations: string | null;
 }
 
-const COLUMNS = 'source, position, next_sequence, epoch, leader';
+const COLUMNS = 'source, position, next_sequence, epoch, leader, state, cause, why, incarnations';
 
 export const toWatermark = (row: WatermarkColumns): WatermarkState => ({
   source: row.source,
@@ -18,6 +22,10 @@ export const toWatermark = (row: WatermarkColumns): WatermarkState => ({
   nextSequence: Number(row.next_sequence),
   epoch: Number(row.epoch),
   leader: row.leader,
+  state: row.state as SourceState,
+  cause: row.cause,
+  why: row.why,
+  incarnations: incarnationsFromText(row.incarnations),
 });
 
 export const selectWatermarks = (tables: OutboxTables): string => `SELECT ${COLUMNS} FROM ${tables.watermark}`;

@@ -89,10 +89,21 @@ export type WriterEvent =
       readonly delayMs: number;
     }
   | {
+      /** SOURCE_HALTED: for every writer, until an operator accepts what happened. Any other code: for this process. */
       readonly kind: 'source-halted';
       readonly source: string;
       readonly code: ErrorCode;
       readonly message: string;
+    }
+  /** An operator has accepted what had halted the source. */
+  | { readonly kind: 'source-resumed'; readonly source: string }
+  | {
+      /** Values of the column may look different from now on. */
+      readonly kind: 'column-type-changed';
+      readonly source: string;
+      readonly column: string;
+      readonly from: string;
+      readonly to: string;
     };
 
 export type SenderEvent =

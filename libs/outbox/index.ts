@@ -9,10 +9,20 @@ export { fairShare } from './fair-share.ts';
 export { type OpenPage, rangesOf } from './gap-page.ts';
 export { decodeRanges, encodeRanges, isIn } from './gap-range.ts';
 export { GapSet } from './gap-set.ts';
+export {
+  beginIncarnation,
+  currentIncarnation,
+  eventIdAt,
+  incarnationAt,
+  incarnationsFromText,
+  incarnationsToText,
+  parseEventId,
+} from './incarnations.ts';
 export { KnownTopics } from './known-topics.ts';
 export * from './lane.ts';
 export { LANE_MOVES, type LaneMove, type LanePhase, newLanePhase } from './lane-states.ts';
 export { murmur2 } from './murmur2.ts';
+export { firstPosition, type Known, openTerm } from './open-term.ts';
 export {
   errorText,
   type GapSums,
@@ -21,19 +31,21 @@ export {
   type OutboxTables,
   type WaitingRow,
 } from './outbox-views.ts';
-export type * from './ports.ts';
 export {
-  firstPosition,
-  type Known,
-  openTerm,
-  type RunSourceOptions,
-  runSource,
-  type StartFrom,
-} from './run-source.ts';
+  type AcceptanceOptions,
+  type AcceptancePlan,
+  type AcceptFrom,
+  planAcceptance,
+} from './plan-acceptance.ts';
+export type * from './ports.ts';
+export { runSource } from './run-source.ts';
+export type { RunSourceOptions, StartFrom } from './run-source-options.ts';
 export { Sender } from './sender.ts';
 export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';
 export { sentTopics, TOPIC_LENGTH_MAX } from './sent-topics.ts';
 export type * from './source-definition.ts';
+export { howToGoOn } from './source-halts.ts';
+export { NO_FACTS, type TableFactsTexts, tableFactsFromTexts, tableFactsToTexts } from './table-facts.ts';
 export { TERM_MOVES, type TermState } from './term-states.ts';
 export { withReader } from './with-reader.ts';
 export type { WriterTerm } from './writer-term.ts';

@@ -9,6 +9,7 @@ export interface OutboxTables {
   readonly deadLetter: string;
   readonly topic: string;
   readonly gap: string;
+  readonly sourceFacts: string;
 }
 
 /** Open gaps of a source together. */

@@ -69,6 +69,29 @@ export interface RowRemoval {
   remove(transaction: object, positions: readonly bigint[]): Promise<boolean>;
 }
 
+/** A column whose values go out. */
+export interface DeliveredColumn {
+  /** As the table has it: a change of letter case is a change of the JSON. */
+  readonly name: string;
+  /** The database's name of the type, for the log line that says that it changed. */
+  readonly type: string;
+}
+
+/**
+ * What tells a table from another one of its name. `data` changes when the rows are put into a new place: by TRUNCATE, by DROP
+ * and CREATE, by a rename, and by an ALTER TABLE that rebuilds. `definition` changes with every ALTER TABLE, CREATE and rename.
+ */
+export interface TableMark {
+  /** By name of the partition, '' for a table without any; null where this user may not see it. */
+  readonly data: Readonly<Record<string, string>> | null;
+  /** Null where the server does not say. */
+  readonly definition: string | null;
+  /** TRUNCATE and an exchange of partitions leave `definition` as it is, and nothing else that changes `data` does. */
+  readonly definitionStays: boolean;
+  /** False as long as another change of the definition could come within its resolution in time. */
+  readonly settled: boolean;
+}
+
 /** Reads as of one moment, whatever is committed meanwhile. */
 export interface SourceSnapshot {
   /** Committed rows inside the ranges (ascending, disjoint), ascending: a plain read that locks nothing. */
@@ -81,6 +104,8 @@ export interface SourceReader {
   readonly gapMode: GapMode;
   /** The grace that the gap mode needs here, in milliseconds, where no setting says otherwise. */
   readonly graceMs: number;
+  /** Columns delivered now; grows when the table gets one. Absent: rows are not made of columns that could go. */
+  readonly columns?: readonly DeliveredColumn[];
   /** Present in mode `consume` only. */
   readonly removal?: RowRemoval;
   /** Committed rows with position > after, ascending: a plain read that locks nothing. */
@@ -94,10 +119,17 @@ export interface SourceReader {
   listTransactions?(): Promise<TransactionList | null>;
   /** Highest committed position, or null when the table is empty. */
   highestPosition(): Promise<bigint | null>;
-  /** Lowest position that the table may hand out next, or null where that cannot be told. */
-  nextPosition?(): Promise<bigint | null>;
   /** Committed positions in the ranges (ascending, disjoint), ascending, at most `rowsMax`. */
   committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]>;
   /** Gap mode `locks` only: positions in the ranges that have a row, committed or not, ascending, at most `rowsMax`. */
   presentIn?(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]>;
+  /**
+   * The id that the table hands out next: at or below the position it would be a row that nobody reads. Null: the database does
+   * not say. This method and the two below are absent where rows leave the table as they are moved: there, ids may begin anew.
+   */
+  nextPosition?(): Promise<bigint | null>;
+  /** Null where nothing tells the table from another one of its name. */
+  tableMark?(): Promise<TableMark | null>;
+  /** Lowest committed position in a partition, '' for the whole table; null when it is empty. */
+  lowestIn?(partition: string): Promise<bigint | null>;
 }

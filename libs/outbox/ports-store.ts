@@ -1,42 +1,14 @@
 /** The outbox store port: the writer's half (compare-and-set append) and the sender's half (lanes, reading, deleting, aside). */
 import type { BatchLimits } from './ports-source.ts';
-
-/** Some open gaps of a source as they are stored: a row each, so that an append writes only those that it changed. */
-export interface GapPage {
-  /** Names the page; at or below its first position. */
-  readonly page: bigint;
-  readonly first: bigint;
-  readonly last: bigint;
-  /** How many positions are missing. */
-  readonly missing: bigint;
-  /** How many ranges they are. */
-  readonly ranges: number;
-  /** The ranges, as `encodeRanges` writes them. */
-  readonly detail: string;
-}
-
-export interface StoredGapPage extends GapPage {
-  /** Since it was first stored, by the database's clock. */
-  readonly ageMs: number;
-}
-
-/** Pages to write anew or over, and pages to delete. */
-export interface GapChanges {
-  readonly put: readonly GapPage[];
-  readonly drop: readonly bigint[];
-}
-
-/** What the watermark row of a source says. */
-export interface WatermarkState {
-  readonly source: string;
-  /** Every row at or below it has been moved, except those inside the open gaps. */
-  readonly position: bigint;
-  /** The sequence number the next outbox row of this source gets; starts at 1. */
-  readonly nextSequence: number;
-  /** The fence: only the writer that raised it to this value may commit. */
-  readonly epoch: number;
-  readonly leader: string | null;
-}
+import type {
+  GapChanges,
+  GapPage,
+  SourceAcceptance,
+  SourceHalt,
+  StoredGapPage,
+  TableFacts,
+  WatermarkState,
+} from './ports-watermark.ts';
 
 export interface OutboxMessage {
   readonly id: number;
@@ -83,7 +55,7 @@ export interface WriterStore {
   }): Promise<readonly number[]>;
   /** Lane numbers of a source, ascending; empty when it is not registered. */
   lanesOf(source: string): Promise<readonly number[]>;
-  /** Raises the epoch by one and names the leader: from here on every other writer's append is `fenced`. */
+  /** Raises the epoch by one and names the leader: from here on every other writer's append is `fenced`. A halted source stays as it is. */
   beginTerm(source: string, leader: string): Promise<WatermarkState>;
   /**
    * One transaction: compare-and-set of the watermark row first, then one multi-row insert, then commit (I2, I3).
@@ -93,6 +65,17 @@ export interface WriterStore {
    * caller can use. It is not called when there are no rows.
    */
   append(request: AppendRequest, onUnderWay?: () => void): Promise<'committed' | 'fenced'>;
+  /** Null: nothing was ever noted. */
+  loadTableFacts(source: string): Promise<TableFacts | null>;
+  /** False when the epoch is not this one any more, or the source is halted: then nothing changed. */
+  noteTableFacts(source: string, epoch: number, facts: TableFacts): Promise<boolean>;
+  /**
+   * Halts the source for every writer until it is accepted, and raises the epoch. False when the epoch is not this one any more:
+   * nothing changed, since what an old leader has seen says nothing of its successor's source.
+   */
+  haltSource(halt: SourceHalt): Promise<boolean>;
+  /** Lets a halted source go on, in one transaction, and raises the epoch. False when it is not as the operator saw it. */
+  acceptSource(acceptance: SourceAcceptance): Promise<boolean>;
 }
 
 export type LaneState = 'running' | 'halted' | 'paused';

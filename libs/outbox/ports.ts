@@ -6,3 +6,4 @@ export type * from './ports-kafka.ts';
 export type * from './ports-lock.ts';
 export type * from './ports-source.ts';
 export type * from './ports-store.ts';
+export type * from './ports-watermark.ts';

@@ -19,6 +19,7 @@ const NOTHING_YET = {
   'gaps-at-bound': 'illegal',
   'went-back': 'illegal',
   'commit-unknown': 'illegal',
+  'column-type-changed': 'illegal',
 } as const;
 
 export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
@@ -30,6 +31,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     // After the term that the fault ended.
     'writer-retry': 'standby',
     'source-halted': 'halted',
+    'source-resumed': 'illegal',
   },
   elected: {
     ...NOTHING_YET,
@@ -39,6 +41,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'term-ended': 'standby',
     'writer-retry': 'illegal',
     'source-halted': 'illegal',
+    'source-resumed': 'illegal',
   },
   leading: {
     'standing-by': 'illegal',
@@ -52,9 +55,11 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'gaps-at-bound': 'leading',
     'went-back': 'leading',
     'commit-unknown': 'doubtful',
+    'column-type-changed': 'leading',
     'term-ended': 'standby',
     'writer-retry': 'illegal',
     'source-halted': 'illegal',
+    'source-resumed': 'illegal',
   },
   doubtful: {
     'standing-by': 'illegal',
@@ -69,9 +74,11 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'gaps-at-bound': 'illegal',
     'went-back': 'illegal',
     'commit-unknown': 'illegal',
+    'column-type-changed': 'illegal',
     'term-ended': 'standby',
     'writer-retry': 'illegal',
     'source-halted': 'illegal',
+    'source-resumed': 'illegal',
   },
   halted: {
     ...NOTHING_YET,
@@ -80,5 +87,6 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'term-ended': 'illegal',
     'writer-retry': 'illegal',
     'source-halted': 'illegal',
+    'source-resumed': 'standby',
   },
 };

@@ -4,6 +4,8 @@ import { describe, test } from 'node:test';
 import { type Clock, systemClock } from '#runtime';
 import { createFakeStore, FakeOutboxTables, FakeSourceReader, FakeSourceTable } from '#testkit';
 import type { GapMode } from './ports.ts';
+import { NO_FACTS } from './table-facts.ts';
+import { WatchTable } from './watch-table.ts';
 import { WriterTerm } from './writer-term.ts';
 
 const GRACE_MS = 1_000;
@@ -27,8 +29,9 @@ async function termOn(gapMode: GapMode, onRead: (table: FakeSourceTable, pass: (
   const state = await writer.beginTerm('s', 'w');
   const limits = { rowsMax: 10, bytesMax: 1_000 };
   const onEvent = () => undefined;
+  const watch = new WatchTable({ store: writer, reader, clock, state, facts: NO_FACTS, onTypeChanged: onEvent });
   const term = new WriterTerm(
-    { store: writer, reader, clock, limits, gapGraceMs: GRACE_MS, onEvent },
+    { store: writer, reader, watch, clock, limits, gapGraceMs: GRACE_MS, onEvent },
     state,
     [],
     lanes,

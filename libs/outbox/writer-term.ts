@@ -9,6 +9,8 @@ import { asRelayError, type Clock, crashPoint } from '#runtime';
 import { addressRows } from './address-rows.ts';
 import type { WriterEvent } from './events.ts';
 import { GapSet } from './gap-set.ts';
+import { haltOn } from './halt-on.ts';
+import { inIncarnations } from './incarnations.ts';
 import { LookBelow } from './look-below.ts';
 import { OpenGaps } from './open-gaps.ts';
 import type {
@@ -22,10 +24,13 @@ import type {
   WatermarkState,
   WriterStore,
 } from './ports.ts';
+import type { WatchTable } from './watch-table.ts';
 
 export interface WriterTermOptions {
   readonly store: WriterStore;
   readonly reader: SourceReader;
+  /** Of this term and reader. */
+  readonly watch: WatchTable;
   readonly clock: Clock;
   readonly limits: BatchLimits;
   /** See `OpenGaps`; 0 in mode `ordered`. */
@@ -37,13 +42,10 @@ export interface WriterTermOptions {
 
 export type StepOutcome =
   | { readonly kind: 'idle' | 'fenced' }
-  | {
-      readonly kind: 'moved';
-      readonly lanes: readonly number[];
-      readonly full: boolean;
-    };
+  | { readonly kind: 'moved'; readonly lanes: readonly number[]; readonly full: boolean };
 
 const NOTHING: SourceBatch = { rows: [], full: false };
+const FENCED = (): StepOutcome => ({ kind: 'fenced' });
 /** Pages of gaps, a hundred gaps and more each: then reading of fresh rows pauses. */
 const GAP_PAGES_MAX = 50_000;
 /** What keeps gaps open is told this often. */
@@ -80,6 +82,7 @@ export class WriterTerm {
   readonly #open: OpenGaps;
   #nextSequence: number;
   readonly #below: LookBelow | null;
+  readonly #incarnations: WatermarkState['incarnations'];
   #ahead: FreshRead | null = null;
   #toldHeldMs = Number.NEGATIVE_INFINITY;
   #wereHeld = false;
@@ -98,6 +101,7 @@ export class WriterTerm {
     this.#gaps = GapSet.restore(gaps, options.clock.nowMs());
     this.#open = new OpenGaps(options, this.#gaps, state.position);
     this.#nextSequence = state.nextSequence;
+    this.#incarnations = state.incarnations;
     const { removal } = options.reader;
     this.#below = removal === undefined ? null : new LookBelow(removal, options.clock);
   }
@@ -108,20 +112,31 @@ export class WriterTerm {
   }
 
   /** Moves at most one batch. Rejects with RelayError; the term is then to be thrown away. */
-  async step(): Promise<StepOutcome> {
+  step(): Promise<StepOutcome> {
+    const term = { store: this.#options.store, source: this.#source, epoch: this.#epoch };
+    return haltOn<StepOutcome>(term, () => this.#step(), FENCED);
+  }
+
+  async #step(): Promise<StepOutcome> {
+    const { watch } = this.#options;
+    if (!(await watch.look(this.#position, this.#gaps, this.#nextSequence > 1))) return FENCED();
     this.#open.tick();
     this.#reportHeld();
     const plan = await this.#plan();
+    const isSame =
+      plan.rows.length === 0 || (await watch.recognise(this.#position, this.#gaps, this.#nextSequence > 1));
+    // Also when there are no rows: a column may be gone by the time there are.
+    if (!isSame || !(await watch.noteColumns())) return FENCED();
     if (plan.rows.length === 0 && plan.gaps === this.#gaps) {
       this.#open.adopt(plan.gaps, plan.position, false);
       return { kind: 'idle' };
     }
     crashPoint('writer-before-append');
-    const { messages, lanes, bytes } = addressRows(plan.rows, this.#lanes, this.#nextSequence);
+    const named = inIncarnations(this.#source, this.#incarnations, plan.rows);
+    const { messages, lanes, bytes } = addressRows(named, this.#lanes, this.#nextSequence);
     const startedMs = this.#options.clock.nowMs();
     const nextSequence = this.#nextSequence + messages.length;
-    const committed = await this.#append(plan, messages, nextSequence);
-    if (!committed) return { kind: 'fenced' };
+    if (!(await this.#append(plan, messages, nextSequence))) return FENCED();
     crashPoint('writer-after-append');
     this.#adopt(plan, nextSequence);
     if (messages.length > 0) {
@@ -203,11 +218,7 @@ export class WriterTerm {
         source: this.#source,
         epoch: this.#epoch,
         expectedNextSequence: this.#nextSequence,
-        next: {
-          position: plan.position,
-          gaps: plan.gaps.changesSince(this.#gaps),
-          nextSequence,
-        },
+        next: { position: plan.position, gaps: plan.gaps.changesSince(this.#gaps), nextSequence },
         messages,
         ...this.#takeOut(plan.rows),
       };

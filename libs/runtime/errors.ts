@@ -22,6 +22,11 @@ const FACTS = {
   DB_COMMIT_UNKNOWN: { verdict: 'retry', exit: EXIT.unreachable },
   DB_SCHEMA: { verdict: 'fatal', exit: EXIT.usage },
   DB_UNSUPPORTED: { verdict: 'fatal', exit: EXIT.usage },
+  SOURCE_TABLE_MISSING: { verdict: 'fatal', exit: EXIT.usage },
+  SOURCE_COLUMNS_GONE: { verdict: 'fatal', exit: EXIT.halted },
+  SOURCE_WENT_BACK: { verdict: 'fatal', exit: EXIT.halted },
+  SOURCE_ID_TWICE: { verdict: 'fatal', exit: EXIT.halted },
+  SOURCE_HALTED: { verdict: 'fatal', exit: EXIT.halted },
   EVENT_REFUSED: { verdict: 'row-fault', exit: EXIT.usage },
   DB_ROW_REFUSED: { verdict: 'row-fault', exit: EXIT.halted },
   KAFKA_UNREACHABLE: { verdict: 'retry', exit: EXIT.unreachable },
@@ -42,6 +47,11 @@ const FACTS = {
 } as const satisfies Record<string, CodeFacts>;
 
 export type ErrorCode = keyof typeof FACTS;
+
+/** Codes of faults that do not pass by themselves. */
+export type LastingCode = {
+  [Code in ErrorCode]: (typeof FACTS)[Code]['verdict'] extends 'retry' ? never : Code;
+}[ErrorCode];
 
 export interface RelayErrorOptions {
   readonly cause?: unknown;

@@ -3,6 +3,14 @@ export { type BackoffLimits, backoffMs } from './backoff.ts';
 export { backgroundClock, type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 export { crashPoint } from './crash-point.ts';
 export { withDeadline } from './deadline.ts';
-export { asRelayError, type ErrorCode, EXIT, type ExitCode, RelayError, type Verdict } from './errors.ts';
+export {
+  asRelayError,
+  type ErrorCode,
+  EXIT,
+  type ExitCode,
+  type LastingCode,
+  RelayError,
+  type Verdict,
+} from './errors.ts';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts';
 export { nextTurn } from './next-turn.ts';

@@ -247,3 +247,20 @@ test('rows taken out go to the archive in the same transaction; days are made ah
 
 /** `p20260102` -> `2026-01-02`. */
 const dashed = (partition: string): string => `${partition.slice(1, 5)}-${partition.slice(5, 7)}-${partition.slice(7)}`;
+
+test('a column of the events that is dropped stops the source, also one that need not be there, and so does it when opened anew', async () => {
+  await pool.run(MOST.replace('TABLE most', 'TABLE losing'));
+  const reader = await open('losing');
+  const { columns = [] } = reader;
+  assert.ok(columns.some(({ name }) => name === 'headers'));
+  const gone = { code: 'SOURCE_COLUMNS_GONE', message: /headers/ };
+  await pool.run('ALTER TABLE losing DROP COLUMN headers');
+  await assert.rejects(reader.readAfter(0n, LIMITS), gone);
+  const source = { ...SOURCE, table: 'losing', event: EVENT };
+  const options = { pool, source, gapMode: 'locks', logger: silentLogger } as const;
+  await assert.rejects(createSourceReader({ ...options, delivered: columns }), gone);
+  await createSourceReader({ ...options, delivered: null });
+  await pool.run('ALTER TABLE losing ADD COLUMN headers TEXT, RENAME COLUMN payload TO body');
+  await assert.rejects(createSourceReader({ ...options, delivered: columns }), { ...gone, message: /payload/ });
+  await assert.rejects(createSourceReader({ ...options, delivered: null }), { code: 'DB_SCHEMA' });
+});

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPool, type Pool } from '#database';
-import type { GapMode, SourceBatch, SourceDefinition } from '#outbox';
+import type { DeliveredColumn, GapMode, SourceBatch, SourceDefinition } from '#outbox';
 import { type Logger, RelayError, silentLogger } from '#runtime';
 import { createTestDatabase, numbersSql, type TestDatabase, testDatabaseOptions } from '#testkit';
 import { createSourceReader } from './index.ts';
@@ -27,9 +27,11 @@ function readerOf(
   more: Partial<SourceDefinition> = {},
   gapMode: GapMode = 'locks',
   logger = silentLogger,
+  delivered: readonly DeliveredColumn[] | null = null,
 ) {
   return createSourceReader({
     pool,
+    delivered,
     source: {
       name: 'src',
       table,
@@ -64,7 +66,6 @@ test('what is not as it must be is refused in one line', async () => {
   await pool.run('CREATE TABLE not_leading (g INT, id INT AUTO_INCREMENT, PRIMARY KEY (g, id)) ENGINE = MyISAM');
   await pool.run('CREATE TABLE isam (id INT AUTO_INCREMENT PRIMARY KEY) ENGINE = MyISAM');
   const cases: readonly [string, Partial<SourceDefinition>, string[]][] = [
-    ['absent', {}, ['absent', 'does not exist']],
     ['looking', {}, ['view']],
     ['good', { watermarkColumn: 'WatermarkId' }, ['WatermarkId', 'no column']],
     ['good', { watermarkColumn: 's' }, ['s of good', 'varchar']],
@@ -79,6 +80,7 @@ test('what is not as it must be is refused in one line', async () => {
   for (const [table, more, words] of cases) {
     await assert.rejects(readerOf(table, more), refusal('DB_SCHEMA', ...words));
   }
+  await assert.rejects(readerOf('absent'), refusal('SOURCE_TABLE_MISSING', 'absent', 'does not exist'));
   await assert.rejects(readerOf('isam'), refusal('DB_UNSUPPORTED', 'MyISAM', 'time'));
   assert.equal((await readerOf('isam', {}, 'time')).gapMode, 'time');
 });
@@ -123,12 +125,22 @@ test('a column added shows up with the next row, one that changes its type follo
   ]);
   assert.deepEqual(values(await reader.readAfter(0n, LIMITS)), ['{"j":null,"id":1,"a":1,"f":"0.1"}']);
   await pool.run('ALTER TABLE moving RENAME COLUMN a TO b');
-  await assert.rejects(reader.readAfter(0n, LIMITS), refusal('DB_SCHEMA', 'column a', 'dropped or renamed'));
-  await assert.rejects(only.readAfter(0n, LIMITS), refusal('DB_SCHEMA', 'column a'));
-  await pool.run('ALTER TABLE moving RENAME COLUMN b TO a, RENAME COLUMN id TO pk');
-  await assert.rejects(reader.highestPosition(), refusal('DB_SCHEMA', 'id'));
+  await assert.rejects(reader.readAfter(0n, LIMITS), refusal('SOURCE_COLUMNS_GONE', 'column a', 'dropped, renamed'));
+  await assert.rejects(only.readAfter(0n, LIMITS), refusal('SOURCE_COLUMNS_GONE', 'column a'));
+  const { columns = [] } = reader;
+  const again = (more: Partial<SourceDefinition> = {}) => readerOf('moving', more, 'locks', silentLogger, columns);
+  await assert.rejects(again(), refusal('SOURCE_COLUMNS_GONE', 'column a'));
+  await again({ columns: ['id', 'f'] });
+  await pool.run('ALTER TABLE moving RENAME COLUMN b TO A');
+  await assert.rejects(again(), refusal('SOURCE_COLUMNS_GONE', 'column a'), 'letter case');
+  await pool.run('ALTER TABLE moving RENAME COLUMN A TO a, MODIFY f VARCHAR(9) INVISIBLE');
+  await assert.rejects(again(), refusal('SOURCE_COLUMNS_GONE', 'column f', 'invisible'));
+  await assert.rejects(reader.readAfter(0n, LIMITS), refusal('SOURCE_COLUMNS_GONE', 'column f'));
+  await again({ columns: ['id', 'a', 'f'] });
+  await pool.run('ALTER TABLE moving MODIFY f VARCHAR(9), RENAME COLUMN id TO pk');
+  await assert.rejects(reader.highestPosition(), refusal('SOURCE_COLUMNS_GONE', 'id'));
   await pool.run('DROP TABLE moving');
-  await assert.rejects(reader.highestPosition(), refusal('DB_SCHEMA', 'does not exist'));
+  await assert.rejects(reader.highestPosition(), refusal('SOURCE_TABLE_MISSING', 'does not exist'));
 });
 
 test('a watermark that is not unique warns, and a value used twice stops the source', async () => {
@@ -139,10 +151,10 @@ test('a watermark that is not unique warns, and a value used twice stops the sou
   assert.equal(warnings.length, 1);
   assert.match(warnings[0] as string, /not unique/);
   await pool.run('INSERT INTO loose VALUES (1, 1), (2, 2), (3, 2), (4, 3)');
-  await assert.rejects(reader.readAfter(0n, LIMITS), refusal('DB_SCHEMA', 'watermark 2', 'unique'));
+  await assert.rejects(reader.readAfter(0n, LIMITS), refusal('SOURCE_ID_TWICE', 'watermark 2', 'unique'));
   await assert.rejects(
     reader.readAfter(0n, { rowsMax: 2, bytesMax: 1_000_000 }),
-    refusal('DB_SCHEMA', 'watermark 2'),
+    refusal('SOURCE_ID_TWICE', 'watermark 2'),
     'also across the cut of a batch',
   );
 });

@@ -2,6 +2,7 @@
 import { type EngineKind, errnoOf, type Pool, rollback, type Session, type SqlValue } from '#database';
 import type {
   BatchLimits,
+  DeliveredColumn,
   GapMode,
   PositionRange,
   RowRemoval,
@@ -10,6 +11,7 @@ import type {
   SourceReader,
   SourceRow,
   SourceSnapshot,
+  TableMark,
   TransactionList,
 } from '#outbox';
 import { type Logger, RelayError, systemClock } from '#runtime';
@@ -17,18 +19,21 @@ import { checkArchive } from './archive-table.ts';
 import { inspectTable, type TableFacts } from './inspect-table.ts';
 import type { Lender } from './lender.ts';
 import { listerOf, type TransactionLister } from './list-transactions.ts';
+import { nextPosition } from './next-position.ts';
 import type { PositionColumn } from './position-column.ts';
 import { rangesCondition } from './ranges-condition.ts';
-import { buildReadPlan, type ReadPlan } from './read-plan.ts';
+import { buildReadPlan, deliveredColumns, type ReadPlan, refuseGoneColumns } from './read-plan.ts';
 import {
   RANGES_PER_STATEMENT_MAX,
   readCommitted,
   readHighestPosition,
+  readLowestIn,
   readLowestPosition,
   readUncommitted,
 } from './read-positions.ts';
 import { type ReadOutcome, readRows, sizeOfRow } from './read-rows.ts';
 import { type RemovalStatements, removalStatements, removeRows } from './remove-rows.ts';
+import { tableMark } from './table-mark.ts';
 
 export interface SourceReaderOptions {
   readonly pool: Pool;
@@ -36,6 +41,8 @@ export interface SourceReaderOptions {
   /** As `proveGapMode` found it. */
   readonly gapMode: GapMode;
   readonly logger: Logger;
+  /** Columns delivered so far; null or absent: not known. */
+  readonly delivered?: readonly DeliveredColumn[] | null;
 }
 
 /** ER_BAD_FIELD_ERROR, ER_NO_SUCH_TABLE, ER_KEY_DOES_NOT_EXITS: the table is not what the plan was made for. */
@@ -47,12 +54,15 @@ const LIMIT_SLACK = 1.25;
 
 /**
  * Inspects the table and makes a reader. Rejects with DB_SCHEMA when table, watermark column, index or a named column
- * is not as it must be, and with DB_UNSUPPORTED when a gap mode other than `time` is asked of a table without transactions.
+ * is not as it must be, with SOURCE_TABLE_MISSING and SOURCE_COLUMNS_GONE when it was and is no more, and with DB_UNSUPPORTED when
+ * a gap mode other than `time` is asked of a table without transactions.
  */
 export async function createSourceReader(options: SourceReaderOptions): Promise<SourceReader> {
   const { pool, source, logger } = options;
   const { kind } = await pool.engine();
-  const table = await inspectTable(pool, source.table, source.watermarkColumn);
+  const table = await inspectTable(pool, source.table, source.watermarkColumn, (columns) =>
+    refuseGoneColumns(source, columns, options.delivered ?? null),
+  );
   for (const warning of table.warnings) logger.warn({ source: source.name }, warning);
   if (options.gapMode !== 'time' && table.storageEngine.toLowerCase() !== 'innodb') {
     throw new RelayError(
@@ -103,6 +113,7 @@ class TableReader implements SourceReader {
   readonly #kind: EngineKind;
   #plan: ReadPlan;
   #table: TableFacts;
+  #columns: readonly DeliveredColumn[];
   /** Mean bytes of the last batch's rows; null before the first. */
   #rowBytes: number | null = null;
 
@@ -116,6 +127,24 @@ class TableReader implements SourceReader {
     this.#kind = kind;
     this.#table = table;
     this.#plan = buildReadPlan(options.source, table);
+    this.#columns = deliveredColumns(this.#plan, table);
+  }
+
+  get columns(): readonly DeliveredColumn[] {
+    return this.#columns;
+  }
+
+  nextPosition(): Promise<bigint | null> {
+    return nextPosition(this.#pool, this.#source.table);
+  }
+
+  tableMark(): Promise<TableMark | null> {
+    return tableMark(this.#pool, this.#source.table);
+  }
+
+  lowestIn(partition: string): Promise<bigint | null> {
+    if (partition === '') return this.lowestPosition();
+    return this.#withPlan((target) => readLowestIn(this.#pool, target, this.#table.quotedName, partition));
   }
 
   readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch> {
@@ -231,21 +260,16 @@ class TableReader implements SourceReader {
     throw new RelayError('DB_SCHEMA', `source table ${this.#source.table} keeps changing while it is read`);
   }
 
-  /** Rejects with DB_SCHEMA when a column that used to be delivered is gone: readers would miss it without a word. */
+  /** Rejects with SOURCE_COLUMNS_GONE when a column that used to be delivered is gone: readers would miss it without a word. */
   async #refreshPlan(): Promise<void> {
     const { table: name, watermarkColumn } = this.#source;
-    const table = await inspectTable(this.#pool, name, watermarkColumn);
-    const present = new Set(table.columns.map((column) => column.name));
-    this.#table = table;
-    const gone = this.#plan.jsonColumns.find((column) => !present.has(column.name));
-    if (gone) {
-      throw new RelayError(
-        'DB_SCHEMA',
-        `column ${gone.name} of source table ${name} was dropped or renamed: put it back, or restart to go on without it`,
-      );
-    }
+    const table = await inspectTable(this.#pool, name, watermarkColumn, (columns) =>
+      refuseGoneColumns(this.#source, columns, this.#columns),
+    );
     this.#plan = buildReadPlan(this.#source, table);
-    this.#logger.info({ source: this.#source.name, columns: this.#plan.jsonColumns.length }, 'source table changed');
+    this.#table = table;
+    this.#columns = deliveredColumns(this.#plan, table);
+    this.#logger.info({ source: this.#source.name, columns: this.#columns.length }, 'source table changed');
   }
 }
 

@@ -8,7 +8,7 @@
  * - `TransactionLister` lists the running transactions, the evidence of gap mode `transactions`.
  * - `createSourceReader` checks the table and reads it; row-encoder.ts has the table of types and their JSON.
  * - A column added to the table shows up with the next row read (`SELECT *` names it in the same statement); one dropped or
- *   renamed stops the source with DB_SCHEMA.
+ *   renamed stops the source with SOURCE_COLUMNS_GONE.
  * - `listSourcePositions` walks a source for `verify`.
  */
 export { type ArchiveChange, archiveTableSql, maintainArchive } from './archive-table.ts';

@@ -158,8 +158,16 @@ function checkIndexes(table: string, indexes: readonly IndexFacts[], watermark: 
   return { forceIndex, indexesBefore: index?.name === 'PRIMARY' ? 0 : indexes.length - 1, warnings };
 }
 
-/** Rejects with DB_SCHEMA, in one line that says what is wrong, where, and what to do. */
-export async function inspectTable(pool: Pool, name: string, watermarkColumn: string): Promise<TableFacts> {
+/**
+ * Rejects with DB_SCHEMA, or SOURCE_TABLE_MISSING, in one line that says what is wrong, where, and what to do. `refuseColumns` may throw
+ * before anything is wrong with them.
+ */
+export async function inspectTable(
+  pool: Pool,
+  name: string,
+  watermarkColumn: string,
+  refuseColumns: (columns: readonly ColumnFacts[]) => void = () => undefined,
+): Promise<TableFacts> {
   const quotedName = quoteIdentifier(name);
   const engine = await pool.engine();
   const { condition, values } = whereTable(name);
@@ -168,10 +176,12 @@ export async function inspectTable(pool: Pool, name: string, watermarkColumn: st
     values,
   );
   if (!table) {
-    throw refuse(`source table ${name} does not exist, or this user may not read it: create it or correct the setting`);
+    const what = `source table ${name} does not exist, or this user may not read it: create it or correct the setting`;
+    throw new RelayError('SOURCE_TABLE_MISSING', what);
   }
   if (/view/i.test(table.type)) throw refuse(`source table ${name} is a view: name the table itself`);
   const columns = await readColumns(pool, engine, name);
+  refuseColumns(columns);
   const wanted = watermarkColumn.toLowerCase();
   const found = columns.find((column) => column.name.toLowerCase() === wanted);
   const watermark = checkWatermark(name, found, watermarkColumn);

@@ -2,7 +2,7 @@
  * What one read of a source selects and what becomes of each column: made from the table's description, checked against
  * the names and types that come with every result, so that a change of the table between two reads never goes unnoticed.
  */
-import type { EventDefinition, OptionalColumn, SourceDefinition } from '#outbox';
+import type { DeliveredColumn, EventDefinition, OptionalColumn, SourceDefinition } from '#outbox';
 import { RelayError } from '#runtime';
 import type { ColumnFacts, TableFacts } from './inspect-table.ts';
 
@@ -182,4 +182,47 @@ export function buildReadPlan(source: SourceDefinition, table: TableFacts): Read
     expectedNames: selection.names,
     fallbackTopic: source.topic ?? '',
   };
+}
+
+/** The columns whose values go out as a plan has them: of the JSON, or of the events. */
+export function deliveredColumns({ jsonColumns, event, topic }: ReadPlan, table: TableFacts): DeliveredColumn[] {
+  const placed = event === null ? jsonColumns : [...eventColumns(event), topic];
+  const names = new Set(placed.flatMap((column) => (column === null ? [] : [column.name])));
+  return table.columns
+    .filter(({ name }) => names.has(name))
+    .map(({ name, dataType, checkedJson }) => ({
+      name,
+      type: checkedJson ? 'json' : dataType,
+    }));
+}
+
+/**
+ * Throws SOURCE_COLUMNS_GONE when a column delivered so far would be so no more: dropped, renamed, or made invisible. One that the
+ * settings do not ask for any more is none of them.
+ */
+export function refuseGoneColumns(
+  source: SourceDefinition,
+  columns: readonly ColumnFacts[],
+  delivered: readonly DeliveredColumn[] | null,
+): void {
+  const isAll = source.columns === null && !source.event;
+  const there = new Set(columns.filter(({ invisible }) => !(isAll && invisible)).map(({ name }) => name));
+  const wanted = wantedColumns(source);
+  const isWanted = (name: string) => wanted === null || wanted.some((one) => sameName(one, name));
+  const gone = delivered?.filter(({ name }) => isWanted(name) && !there.has(name)) ?? [];
+  if (gone.length === 0) return;
+  const names = gone.map(({ name }) => name).join(', ');
+  const [what, were] = gone.length === 1 ? ['column', 'was'] : ['columns', 'were'];
+  throw new RelayError(
+    'SOURCE_COLUMNS_GONE',
+    `${what} ${names} of source table ${source.table} ${were} delivered and ${were} dropped, renamed or made invisible`,
+  );
+}
+
+/** Null: all. */
+function wantedColumns({ columns, event }: SourceDefinition): readonly string[] | null {
+  if (!event) return columns;
+  const { idColumn, routeColumn, payloadColumn, tracingColumn, headersColumn, recordKeyColumn, topicColumn } = event;
+  const optional = [tracingColumn, headersColumn, recordKeyColumn, topicColumn].map(({ column }) => column);
+  return [idColumn, routeColumn, payloadColumn, ...optional, ...event.headerColumns.map(({ column }) => column)];
 }

@@ -16,6 +16,19 @@ export const readHighestPosition = (pool: Pool, target: PositionColumn): Promise
 export const readLowestPosition = (pool: Pool, target: PositionColumn): Promise<bigint | null> =>
   readOutermost(pool, target, 'ASC');
 
+/** The same in one partition of the table, whose name the server gave. */
+export function readLowestIn(
+  pool: Pool,
+  target: PositionColumn,
+  table: string,
+  partition: string,
+): Promise<bigint | null> {
+  // A subpartition is named after its partition, which holds it.
+  const name = partition.split(/#sp#/i)[0] as string;
+  const from = `FROM ${table} PARTITION (\`${name.replaceAll('`', '``')}\`)`;
+  return readOutermost(pool, { ...target, from }, 'ASC');
+}
+
 async function readOutermost(
   pool: Pool,
   { from, column }: PositionColumn,

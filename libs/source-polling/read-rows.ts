@@ -36,7 +36,7 @@ class BatchCollector {
     const last = rows.at(-1);
     if (last !== undefined && last.position === row.position) {
       throw new RelayError(
-        'DB_SCHEMA',
+        'SOURCE_ID_TWICE',
         `two rows of source ${this.#plan.sourceName} have the watermark ${row.position}: make the watermark column unique`,
       );
     }

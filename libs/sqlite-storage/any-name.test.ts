@@ -18,7 +18,16 @@ import {
 const folder = mkdtempSync(join(tmpdir(), 'krs-sqlite-names-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const TABLES = { watermark: 'w', outbox: 'o', lane: 'l', member: 'm', deadLetter: 'd', topic: 't', gap: 'g' };
+const TABLES = {
+  watermark: 'w',
+  outbox: 'o',
+  lane: 'l',
+  member: 'm',
+  deadLetter: 'd',
+  topic: 't',
+  gap: 'g',
+  sourceFacts: 'source facts',
+};
 const ONE = { rowsMax: 1, bytesMax: 1_000_000 };
 const NASTY = [
   'rowid',

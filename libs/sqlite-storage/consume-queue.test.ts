@@ -11,7 +11,16 @@ import { ConsumeQueue, createSenderStore, createWriterStore, migrate, openSqlite
 const folder = mkdtempSync(join(tmpdir(), 'krs-sqlite-consume-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const TABLES = { watermark: 'w', outbox: 'o', lane: 'l', member: 'm', deadLetter: 'd', topic: 't', gap: 'g' };
+const TABLES = {
+  watermark: 'w',
+  outbox: 'o',
+  lane: 'l',
+  member: 'm',
+  deadLetter: 'd',
+  topic: 't',
+  gap: 'g',
+  sourceFacts: 'f',
+};
 const LIMITS = { rowsMax: 100, bytesMax: 1_000_000 };
 const BY_HAND = 'CREATE TABLE users_outbox (id INTEGER PRIMARY KEY, aggregateId INTEGER, eventType TEXT, payload TEXT)';
 const SOURCE = {

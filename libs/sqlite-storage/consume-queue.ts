@@ -4,14 +4,14 @@
  * its own column, or by an alias that no column hides. The ids themselves may come again once the table is empty (`INTEGER PRIMARY KEY` without AUTOINCREMENT), so the position of a row is a count of rows
  * moved, without gaps, and it is what an event without an id of its own is called by.
  */
-import type { BatchLimits, SourceBatch, SourceDefinition, SourceReader } from '#outbox';
+import type { BatchLimits, DeliveredColumn, SourceBatch, SourceDefinition, SourceReader } from '#outbox';
 import { RelayError } from '#runtime';
 import type { TakeMoved } from './append.ts';
 import { CONSTRAINT, resultCodeOf } from './as-sqlite-error.ts';
 import { type ColumnValue, sameValue } from './column-values.ts';
 import { type EventColumns, eventColumns, messageOf } from './event-columns.ts';
 import { RowCollector } from './row-collector.ts';
-import { inspectTable, selectListOf } from './source-table.ts';
+import { inspectTable, refuseGoneColumns, selectListOf } from './source-table.ts';
 import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
 
 export interface ConsumeQueueOptions {
@@ -31,18 +31,25 @@ export class ConsumeQueue {
   readonly #options: ConsumeQueueOptions;
   /** The rows last read, to be deleted if they are what is moved. */
   #taken: readonly TakenRow[] = [];
+  /** Columns that events were made of so far; null: not known. */
+  #delivered: readonly DeliveredColumn[] | null = null;
 
   constructor(options: ConsumeQueueOptions) {
     this.#options = options;
   }
 
-  /** Rejects with DB_SCHEMA or CONFIG_INVALID when the table cannot be a source. */
-  async openReader(): Promise<SourceReader> {
+  /** Rejects with DB_SCHEMA or CONFIG_INVALID when the table cannot be a source, with SOURCE_COLUMNS_GONE when it was one. */
+  async openReader(delivered: readonly DeliveredColumn[] | null = null): Promise<SourceReader> {
     const { file } = this.#options;
+    this.#delivered = delivered;
     await file.read((sql) => rowidOf(this.#columns(sql)));
+    const columns = () => this.#delivered ?? [];
     return {
       gapMode: 'ordered',
       graceMs: 0,
+      get columns() {
+        return columns();
+      },
       readAfter: (after, limits) => file.read((sql) => this.#read(sql, after, limits)),
       inSnapshot: (work) => work({ readRanges: async () => ({ rows: [], full: false }), committedIn: async () => [] }),
       highestPosition: async () => null,
@@ -124,7 +131,13 @@ export class ConsumeQueue {
     const { source } = this.#options;
     const { event = null } = source;
     if (event === null) throw new RelayError('INTERNAL', `source ${source.name} is not in mode consume`);
-    return eventColumns(inspectTable(sql, source.table), source, event);
+    const table = inspectTable(sql, source.table);
+    refuseGoneColumns(this.#delivered, table);
+    const columns = eventColumns(table, source, event);
+    const now = deliveredBy(columns);
+    // The same list as long as nothing has changed, so that a writer sees at once when something has.
+    if (JSON.stringify(now) !== JSON.stringify(this.#delivered)) this.#delivered = now;
+    return columns;
   }
 }
 
@@ -135,4 +148,13 @@ function rowidOf({ table }: EventColumns): string {
     'DB_SCHEMA',
     `the columns rowid, _rowid_ and oid of ${table.name} hide its row ids: give it an INTEGER PRIMARY KEY, or rename one of them`,
   );
+}
+
+/** Without a payload column, the whole row is the payload. */
+function deliveredBy(columns: EventColumns): readonly DeliveredColumn[] {
+  const { table, payload, id, route, recordKey, topic, headers, tracing, placed } = columns;
+  const places = [payload, id, route, recordKey, topic, headers, tracing, ...placed.map(({ at }) => at)];
+  return table.columns
+    .filter((_, at) => payload === null || places.includes(at))
+    .map(({ name }) => ({ name, type: '' }));
 }

@@ -6,6 +6,7 @@
 import { quoteKnownName } from '#database';
 import type {
   BatchLimits,
+  DeliveredColumn,
   PositionRange,
   SourceBatch,
   SourceDefinition,
@@ -21,7 +22,7 @@ import {
   inspectTable,
   lastIdKept,
   placeOf,
-  refuseLostColumn,
+  refuseGoneColumns,
   type SourceColumn,
   type SourceTable,
   sameName,
@@ -32,11 +33,13 @@ import type { SqliteFile, SqliteStatements } from './sqlite-file.ts';
 export interface SourceReaderOptions {
   readonly file: SqliteFile;
   readonly source: SourceDefinition;
+  /** Columns delivered so far; null or absent: not known. */
+  readonly delivered?: readonly DeliveredColumn[] | null;
 }
 
 /** Inspects the table. Rejects with DB_SCHEMA when table, watermark column or a named column is not as it must be. */
 export async function createSourceReader(options: SourceReaderOptions): Promise<SourceReader> {
-  const plan = await options.file.read((sql) => planOf(sql, options.source));
+  const plan = await options.file.read((sql) => planOf(sql, options.source, options.delivered ?? null));
   return new TableReader(options, plan);
 }
 
@@ -51,8 +54,10 @@ interface Plan {
   readonly topic: number | null;
 }
 
-function planOf(sql: SqliteStatements, source: SourceDefinition): Plan {
+function planOf(sql: SqliteStatements, source: SourceDefinition, delivered: readonly DeliveredColumn[] | null): Plan {
   const table = inspectTable(sql, source.table);
+  const asked = ({ name }: DeliveredColumn) => source.columns?.some((one) => sameName(one, name)) ?? true;
+  refuseGoneColumns(delivered?.filter(asked) ?? null, table);
   const position = placeOf(table, source.watermarkColumn, 'watermark column');
   const { rowidColumn, autoincrement } = table;
   if (rowidColumn === null || !sameName(rowidColumn, source.watermarkColumn) || !autoincrement) {
@@ -78,12 +83,21 @@ class TableReader implements SourceReader {
   readonly graceMs = 0;
   readonly #file: SqliteFile;
   readonly #source: SourceDefinition;
-  #plan: Plan;
+  #columns: readonly DeliveredColumn[];
 
   constructor({ file, source }: SourceReaderOptions, plan: Plan) {
     this.#file = file;
     this.#source = source;
-    this.#plan = plan;
+    this.#columns = columnsOf(plan);
+  }
+
+  get columns(): readonly DeliveredColumn[] {
+    return this.#columns;
+  }
+
+  async lowestIn(): Promise<bigint | null> {
+    const [lowest] = await this.committedIn([{ from: POSITION_MIN, to: POSITION_MAX }], 1);
+    return lowest ?? null;
   }
 
   readAfter(after: bigint, limits: BatchLimits): Promise<SourceBatch> {
@@ -92,7 +106,7 @@ class TableReader implements SourceReader {
 
   highestPosition(): Promise<bigint | null> {
     return this.#file.read((sql) => {
-      const { id, table } = planOf(sql, this.#source);
+      const { id, table } = planOf(sql, this.#source, this.#columns);
       const [row] = sql.prepare(`SELECT MAX(${id}) FROM ${table.quotedName}`).all() as unknown as [[bigint | null]];
       return row[0];
     });
@@ -112,14 +126,14 @@ class TableReader implements SourceReader {
    */
   nextPosition(): Promise<bigint | null> {
     return this.#file.read((sql) => {
-      const last = lastIdKept(sql, planOf(sql, this.#source).table) ?? 0n;
+      const last = lastIdKept(sql, planOf(sql, this.#source, this.#columns).table) ?? 0n;
       return last < 0n ? 1n : last + 1n;
     });
   }
 
   committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]> {
     return this.#file.read((sql) => {
-      const { id, table } = planOf(sql, this.#source);
+      const { id, table } = planOf(sql, this.#source, this.#columns);
       const select = `SELECT ${id} FROM ${table.quotedName} WHERE ${id} BETWEEN ? AND ? ORDER BY ${id} LIMIT ?`;
       const statement = sql.prepare(select);
       const found: bigint[] = [];
@@ -133,10 +147,11 @@ class TableReader implements SourceReader {
 
   #read(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch> {
     return this.#file.read((sql) => {
-      const plan = planOf(sql, this.#source);
-      refuseLostColumn(this.#plan.table, plan.table);
-      this.#plan = plan;
+      const plan = planOf(sql, this.#source, this.#columns);
       const { id, table } = plan;
+      const now = columnsOf(plan);
+      // The same list as long as nothing has changed, so that a writer sees at once when something has.
+      if (JSON.stringify(now) !== JSON.stringify(this.#columns)) this.#columns = now;
       const statement = sql.prepare(
         `SELECT ${selectListOf(table)} FROM ${table.quotedName} WHERE ${id} BETWEEN ? AND ? ORDER BY ${id}`,
       );
@@ -170,7 +185,12 @@ class TableReader implements SourceReader {
   }
 }
 
-const POSITION_MAX = 2n ** 63n - 1n;
+const columnsOf = ({ json }: Plan): readonly DeliveredColumn[] =>
+  json.map(({ column }) => ({ name: column.name, type: column.json ? 'json' : '' }));
 
-/** Row ids are signed 64 bits; a position read elsewhere may be larger. */
-const clamp = (position: bigint): bigint => (position > POSITION_MAX ? POSITION_MAX : position);
+const POSITION_MAX = 2n ** 63n - 1n;
+const POSITION_MIN = -(2n ** 63n);
+
+/** Row ids are signed 64 bits; a position read elsewhere may be larger, and one that is looked for below it smaller. */
+const clamp = (position: bigint): bigint =>
+  position > POSITION_MAX ? POSITION_MAX : position < POSITION_MIN ? POSITION_MIN : position;

@@ -4,6 +4,7 @@ import { RelayError } from '#runtime';
 import { append, type TakeMoved } from './append.ts';
 import { readGaps } from './gap-pages.ts';
 import { readLanesOf, registerSource } from './register-source.ts';
+import { acceptSource, haltSource, loadTableFacts, noteTableFacts } from './source-state.ts';
 import { openStorage, type Storage, type StoreOptions } from './storage.ts';
 import { NOW } from './tables.ts';
 import { readWatermark } from './watermark-row.ts';
@@ -25,12 +26,16 @@ export function createWriterStore(options: WriterStoreOptions): WriterStore {
     lanesOf: (source) => file.read((sql) => readLanesOf(sql, tables, source)),
     beginTerm: (source, leader) => beginTerm(storage, source, leader),
     append: (request) => append(storage, request, options.takeMoved?.get(request.source) ?? NOTHING_LEAVES),
+    loadTableFacts: (source) => loadTableFacts(storage, source),
+    noteTableFacts: (source, epoch, facts) => noteTableFacts(storage, source, epoch, facts),
+    haltSource: (halt) => haltSource(storage, halt),
+    acceptSource: (acceptance) => acceptSource(storage, acceptance),
   };
 }
 
 /** Raises the epoch: from here on every append of an earlier term is fenced. */
 function beginTerm({ file, tables }: Storage, source: string, leader: string): Promise<WatermarkState> {
-  const raise = `UPDATE ${tables.watermark} SET epoch = epoch + 1, leader = ?, updated_at = ${NOW} WHERE source = ?`;
+  const raise = `UPDATE ${tables.watermark} SET epoch = epoch + 1, leader = ?, updated_at = ${NOW} WHERE source = ? AND state = 'running'`;
   return file.write((sql) => {
     sql.run(raise, leader, source);
     const state = readWatermark(sql, tables, source);

@@ -1,7 +1,7 @@
 /** The statements that make the tables. Types of columns are hints in SQLite: what is written is what is kept. */
 import { NOW, type QuotedTables } from './tables.ts';
 
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 const MESSAGE_COLUMNS = `
   event_id TEXT NOT NULL,
@@ -10,6 +10,9 @@ const MESSAGE_COLUMNS = `
   payload BLOB,
   headers TEXT,
   size INTEGER NOT NULL,`;
+
+/** Whether the writer may lead the source, and how often its ids have begun anew. */
+const STATE_COLUMNS = ["state TEXT NOT NULL DEFAULT 'running'", 'cause TEXT', 'why TEXT', 'incarnations TEXT'];
 
 /** Each can be run again without harm. Times are milliseconds since the epoch. */
 export function schemaStatements(tables: QuotedTables): readonly string[] {
@@ -54,7 +57,17 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
   topic TEXT PRIMARY KEY NOT NULL,
   sent_until INTEGER NOT NULL
 )`,
-    `CREATE TABLE IF NOT EXISTS ${tables.gap} (
+    ...sourceTables(tables),
+    `CREATE TABLE IF NOT EXISTS ${tables.file} (
+  file_id TEXT NOT NULL,
+  schema_version INTEGER NOT NULL
+)`,
+  ];
+}
+
+/** What is kept of sources. */
+const sourceTables = (tables: QuotedTables): readonly string[] => [
+  `CREATE TABLE IF NOT EXISTS ${tables.gap} (
   source TEXT NOT NULL,
   page TEXT NOT NULL,
   first_position TEXT NOT NULL,
@@ -65,21 +78,25 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
   opened_at INTEGER NOT NULL DEFAULT (${NOW}),
   PRIMARY KEY (source, page)
 )`,
-    // The position is a text because a watermark may be any 64-bit number, signed or not.
-    `CREATE TABLE IF NOT EXISTS ${tables.watermark} (
+  // The position is a text because a watermark may be any 64-bit number, signed or not.
+  `CREATE TABLE IF NOT EXISTS ${tables.watermark} (
   source TEXT PRIMARY KEY NOT NULL,
   position TEXT NOT NULL,
   next_sequence INTEGER NOT NULL,
   epoch INTEGER NOT NULL,
   leader TEXT,
+  updated_at INTEGER NOT NULL,
+${STATE_COLUMNS.map((column) => `  ${column}`).join(',\n')}
+)`,
+  `CREATE TABLE IF NOT EXISTS ${tables.sourceFacts} (
+  source TEXT PRIMARY KEY NOT NULL,
+  delivered_columns TEXT,
+  mark TEXT,
+  sample TEXT,
+  next_position TEXT,
   updated_at INTEGER NOT NULL
 )`,
-    `CREATE TABLE IF NOT EXISTS ${tables.file} (
-  file_id TEXT NOT NULL,
-  schema_version INTEGER NOT NULL
-)`,
-  ];
-}
+];
 
 /** Names of indexes are the whole file's in SQLite, so they carry their table's. */
 const indexOf = (quotedTable: string, name: string): string => `"${quotedTable.slice(1, -1)}_${name}"`;

@@ -105,8 +105,14 @@ test('a column added later is delivered; one dropped, renamed or never there sto
     const { rows } = await reader.readAfter(0n, WIDE);
     assert.equal(rows[0]?.value?.toString(), '{"id":1,"k":null,"body":null,"more":"m"}');
     application.exec('ALTER TABLE events DROP COLUMN body');
-    await assert.rejects(reader.readAfter(0n, WIDE), { code: 'DB_SCHEMA' });
-    for (const wrong of [{ table: 'none' }, { keyColumn: 'none' }, { watermarkColumn: 'WatermarkId' }]) {
+    await assert.rejects(reader.readAfter(0n, WIDE), { code: 'SOURCE_COLUMNS_GONE' });
+    await assert.rejects(createSourceReader({ file, source: SOURCE, delivered: reader.columns ?? null }), {
+      code: 'SOURCE_COLUMNS_GONE',
+    });
+    await assert.rejects(createSourceReader({ file, source: { ...SOURCE, table: 'none' } }), {
+      code: 'SOURCE_TABLE_MISSING',
+    });
+    for (const wrong of [{ keyColumn: 'none' }, { watermarkColumn: 'WatermarkId' }]) {
       await assert.rejects(createSourceReader({ file, source: { ...SOURCE, ...wrong } }), { code: 'DB_SCHEMA' });
     }
   } finally {

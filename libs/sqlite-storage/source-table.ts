@@ -5,6 +5,7 @@
  * the application could hide.
  */
 import { foldSqliteName, quoteKnownName, quoteSqliteName } from '#database';
+import type { DeliveredColumn } from '#outbox';
 import { RelayError } from '#runtime';
 import { hasAutoincrement } from './has-autoincrement.ts';
 import type { SqliteStatements } from './sqlite-file.ts';
@@ -41,7 +42,9 @@ const HIDDEN_OF_VIRTUAL = 1;
 export function inspectTable(sql: SqliteStatements, table: string): SourceTable {
   const quotedTable = quoteSqliteName(table);
   const found = sql.get<{ name: string; type: string; wr: number }>(`PRAGMA main.table_list(${quotedTable})`);
-  if (found === undefined) throw new RelayError('DB_SCHEMA', `there is no table ${table} in the file: make it first`);
+  if (found === undefined) {
+    throw new RelayError('SOURCE_TABLE_MISSING', `there is no table ${table} in the file: make it first`);
+  }
   if (found.type !== 'table' || found.wr !== 0 || OWN_TABLES.test(found.name)) {
     const what =
       found.type !== 'table'
@@ -100,13 +103,13 @@ export function placeOf(table: SourceTable, wanted: string, role: string): numbe
   );
 }
 
-/** Throws DB_SCHEMA when a column that used to be delivered is gone: readers would miss it without a word. */
-export function refuseLostColumn(before: SourceTable, now: SourceTable): void {
-  const gone = before.columns.find(({ name }) => !now.columns.some((column) => sameName(column.name, name)));
+/** Throws SOURCE_COLUMNS_GONE when one of them is gone: readers would miss it without a word. */
+export function refuseGoneColumns(delivered: readonly DeliveredColumn[] | null, now: SourceTable): void {
+  const gone = delivered?.find(({ name }) => !now.columns.some((column) => column.name === name));
   if (gone === undefined) return;
   throw new RelayError(
-    'DB_SCHEMA',
-    `column ${gone.name} of source table ${now.name} was dropped or renamed: put it back, or restart to go on without it`,
+    'SOURCE_COLUMNS_GONE',
+    `column ${gone.name} of source table ${now.name} was delivered and was dropped or renamed`,
   );
 }
 

@@ -12,7 +12,16 @@ import { fileIdOf, migrate, openSqliteFile, tryRelayLock, watchCommits } from '.
 const folder = mkdtempSync(join(tmpdir(), 'krs-sqlite-file-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const TABLES = { watermark: 'w', outbox: 'o', lane: 'l', member: 'm', deadLetter: 'd', topic: 't', gap: 'g' };
+const TABLES = {
+  watermark: 'w',
+  outbox: 'o',
+  lane: 'l',
+  member: 'm',
+  deadLetter: 'd',
+  topic: 't',
+  gap: 'g',
+  sourceFacts: 'f',
+};
 let files = 0;
 const newPath = (): string => {
   files += 1;

@@ -21,6 +21,7 @@ const tables: OutboxTables = {
   deadLetter: 'dead_letter',
   topic: 'topic',
   gap: 'gap',
+  sourceFacts: 'source_facts',
 };
 let worlds = 0;
 

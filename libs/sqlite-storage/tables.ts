@@ -16,6 +16,7 @@ export function quoteTables(tables: OutboxTables): QuotedTables {
     deadLetter: quoteSqliteName(tables.deadLetter),
     topic: quoteSqliteName(tables.topic),
     gap: quoteSqliteName(tables.gap),
+    sourceFacts: quoteSqliteName(tables.sourceFacts),
     file: quoteSqliteName(fileTable(tables)),
   };
 }

@@ -1,5 +1,5 @@
 /** The watermark row: its statement and its mapping. */
-import type { WatermarkState } from '#outbox';
+import { incarnationsFromText, type SourceState, type WatermarkState } from '#outbox';
 import type { SqliteStatements } from './sqlite-file.ts';
 import type { QuotedTables } from './tables.ts';
 
@@ -9,6 +9,10 @@ interface WatermarkColumns {
   readonly next_sequence: number;
   readonly epoch: number;
   readonly leader: string | null;
+  readonly state: string;
+  readonly cause: string | null;
+  readonly why: string | null;
+  readonly incarnations: string | null;
 }
 
 const toWatermark = (row: WatermarkColumns): WatermarkState => ({
@@ -17,10 +21,14 @@ const toWatermark = (row: WatermarkColumns): WatermarkState => ({
   nextSequence: row.next_sequence,
   epoch: row.epoch,
   leader: row.leader,
+  state: row.state as SourceState,
+  cause: row.cause,
+  why: row.why,
+  incarnations: incarnationsFromText(row.incarnations),
 });
 
 const select = ({ watermark }: QuotedTables): string =>
-  `SELECT source, position, next_sequence, epoch, leader FROM ${watermark}`;
+  `SELECT source, position, next_sequence, epoch, leader, state, cause, why, incarnations FROM ${watermark}`;
 
 export function readWatermark(sql: SqliteStatements, tables: QuotedTables, source: string): WatermarkState | null {
   const row = sql.get<WatermarkColumns>(`${select(tables)} WHERE source = ?`, source);

@@ -33,13 +33,8 @@ export {
 export type { CallGate } from './fakes/gated-call.ts';
 export { FakeKafka, type FakeKafkaOptions } from './fakes/kafka.ts';
 export type { FakeKafkaPort, FakePortOptions, KafkaGate } from './fakes/kafka-port.ts';
-export {
-  FakeSourceReader,
-  type FakeSourceReaderOptions,
-  type FakeSourceRow,
-  FakeSourceTable,
-  FakeSourceTransaction,
-} from './fakes/source.ts';
+export { FakeSourceReader, type FakeSourceReaderOptions } from './fakes/source.ts';
+export { type FakeSourceRow, FakeSourceTable, FakeSourceTransaction } from './fakes/source-table.ts';
 export { createFakeStore, type FakeStore } from './fakes/store.ts';
 export type { FakeStoreOptions } from './fakes/store-options.ts';
 export {

@@ -215,3 +215,25 @@ test('rows up to the start are not owed, but for those in gaps that were open th
   const late = check(9, sent.slice(1), { after: 6n, startGaps, gaps: startGaps });
   assert.deepEqual([late.delivered, late.missing.count, late.pending], [3, 0, 2]);
 });
+
+test('ids that began anew: each row is looked for in its incarnation, and old ones are rows that are gone', () => {
+  const incarnations = [{ number: 2, after: 3n }];
+  const subject = new DeliveryCheck({ source: 'orders', upTo: 6n, incarnations });
+  const record = (id: string, outboxId: number) => {
+    const headers = { id, 'outbox-id': String(outboxId), source: 'orders' };
+    return subject.record({ topic: 't', partition: 0, offset: outboxId, key: null, headers });
+  };
+  const ids = ['orders:1', 'orders:2', 'orders:3', 'orders:4', 'orders:5', 'orders:2:4', 'orders:2:6', 'orders:2:6'];
+  subject.noteOnItsWay({ eventId: 'orders:5', outboxId: 99, key: null, where: 'outbox' });
+  for (const [at, id] of ids.entries()) assert.equal(record(id, at + 1), true);
+  const { delivered, missing, duplicated, pending, withoutRow } = list(subject, 6);
+  assert.deepEqual([delivered, pending, withoutRow], [5, 0, 2]);
+  assert.deepEqual(
+    missing.examples.map(({ id }) => id),
+    ['orders:2:5'],
+  );
+  assert.deepEqual(
+    duplicated.examples.map(({ id }) => id),
+    ['orders:2:6'],
+  );
+});

@@ -2,7 +2,7 @@
  * The comparison of one source with its topics. Feed it in this order, which is also the order of reading that makes it right
  * while the relay runs: the watermark (options), then what is on its way, then the records, then the source's rows.
  */
-import { sequenceOf } from '#outbox';
+import { eventIdAt, type Incarnation, incarnationAt, parseEventId, sequenceOf } from '#outbox';
 import { LastIds } from './last-ids.ts';
 import { PositionRanges, type Range } from './position-ranges.ts';
 import { PositionSet } from './position-set.ts';
@@ -22,6 +22,8 @@ export interface DeliveryCheckOptions {
   readonly startsAtFirstSeen?: boolean;
   /** Open gaps, inclusive, ascending and disjoint: a row in one of them is pending. */
   readonly gaps?: readonly Range[];
+  /** Where ids began anew: the row of a position is of the last one that begins below it. */
+  readonly incarnations?: readonly Incarnation[];
   /** False when rows leave the table as they are moved: then only duplicates and order can be checked. */
   readonly rowsStay?: boolean;
 }
@@ -102,7 +104,6 @@ const placeOf = ({ topic, partition, offset }: CheckedRecord): string => `${topi
 
 export class DeliveryCheck {
   readonly #options: DeliveryCheckOptions;
-  readonly #prefix: string;
   readonly #rowsStay: boolean;
   readonly #gaps: PositionRanges;
   readonly #startGaps: PositionRanges;
@@ -111,8 +112,9 @@ export class DeliveryCheck {
     aside: new PositionSet(),
     dead: new PositionSet(),
   };
-  /** Positions of records, or outbox ids where the rows do not stay. */
-  readonly #seen = new PositionSet();
+  /** By incarnation: positions of records, or outbox ids where the rows do not stay. */
+  readonly #seen = new Map<number, PositionSet>();
+  readonly #incarnations: readonly Incarnation[];
   readonly #lastSequences = new LastIds();
   readonly #partitions = new Map<string, number>();
   readonly #missing = new Findings();
@@ -127,7 +129,7 @@ export class DeliveryCheck {
 
   constructor(options: DeliveryCheckOptions) {
     this.#options = options;
-    this.#prefix = `${options.source}:`;
+    this.#incarnations = options.incarnations ?? [];
     this.#rowsStay = options.rowsStay ?? true;
     this.#gaps = new PositionRanges(options.gaps ?? []);
     this.#startGaps = new PositionRanges(options.startGaps ?? []);
@@ -137,10 +139,11 @@ export class DeliveryCheck {
   noteOnItsWay(row: RowOnItsWay): void {
     const { eventId, outboxId, where } = row;
     if (this.#rowsStay) {
-      const digits = this.#digitsOf(eventId);
-      if (digits === null) return;
-      this.#onItsWay[where].addText(digits);
-      this.#noteFirst(BigInt(digits));
+      const found = parseEventId(this.#options.source, eventId);
+      // A row of an earlier incarnation is on its way under an id that another row has by now.
+      if (found === null || this.#isPast(found)) return;
+      this.#onItsWay[where].addText(found.digits);
+      this.#noteFirst(BigInt(found.digits));
     } else if (where === 'dead') {
       this.#dead.add(() => ({ id: eventId, key: showKey(row.key), at: null, note: null }));
     } else if (this.#onItsWay[where].addText(String(outboxId))) {
@@ -154,18 +157,20 @@ export class DeliveryCheck {
     if (headers.source !== this.#options.source) return false;
     const outboxId = Number(headers['outbox-id']);
     if (!Number.isSafeInteger(outboxId) || outboxId <= 0) return false;
-    const eventId = headers.id ?? '';
-    const digits = this.#rowsStay ? this.#digitsOf(eventId) : String(outboxId);
-    if (digits === null) return false;
+    const found = this.#rowsStay
+      ? parseEventId(this.#options.source, headers.id ?? '')
+      : { incarnation: 1, digits: String(outboxId) };
+    if (found === null) return false;
+    const { digits } = found;
     this.#records += 1;
-    if (!this.#seen.addText(digits)) {
+    if (!this.#seenIn(found.incarnation).addText(digits)) {
       this.#duplicated.add(() => this.#exampleOf(record, `outbox id ${outboxId}`));
       // A second copy says nothing new about the order.
       return true;
     }
     if (this.#rowsStay) {
       this.#noteFirst(BigInt(digits));
-      if (this.#inScope(BigInt(digits))) this.#seenInScope += 1;
+      if (this.#isPast(found) || this.#inScope(BigInt(digits))) this.#seenInScope += 1;
     } else if (this.#isWaiting(BigInt(digits))) {
       // Delivered already, only not deleted from the outbox yet.
       this.#pending -= 1;
@@ -178,7 +183,8 @@ export class DeliveryCheck {
   sourceRow(position: bigint, key: Buffer | null): void {
     const { upTo } = this.#options;
     if (this.#beforeStart(position) || this.#beforeFirst(position)) return;
-    const seen = this.#seen.has(position);
+    const incarnation = incarnationAt(this.#incarnations, position);
+    const seen = this.#seenIn(incarnation).has(position);
     if ((upTo !== null && position > upTo) || this.#gaps.has(position)) {
       if (!seen) this.#pending += 1;
       return;
@@ -187,12 +193,13 @@ export class DeliveryCheck {
     else if (this.#isWaiting(position)) this.#pending += 1;
     else {
       const findings = this.#onItsWay.dead.has(position) ? this.#dead : this.#missing;
-      findings.add(() => ({ id: `${this.#prefix}${position}`, key: showKey(key), at: null, note: null }));
+      const id = eventIdAt(this.#options.source, incarnation, position);
+      findings.add(() => ({ id, key: showKey(key), at: null, note: null }));
     }
   }
 
   result(): SourceCheck {
-    const delivered = this.#rowsStay ? this.#delivered : this.#seen.size;
+    const delivered = this.#rowsStay ? this.#delivered : this.#seenIn(1).size;
     return {
       source: this.#options.source,
       expected: delivered + this.#missing.count + this.#dead.count,
@@ -247,11 +254,15 @@ export class DeliveryCheck {
     return number;
   }
 
-  /** The watermark value of an event id of this source, as digits. */
-  #digitsOf(eventId: string): string | null {
-    if (!this.#rowsStay || !eventId.startsWith(this.#prefix)) return null;
-    const digits = eventId.slice(this.#prefix.length);
-    return /^-?\d{1,20}$/.test(digits) ? digits : null;
+  #seenIn(incarnation: number): PositionSet {
+    const found = this.#seen.get(incarnation) ?? new PositionSet();
+    this.#seen.set(incarnation, found);
+    return found;
+  }
+
+  /** The row is gone from the table: ids began anew below it. */
+  #isPast({ incarnation, digits }: { readonly incarnation: number; readonly digits: string }): boolean {
+    return this.#incarnations.length > 0 && incarnationAt(this.#incarnations, BigInt(digits)) !== incarnation;
   }
 
   #inScope(position: bigint): boolean {

@@ -12,7 +12,7 @@ function judge({ source, watermark, nextPosition }: SourceFacts): Judgement {
   return broken(
     about,
     `the next id is ${nextPosition}, the watermark ${position}: the table was emptied by TRUNCATE, made anew or restored, and rows with ids up to the watermark are not seen`,
-    `ALTER TABLE \`${source.table.replaceAll('.', '`.`')}\` AUTO_INCREMENT = ${position + 1n}; rows already inserted below it must be inserted anew`,
+    `a writer halts the source at its next look, every few seconds; then see what would be read again: kafka-row-sender source accept ${source.name} --dry-run`,
   );
 }
 

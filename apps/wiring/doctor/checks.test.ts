@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { ServerFacts } from '#database';
 import { CHECKS } from './checks.ts';
 import type { Facts } from './facts.ts';
-import { facts, proof, server, verdicts } from './facts-by-hand.ts';
+import { facts, proof, server, verdicts, watermarkAt } from './facts-by-hand.ts';
 
 test('a deployment as it should be: every check answers, all of it fine', () => {
   const redis = { version: '7.0.0', maxmemoryPolicy: 'noeviction', maxmemory: 0, usedMemory: 1, role: 'master' };
@@ -90,7 +90,7 @@ test('database: an id to come at or below the watermark is broken', () => {
   const { database } = facts({});
   const [source] = database?.sources ?? [];
   assert.ok(source);
-  const watermark = { source: 'orders', position: 5n, nextSequence: 6, epoch: 1, leader: null };
+  const watermark = watermarkAt(5n);
   const at = (nextPosition: bigint | null) =>
     verdicts('database.source-position', { database: { sources: [{ ...source, watermark, nextPosition }] } });
   assert.deepEqual([at(6n), at(5n), at(1n), at(null)], ['fine', 'broken', 'broken', 'unknown']);

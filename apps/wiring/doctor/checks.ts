@@ -30,6 +30,7 @@ import { replication } from './check-replication.ts';
 import { schema } from './check-schema.ts';
 import { deliveryMode } from './check-settings.ts';
 import { sourcePosition } from './check-source-position.ts';
+import { sourceStates } from './check-source-states.ts';
 import { sourceTable } from './check-source-table.ts';
 import { sourcesKnown } from './check-sources-known.ts';
 import { strangers } from './check-strangers.ts';
@@ -55,6 +56,7 @@ export const CHECKS: readonly Check[] = [
   oldestTransaction,
   history,
   databaseClock,
+  sourceStates,
   laneStates,
   markers,
   laneCount,

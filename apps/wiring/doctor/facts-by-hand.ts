@@ -3,9 +3,23 @@ import assert from 'node:assert/strict';
 import { type LoadOptions, loadConfig } from '#config';
 import type { ServerFacts } from '#database';
 import type { TopicFacts } from '#kafka-delivery';
+import type { WatermarkState } from '#outbox';
 import { CHECKS } from './checks.ts';
 import type { Facts, KafkaFacts, RelayFacts, ServerLook } from './facts.ts';
 import type { Judgement } from './finding.ts';
+
+/** A source that runs, with as many rows moved. */
+export const watermarkAt = (position: bigint): WatermarkState => ({
+  source: 'orders',
+  position,
+  nextSequence: Number(position) + 1,
+  epoch: 1,
+  leader: null,
+  state: 'running',
+  cause: null,
+  why: null,
+  incarnations: [],
+});
 
 export const ENV = {
   KAFKA_ROW_SENDER_DB_USER: 'relay',
@@ -154,7 +168,7 @@ export function facts({ env = {}, database = {}, relay = {}, kafka = {}, topics 
         backlog: { rows: 0, capped: false, oldestAgeMs: null },
         aside: { retrying: 0, parked: 0, dead: 0 },
       },
-      watermarks: [{ source: 'orders', position: 5n, nextSequence: 6, epoch: 1, leader: null }],
+      watermarks: [watermarkAt(5n)],
       lanesAfter: lanes,
       largest: [],
       beats: [],

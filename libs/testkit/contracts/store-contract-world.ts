@@ -26,6 +26,9 @@ export type StoreCheck = (title: string, body: (world: StoreWorld) => Promise<vo
 
 /** No gap is opened or closed. */
 export const NO_CHANGES = { put: [], drop: [] } as const;
+/** Of a source that nothing has halted. */
+export const RUNNING = { state: 'running', cause: null, why: null, incarnations: [] } as const;
+
 export const START = { position: 0n, gaps: [] } as const;
 
 export function message(lane: number, sequence: number, more: Partial<OutboxMessage> = {}): OutboxMessage {

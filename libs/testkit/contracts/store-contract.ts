@@ -5,8 +5,17 @@ import { outboxId } from '#outbox';
 import { checkAside } from './store-contract-aside.ts';
 import { checkBatches } from './store-contract-batches.ts';
 import { checkGapPages } from './store-contract-gaps.ts';
+import { checkHalts } from './store-contract-halts.ts';
 import { checkLanes } from './store-contract-lanes.ts';
-import { message, NO_CHANGES, START, type StoreCheck, type StoreHarness, startSource } from './store-contract-world.ts';
+import {
+  message,
+  NO_CHANGES,
+  RUNNING,
+  START,
+  type StoreCheck,
+  type StoreHarness,
+  startSource,
+} from './store-contract-world.ts';
 
 /** Registers the tests. */
 export function storeContract(harness: StoreHarness): void {
@@ -27,6 +36,7 @@ export function storeContract(harness: StoreHarness): void {
   checkAside(check);
   checkGapPages(check);
   checkTopics(check);
+  checkHalts(check);
 }
 
 function checkRegistering(check: StoreCheck): void {
@@ -47,6 +57,7 @@ function checkRegistering(check: StoreCheck): void {
       nextSequence: 1,
       epoch: 0,
       leader: null,
+      ...RUNNING,
     });
   });
 
@@ -111,6 +122,7 @@ function checkAppending(check: StoreCheck): void {
       nextSequence: 2,
       epoch: second.epoch,
       leader: 'other',
+      ...RUNNING,
     });
     const [batch] = await one.sender.readBatches([{ lane: 0, cursor: 0, rowsMax: 10 }], { rowsMax: 10, bytesMax: 1e6 });
     assert.deepEqual(

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RelayError } from '#runtime';
-import { FakeSourceReader, FakeSourceTable } from './source.ts';
+import { FakeSourceReader } from './source.ts';
+import { FakeSourceTable } from './source-table.ts';
 
 const WIDE = { rowsMax: 100, bytesMax: 10_000 };
 const row = { key: 'k', body: 'b' };

@@ -1,11 +1,10 @@
 /**
- * A source table in memory with transactions: ids are handed out before commit, as AUTO_INCREMENT does. A transaction may own ids
- * without rows, wait, put rows in, take them out again and go on; it shows in the list of transactions an instant after it got its
- * first id, and rows that are not committed can be seen by who asks for them. For the simulation every call passes a gate before it looks and after, where
- * a test can hold it, crash it, or let other things happen in between.
+ * The source port on a table in memory. For the simulation every call passes a gate before it looks and after, where a test can hold it,
+ * crash it, or let other things happen in between.
  */
 import type {
   BatchLimits,
+  DeliveredColumn,
   GapMode,
   PositionRange,
   RowRemoval,
@@ -13,150 +12,12 @@ import type {
   SourceReader,
   SourceRow,
   SourceSnapshot,
+  TableMark,
   TransactionList,
 } from '#outbox';
 import { isIn } from '#outbox';
 import { type CallGate, type FakeCall, gatedCall } from './gated-call.ts';
-
-export interface FakeSourceRow {
-  readonly key: string | null;
-  readonly body: string;
-  /** The reader's topic when absent. */
-  readonly topic?: string;
-}
-
-interface StoredRow extends FakeSourceRow {
-  committed: boolean;
-}
-
-const FINISHED = 'the transaction has ended';
-
-export class FakeSourceTransaction {
-  readonly #table: FakeSourceTable;
-  readonly #rows = new Map<bigint, StoredRow>();
-  readonly #number: number;
-  #ended = false;
-
-  constructor(table: FakeSourceTable, number: number) {
-    this.#table = table;
-    this.#number = number;
-  }
-
-  /** As the list of transactions names it. */
-  get connection(): string {
-    return `${this.#number}`;
-  }
-
-  /** Takes ids without a row yet, in the instant before the transaction shows: nobody can tell that it owns them. */
-  reserve(count: number): readonly bigint[] {
-    if (this.#ended) throw new Error(FINISHED);
-    return this.#table.takeIds(count);
-  }
-
-  /** From here on the transaction is listed. */
-  show(): void {
-    if (this.#ended) throw new Error(FINISHED);
-    this.#table.running.add(this.#number);
-  }
-
-  /** Puts rows at reserved ids. */
-  write(ids: readonly bigint[], rows: readonly FakeSourceRow[]): void {
-    this.show();
-    this.#table.touch();
-    for (const [index, row] of rows.entries()) {
-      const stored = { ...row, committed: false };
-      const id = ids[index] as bigint;
-      this.#rows.set(id, stored);
-      this.#table.rows.set(id, stored);
-    }
-  }
-
-  /** Takes rows of its own out again, as a statement that met a duplicate key does; their ids stay its own. */
-  undo(ids: readonly bigint[]): void {
-    this.#table.touch();
-    for (const id of ids) {
-      this.#rows.delete(id);
-      this.#table.rows.delete(id);
-    }
-  }
-
-  insert(rows: readonly FakeSourceRow[]): readonly bigint[] {
-    const ids = this.reserve(rows.length);
-    this.write(ids, rows);
-    return ids;
-  }
-
-  commit(): void {
-    if (this.#ended) throw new Error(FINISHED);
-    this.#end();
-    for (const row of this.#rows.values()) row.committed = true;
-  }
-
-  /** The ids stay used. */
-  rollback(): void {
-    if (this.#ended) throw new Error(FINISHED);
-    this.#end();
-    for (const id of this.#rows.keys()) this.#table.rows.delete(id);
-  }
-
-  #end(): void {
-    this.#ended = true;
-    this.#table.touch();
-    this.#table.running.delete(this.#number);
-  }
-}
-
-export class FakeSourceTable {
-  /** By id, in no order: rows are written when their transaction gets to it. */
-  readonly rows = new Map<bigint, StoredRow>();
-  /** Transactions that are listed. */
-  readonly running = new Set<number>();
-  #begun = 0;
-  #nextId = 1n;
-  readonly #step: bigint;
-  #sorted: readonly bigint[] | null = null;
-  #committed: readonly bigint[] | null = null;
-
-  /** `step`: how far apart ids are handed out, as auto_increment_increment does. */
-  constructor(step = 1) {
-    this.#step = BigInt(step);
-  }
-
-  begin(): FakeSourceTransaction {
-    this.#begun += 1;
-    return new FakeSourceTransaction(this, this.#begun);
-  }
-
-  /** Rows are about to come, go or be committed. */
-  touch(): void {
-    this.#sorted = null;
-    this.#committed = null;
-  }
-
-  takeIds(count: number): readonly bigint[] {
-    const first = this.#nextId;
-    this.#nextId += BigInt(count) * this.#step;
-    return Array.from({ length: count }, (_, index) => first + BigInt(index) * this.#step);
-  }
-
-  /** Mode `consume`: false when one of them is not there. */
-  remove(ids: readonly bigint[]): boolean {
-    this.touch();
-    return ids.map((id) => this.rows.delete(id)).every(Boolean);
-  }
-
-  /** Ids of committed rows, ascending: what a test compares deliveries with. */
-  committedIds(): readonly bigint[] {
-    this.#committed ??= this.idsIn(null).filter((id) => this.rows.get(id)?.committed);
-    return this.#committed;
-  }
-
-  /** All ids with a row, committed or not, ascending. */
-  idsIn(range: PositionRange | null): readonly bigint[] {
-    this.#sorted ??= [...this.rows.keys()].sort((a, b) => (a < b ? -1 : 1));
-    return range === null ? this.#sorted : this.#sorted.filter((id) => id >= range.from && id <= range.to);
-  }
-}
+import type { FakeSourceTable, StoredRow } from './source-table.ts';
 
 export interface FakeSourceReaderOptions {
   readonly table: FakeSourceTable;
@@ -235,6 +96,28 @@ export class FakeSourceReader implements SourceReader {
 
   presentIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]> {
     return this.#call('presentIn', () => inRanges(this.#options.table.idsIn(null), ranges, rowsMax));
+  }
+
+  get columns(): readonly DeliveredColumn[] {
+    return this.#options.table.columns;
+  }
+
+  nextPosition(): Promise<bigint | null> {
+    return this.#call('nextPosition', () => this.#options.table.nextId);
+  }
+
+  tableMark(): Promise<TableMark | null> {
+    const { table } = this.#options;
+    return this.#call('tableMark', () => ({
+      data: { '': String(table.dataId) },
+      definition: String(table.definition),
+      definitionStays: true,
+      settled: true,
+    }));
+  }
+
+  lowestIn(_partition: string): Promise<bigint | null> {
+    return this.#call('lowestIn', () => this.#committed()[0] ?? null);
   }
 
   #committed(): readonly bigint[] {

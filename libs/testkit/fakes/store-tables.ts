@@ -1,5 +1,14 @@
 /** The relay's tables in memory: what several stores, each a process of its own, share in a simulation. */
-import type { AppendRequest, AsideRow, LaneRow, Member, OutboxRow, StoredGapPage, WatermarkState } from '#outbox';
+import type {
+  AppendRequest,
+  AsideRow,
+  LaneRow,
+  Member,
+  OutboxRow,
+  StoredGapPage,
+  TableFacts,
+  WatermarkState,
+} from '#outbox';
 import type { Clock } from '#runtime';
 
 export interface FakeLane extends Omit<LaneRow, 'leaseExpired'> {
@@ -34,6 +43,7 @@ export class FakeOutboxTables {
   readonly watermarks = new Map<string, WatermarkState>();
   /** Open gaps by source, each page by its name. */
   readonly gaps = new Map<string, ReadonlyMap<bigint, StoredGapPage>>();
+  readonly tableFacts = new Map<string, TableFacts>();
   readonly lanes = new Map<number, FakeLane>();
   /** By id. */
   readonly outbox = new Map<number, OutboxRow>();

@@ -5,7 +5,10 @@ import {
   LANES_MAX,
   type OutboxMessage,
   type OutboxRow,
+  type SourceAcceptance,
+  type SourceHalt,
   type StoredGapPage,
+  type TableFacts,
   type WatermarkState,
   type WriterStore,
 } from '#outbox';
@@ -44,7 +47,8 @@ export class FakeWriterStore implements WriterStore {
       if (this.#tables.watermarks.has(source)) return this.#lanesOf(source);
       const first = Math.max(-1, ...this.#tables.lanes.keys()) + 1;
       if (first + request.lanes > LANES_MAX) throw new RelayError('CONFIG_INVALID', 'not enough lanes are left');
-      this.#tables.watermarks.set(source, { source, position, nextSequence: 1, epoch: 0, leader: null });
+      const fresh = { source, position, nextSequence: 1, epoch: 0, leader: null, ...RUNNING, incarnations: [] };
+      this.#tables.watermarks.set(source, fresh);
       this.#writeGaps(source, { put: gaps, drop: [] });
       for (let lane = first; lane < first + request.lanes; lane += 1)
         this.#tables.lanes.set(lane, newLane(lane, source));
@@ -60,6 +64,7 @@ export class FakeWriterStore implements WriterStore {
     return this.#call('beginTerm', () => {
       const former = this.#tables.watermarks.get(source);
       if (!former) throw new RelayError('INVARIANT_BROKEN', `source ${source} has no watermark row`);
+      if (former.state === 'halted') return former;
       const state = { ...former, epoch: former.epoch + 1, leader };
       this.#tables.watermarks.set(source, state);
       return state;
@@ -97,11 +102,51 @@ export class FakeWriterStore implements WriterStore {
     this.#tables.gaps.set(source, pages);
   }
 
+  loadTableFacts(source: string): Promise<TableFacts | null> {
+    return this.#call('loadTableFacts', () => this.#tables.tableFacts.get(source) ?? null);
+  }
+
+  noteTableFacts(source: string, epoch: number, facts: TableFacts): Promise<boolean> {
+    return this.#call('noteTableFacts', () => {
+      if (this.#stateAt(source, epoch)?.state !== 'running') return false;
+      this.#tables.tableFacts.set(source, facts);
+      return true;
+    });
+  }
+
+  haltSource({ source, epoch, cause, why }: SourceHalt): Promise<boolean> {
+    return this.#call('haltSource', () => {
+      const state = this.#stateAt(source, epoch);
+      if (state?.state !== 'running') return false;
+      this.#tables.watermarks.set(source, { ...state, epoch: epoch + 1, state: 'halted', cause, why });
+      return true;
+    });
+  }
+
+  acceptSource({ facts, gaps, ...accepted }: SourceAcceptance): Promise<boolean> {
+    return this.#call('acceptSource', () => {
+      const { source, epoch } = accepted;
+      const state = this.#stateAt(source, epoch);
+      if (state?.state !== 'halted') return false;
+      this.#tables.watermarks.set(source, { ...state, ...accepted, ...RUNNING, epoch: epoch + 1, leader: null });
+      this.#writeGaps(source, gaps);
+      this.#tables.tableFacts.set(source, facts);
+      return true;
+    });
+  }
+
+  #stateAt(source: string, epoch: number): WatermarkState | null {
+    const state = this.#tables.watermarks.get(source);
+    return state?.epoch === epoch ? state : null;
+  }
+
   #lanesOf(source: string): number[] {
     const lanes = [...this.#tables.lanes.values()].filter((lane) => lane.source === source);
     return lanes.map(({ lane }) => lane).sort((a, b) => a - b);
   }
 }
+
+const RUNNING = { state: 'running', cause: null, why: null } as const;
 
 const newLane = (lane: number, source: string): FakeLane => ({
   lane,

@@ -1,5 +1,5 @@
 /** The application whose rows are watched: overlapping transactions on the fake tables, with the order of its effects noted. */
-import type { FakeSourceTable, FakeSourceTransaction } from '../fakes/source.ts';
+import type { FakeSourceTable, FakeSourceTransaction } from '../fakes/source-table.ts';
 import type { ScenarioRow, Statement, Transaction } from './scenario.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Trace } from './sim-process.ts';

@@ -69,7 +69,7 @@ export const WRITER_MUTATIONS: readonly Mutation[] = [
       withWriter(store, {
         append: (request) => {
           const position = tables.watermarks.get(request.source)?.position ?? 0n;
-          const isLate = ({ eventId }: { eventId: string }) => BigInt(eventId.split(':')[1] as string) <= position;
+          const isLate = ({ eventId }: { eventId: string }) => BigInt(eventId.split(':').at(-1) as string) <= position;
           const { messages } = request;
           const turned = [...messages.filter((message) => !isLate(message)), ...messages.filter(isLate)];
           const first = request.expectedNextSequence;

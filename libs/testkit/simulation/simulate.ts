@@ -1,7 +1,7 @@
 /** Runs one scenario from its first row to the judgement. */
 import { createFakeDoorbells } from '../fakes/doorbell.ts';
 import { createFakeElections } from '../fakes/election.ts';
-import { FakeSourceTable } from '../fakes/source.ts';
+import { FakeSourceTable } from '../fakes/source-table.ts';
 import { Application } from './application.ts';
 import { Dice, streamOf } from './chance.ts';
 import { type Evidence, isDrained, judge } from './judge.ts';

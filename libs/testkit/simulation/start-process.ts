@@ -11,7 +11,8 @@ import {
 } from '#outbox';
 import type { FakeDoorbells } from '../fakes/doorbell.ts';
 import type { FakeElections } from '../fakes/election.ts';
-import { FakeSourceReader, type FakeSourceTable } from '../fakes/source.ts';
+import { FakeSourceReader } from '../fakes/source.ts';
+import type { FakeSourceTable } from '../fakes/source-table.ts';
 import { createFakeStore } from '../fakes/store.ts';
 import type { Dice } from './chance.ts';
 import type { Mutation, MutationSite } from './mutation.ts';
