@@ -250,11 +250,8 @@ export class WriterTerm {
     const found = await this.#options.store.loadWatermark(this.#source);
     const fenced = found === null || found.epoch !== this.#epoch;
     const committed = !fenced && found.nextSequence === nextSequence && nextSequence !== this.#nextSequence;
-    this.#options.onEvent({
-      kind: 'commit-unknown',
-      source: this.#source,
-      found: fenced ? 'fenced' : committed ? 'committed' : 'not-committed',
-    });
+    const outcome = fenced ? 'fenced' : committed ? 'committed' : 'not-committed';
+    this.#options.onEvent({ kind: 'commit-unknown', source: this.#source, found: outcome });
     if (fenced) return false;
     if (committed) return true;
     throw error;
