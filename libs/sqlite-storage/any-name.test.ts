@@ -249,7 +249,7 @@ test('I1: a column that goes away is told, and never read as a text of its name'
     reader.committedIn([{ from: 0n, to: 9n }], 9),
     reader.highestPosition(),
   ]) {
-    await assert.rejects(read, { code: 'DB_SCHEMA', message: /no column id \(watermark column\)/ });
+    await assert.rejects(read, { code: 'SOURCE_COLUMNS_GONE', message: /column id of source table t was delivered/ });
   }
   close();
 });
