@@ -97,7 +97,7 @@ test('I1: STRICT changes nothing, and the text counts that SQLite will read when
   const reader = await createSourceReader({ file, source: SOURCE });
   application.exec(`PRAGMA writable_schema = ON;
     UPDATE sqlite_schema SET sql = replace(sql, 'AUTOINCREMENT', '/* AUTOINCREMENT */') WHERE name = 't'`);
-  await assert.rejects(reader.readAfter(0n, { rowsMax: 1, bytesMax: 1 }), { code: /DB_SCHEMA|SOURCE_COLUMNS_GONE/ });
+  await assert.rejects(reader.readAfter(0n, { rowsMax: 1, bytesMax: 1 }), { code: 'DB_SCHEMA' });
   application.exec("UPDATE sqlite_schema SET sql = replace(replace(sql, '/* ', ''), ' */', '') WHERE name = 't'");
   assert.deepEqual((await reader.readAfter(0n, { rowsMax: 1, bytesMax: 1 })).rows, []);
   file.close();
@@ -166,7 +166,7 @@ test('I1: mode append refuses a table that hands ids out again, in one line, and
     application.exec(
       'CREATE TABLE made_anew (id INTEGER PRIMARY KEY); DROP TABLE t; ALTER TABLE made_anew RENAME TO t',
     );
-    await assert.rejects(reader.readAfter(0n, { rowsMax: 1, bytesMax: 1 }), { code: 'DB_SCHEMA' });
+    await assert.rejects(reader.readAfter(0n, { rowsMax: 1, bytesMax: 1 }), { code: /DB_SCHEMA|SOURCE_COLUMNS_GONE/ });
     application.exec('DROP TABLE t');
   }
   file.close();
