@@ -8,7 +8,7 @@ import mysql from 'mysql2/promise';
 import { createPool, type Pool } from '#database';
 import type { GapMode } from '#outbox';
 import { silentLogger } from '#runtime';
-import { createTestDatabase, type TestDatabase, testDatabaseOptions, until } from '#testkit';
+import { createTestDatabase, isListed, type TestDatabase, testDatabaseOptions, until } from '#testkit';
 import { createSourceReader } from './index.ts';
 
 const LIMITS = { rowsMax: 100, bytesMax: 100_000 };
@@ -83,8 +83,7 @@ const LAYOUTS: Readonly<Record<string, string>> = {
 for (const [table, columns] of Object.entries(LAYOUTS)) {
   test(`I1: a waiting insert is listed wherever the watermark's index stands (${table})`, async () => {
     await whileItWaits(table, columns, async (connection) => {
-      const list = await (await readerOf(table, 'transactions')).listTransactions?.();
-      assert.ok(list?.transactions.some((each) => each.connection === connection));
+      assert.ok(await isListed({ reader: await readerOf(table, 'transactions') }, connection));
     });
     const { rows } = await (await readerOf(table, 'transactions')).readAfter(1n, LIMITS);
     assert.deepEqual(

@@ -10,6 +10,7 @@ export {
   type SeenRecord,
 } from './contracts/kafka-contract.ts';
 export { sourceContract } from './contracts/source-contract.ts';
+export { isListed } from './contracts/source-contract-gaps.ts';
 export type {
   ContractRow,
   SourceHarness,
