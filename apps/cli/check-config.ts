@@ -135,7 +135,9 @@ async function checkTables(config: Config, pool: Pool, findings: Findings): Prom
 
 async function checkSource(pool: Pool, source: SourceConfig, findings: Findings): Promise<void> {
   await findings.try(`source ${source.name}`, async () => {
-    const { proof, graceMs, highest } = await trySource(pool, source);
+    const { proof, graceMs, graceWarning, highest, warnings } = await trySource(pool, source);
+    for (const warning of warnings) findings.warn(`source ${source.name}`, warning);
+    if (graceWarning !== null) findings.warn(`source ${source.name}`, graceWarning);
     const better = betterMode(proof);
     const says = `${proof.mode} (${proof.reason}): ${promiseFor(source, proof.mode, graceMs)}`;
     const rows = highest === null ? 'no rows yet' : `highest ${source.watermarkColumn} ${highest}`;

@@ -28,6 +28,11 @@ const ENGINES = ['mariadb', 'mysql', 'singlestore', 'tidb', 'sqlite'] as const s
 /** The canary proves InnoDB's locks. An engine that was not recognised may have them, these two have not. */
 export const hasCanary = (engine: EngineKind): boolean => engine !== 'singlestore' && engine !== 'tidb';
 
+/** A comment, since only an administrator may execute it, and users have hosts. */
+const grantComment = (user: string): string =>
+  `-- Makes the promise that no row is lost unconditional (gap mode transactions); an administrator grants it:
+-- GRANT PROCESS ON *.* TO '${(user || 'relay').replaceAll("'", "''")}'@'%';`;
+
 type Engine = (typeof ENGINES)[number];
 
 const flagOf = (setting: SettingName): string => `--${setting.toLowerCase().replaceAll('_', '-')} <name>`;
@@ -50,7 +55,8 @@ export function addInitSql(program: Command, cli: Cli): void {
     const { engine, eventTable: table } = options;
     if (engine === 'sqlite') cli.print(fileInitSql(config.tables).trimEnd());
     else cli.print(initSql(config.tables, engine).trimEnd());
-    if (engine !== 'sqlite' && hasCanary(engine)) cli.print(`\n${canaryTableSql()};`);
+    if (engine !== 'sqlite' && hasCanary(engine))
+      cli.print(`\n${canaryTableSql()};\n\n${grantComment(config.db.user)}`);
     if (table === undefined) return;
     const { outboxTableSql } = await import('#application-outbox');
     const dialect = engine === 'sqlite' ? 'sqlite' : 'mysql';

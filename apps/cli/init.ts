@@ -5,9 +5,16 @@ import type { Pool } from '#database';
 import { createTopicAdmin, type TopicAdmin } from '#kafka-delivery';
 import type { LaneRow } from '#outbox';
 import { createSenderStore, migrate } from '#outbox-storage';
-import { archiveTableSql, CANARY_TABLE_DEFAULT, canaryTableSql, maintainArchive, proveGapMode } from '#source-polling';
+import {
+  archiveTableSql,
+  CANARY_TABLE_DEFAULT,
+  canaryTableSql,
+  maintainArchive,
+  neededGraceMs,
+  proveGapMode,
+} from '#source-polling';
 import { createSenderStore as createFileStore, migrate as migrateFile, openSqliteFile } from '#sqlite-storage';
-import { betterMode } from '../wiring/gap-mode-promise.ts';
+import { betterMode, promiseFor } from '../wiring/gap-mode-promise.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
 import type { Cli } from './cli.ts';
 import { type Patience, reachKafka, withDatabase } from './connect.ts';
@@ -108,9 +115,11 @@ async function makeTables(cli: Cli, config: Config, pool: Pool): Promise<void> {
   for (const source of config.sources) {
     const proof = await proveGapMode({ pool, wanted: source.gapMode });
     const better = betterMode(proof);
-    cli.print(
-      `gap mode of source ${source.name}: ${proof.mode} (${proof.reason})${better === null ? '' : `; ${better}`}`,
-    );
+    // The source's table need not be there yet.
+    const graceMs = source.gapGraceMs ?? neededGraceMs(proof.mode, proof.lockWaitMs ?? 0);
+    const promise = promiseFor(source, proof.mode, graceMs);
+    const says = `gap mode of source ${source.name}: ${proof.mode} (${proof.reason}): ${promise}`;
+    cli.print(better === null ? says : `${says}; ${better}`);
   }
 }
 

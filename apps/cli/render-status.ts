@@ -16,7 +16,16 @@ export function renderStatus(status: Status): readonly string[] {
   ];
 }
 
-function renderHead({ database, kafka, redis, delivery, backlog, aside }: Status): readonly string[] {
+function renderGapHolders({ gapHolders }: Status): readonly string[] {
+  if (gapHolders === null) return [];
+  const { transactions, connection, since } = gapHolders;
+  const who = connection === null ? 'a prepared XA transaction' : `the transaction of connection ${connection}`;
+  const more = transactions === 1 ? 'the only one' : `the oldest of ${transactions}`;
+  return [`open gaps  held by ${who}, open since ${since} (${more} that may own missing ids)`];
+}
+
+function renderHead(status: Status): readonly string[] {
+  const { database, kafka, redis, delivery, backlog, aside } = status;
   const count = `${backlog.rows}${backlog.capped ? ' or more' : ''}`;
   const oldest = backlog.oldestAgeMs === null ? '' : `, the oldest waits for ${showDuration(backlog.oldestAgeMs)}`;
   return [
@@ -26,12 +35,13 @@ function renderHead({ database, kafka, redis, delivery, backlog, aside }: Status
     `delivery   ${delivery}`,
     `backlog    ${count} rows in the outbox${oldest}`,
     `set aside  ${aside.retrying} retrying, ${aside.parked} parked, ${aside.dead} dead letters`,
+    ...renderGapHolders(status),
   ];
 }
 
 function showGaps({ gaps }: SourceStatus): Cell {
   if (gaps === null) return 0;
-  return `${gaps.missing} ids (oldest ${showDuration(gaps.oldestMs)})`;
+  return `${gaps.missing} ${gaps.missing === 1n ? 'id' : 'ids'} (oldest ${showDuration(gaps.oldestMs)})`;
 }
 
 function renderSources({ sources, members }: Status): readonly string[] {

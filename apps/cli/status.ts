@@ -5,7 +5,7 @@ import { systemClock } from '#runtime';
 import { sqliteOperator } from '../sqlite/sqlite-operator.ts';
 import { tablesOfFile } from '../sqlite/tables-of-file.ts';
 import { type Operator, poolOperator } from '../wiring/operator.ts';
-import { type LookAtTable, readStatus, tablesOf } from '../wiring/read-status.ts';
+import { type ReadStatusOptions, readStatus, tablesOf, transactionsOf } from '../wiring/read-status.ts';
 import type { Cli } from './cli.ts';
 import { reachKafka, withDatabase, withSqliteFile } from './connect.ts';
 import { secondsAsMs } from './parse-arguments.ts';
@@ -37,11 +37,14 @@ export function addStatus(program: Command, cli: Cli): void {
 async function status(cli: Cli, options: StatusOptions): Promise<void> {
   const { config } = cli.load();
   if (config.sqlite === null) {
-    await withDatabase(config, (pool) => show(cli, options, config, poolOperator(pool, config), tablesOf(pool)));
+    await withDatabase(config, (pool) => {
+      const look = { lookAtTable: tablesOf(pool), listTransactions: transactionsOf(pool) };
+      return show(cli, options, config, poolOperator(pool, config), look);
+    });
     return;
   }
   await withSqliteFile(config, async (file) => {
-    await show(cli, options, config, await sqliteOperator(file, config), tablesOfFile(file));
+    await show(cli, options, config, await sqliteOperator(file, config), { lookAtTable: tablesOfFile(file) });
   });
 }
 
@@ -50,12 +53,12 @@ async function show(
   options: StatusOptions,
   config: Config,
   operator: Operator,
-  lookAtTable: LookAtTable,
+  look: Pick<ReadStatusOptions, 'lookAtTable' | 'listTransactions'>,
 ): Promise<void> {
   await operator.checkSchema();
   const kafka = () => reachKafka(operator.kafkaConfig);
   for (;;) {
-    const found = await readStatus({ config, operator, lookAtTable, kafka, redis: pingRedis });
+    const found = await readStatus({ config, operator, ...look, kafka, redis: pingRedis });
     const text = options.json ? toJson(found) : renderStatus(found).join('\n');
     cli.print(options.watch && process.stdout.isTTY ? `${HOME}${text}` : text);
     if (!options.watch) return;

@@ -55,8 +55,9 @@ test('init-sql needs no settings and takes other names', async () => {
   for (const table of ['watermark', 'outbox', 'lane', 'member', 'dead_letter', 'topic', 'canary']) {
     assert.match(plain.stdout, new RegExp(`TABLE IF NOT EXISTS \`kafka_row_sender_${table}\``));
   }
+  assert.match(plain.stdout, /^-- GRANT PROCESS ON \*\.\* TO 'relay'@'%';$/m);
   const tidb = await runCli(['init-sql', '--engine', 'tidb']);
-  assert.doesNotMatch(tidb.stdout, /canary/);
+  assert.doesNotMatch(tidb.stdout, /canary|PROCESS/);
   const named = await runCli(['init-sql', '--watermark-table', 'my_watermark', '--outbox-table=my_outbox']);
   assert.equal(named.code, 0, named.stderr);
   assert.match(named.stdout, /`my_watermark`/);

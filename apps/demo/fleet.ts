@@ -29,6 +29,16 @@ export class Fleet {
     this.#deployment = deployment;
   }
 
+  /** What the writer that leads says of its gap mode and what that promises. */
+  async gapMode(): Promise<string> {
+    const writers = this.processes.filter(({ kind }) => kind === 'writer');
+    const said = writers.map(({ app }) =>
+      app.waitForLog(({ gapMode }) => gapMode !== undefined, READY_DEADLINE_MS, 'gap mode'),
+    );
+    const { msg } = await Promise.any(said);
+    return String(msg);
+  }
+
   start(kind: Kind): FleetProcess {
     this.#counts[kind] += 1;
     const name = `${kind}-${this.#counts[kind]}`;

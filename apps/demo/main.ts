@@ -73,6 +73,7 @@ async function prepare(options: DemoOptions, screen: Screen, deployment: Deploym
   for (let count = 0; count < options.senders; count += 1) fleet.start('sender');
   await fleet.ready();
   screen.note(`running: ${options.writers} writers and ${options.senders} senders (seed ${options.seed})`);
+  screen.note(await fleet.gapMode());
   return fleet;
 }
 

@@ -25,12 +25,12 @@ const WRITER: Readonly<Record<WriterEvent['kind'], readonly [string, string]>> =
     NOTHING,
   ],
   'gaps-closed': [
-    'Nothing came and nothing can come any more. At level info there is one line `gaps` for each source and 10 s: how many ids were found missing, how many were given up, the last one missing.',
+    'Nothing came and nothing can come any more. At level info there is one line `gaps` for each source and 10 s: `opened` ids were found missing, `closed` were given up, `last` is the last one missing.',
     NOTHING,
   ],
   'gaps-held': [
     'Missing ids may still become rows. `holders`: running transactions that may own them; the oldest has the connection `connection` and began at `since`. `staleMs`: so long the server has shown no fresh list of its transactions.',
-    'Nothing, while `oldestMs` is short. Else end the transaction (`KILL` with its connection), commit or roll back a prepared XA transaction (`XA RECOVER`), or stop a monitor that reads `information_schema.innodb_trx` more than ten times a second. Rows go on all the same.',
+    'Nothing, while `oldestMs` is short. Else end the transaction (`KILL` with its connection), commit or roll back a prepared XA transaction (`XA RECOVER`), or stop a monitor that reads `information_schema.innodb_trx` more than ten times a second. Rows go on all the same: [missing ids that stay open](#missing-ids-that-stay-open).',
   ],
   'went-back': [
     'Mode `consume`: rows were found below the position, outside of every gap (ids set by hand, or a table restored); reading begins there again, and they are moved.',

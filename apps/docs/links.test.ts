@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, '..', '..');
 const DOCUMENTS = [
   'README.md',
   'libs/outbox/SPEC.md',
-  ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true }).map((name) => `docs/${String(name)}`),
 ];
 
 /** As GitHub makes them: lower case, no punctuation, blanks as hyphens. */

@@ -1,6 +1,7 @@
 /** Events of the core as log lines: one line per event that matters, nothing per row, no payload. */
 import type { SenderEvent, WriterEvent } from '#outbox';
 import type { Clock, Logger } from '#runtime';
+import { explainHeld, type HeldEvent, isHeldFor } from './held-gaps.ts';
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -77,7 +78,7 @@ interface GapCounts {
   closed: bigint;
   /** The last one opened. */
   last: bigint | null;
-  held: Extract<WriterEvent, { kind: 'gaps-held' }> | null;
+  held: HeldEvent | null;
   saidHeldMs: number;
 }
 
@@ -127,22 +128,10 @@ function sayGaps(logger: Logger, source: string, count: GapCounts): void {
 
 function sayHeld(logger: Logger, count: GapCounts, nowMs: number): void {
   const { held } = count;
-  if (held === null || (held.oldestMs < HELD_SAID_FROM_MS && held.staleMs < HELD_SAID_FROM_MS)) return;
+  if (held === null || !isHeldFor(held, HELD_SAID_FROM_MS)) return;
   if (nowMs - count.saidHeldMs < HELD_SAID_EVERY_MS) return;
   count.saidHeldMs = nowMs;
-  write(logger, ['warn', heldLine(held)], held);
-}
-
-/** Cause, effect, and what to do. */
-function heldLine({ connection, since, holders, staleMs }: Extract<WriterEvent, { kind: 'gaps-held' }>): string {
-  const effect = 'missing ids stay open; rows are moved all the same';
-  if (staleMs >= HELD_SAID_FROM_MS) {
-    return `the server shows no fresh list of its transactions: ${effect}; stop the program that reads information_schema.innodb_trx more than ten times a second`;
-  }
-  if (holders === 0) return `missing ids wait for the end of their grace: ${effect}`;
-  const who =
-    connection === null ? 'a prepared XA transaction (see XA RECOVER)' : `the transaction of connection ${connection}`;
-  return `${who} has been open since ${since}: ${effect}; end it if it was forgotten`;
+  write(logger, ['warn', explainHeld(held, HELD_SAID_FROM_MS)], held);
 }
 
 function write(logger: Logger, [level, message]: readonly [Level, string], event: WriterEvent | SenderEvent): void {

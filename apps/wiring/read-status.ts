@@ -8,10 +8,11 @@ import {
   type GapSums,
   howToGoOn,
   type MemberStatus,
+  type RunningTransaction,
   type WatermarkState,
 } from '#outbox';
-import { asRelayError, silentLogger } from '#runtime';
-import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
+import { asRelayError, silentLogger, systemClock } from '#runtime';
+import { createSourceReader, type GapModeProof, listerOf, proveGapMode } from '#source-polling';
 import { betterMode, promiseFor } from './gap-mode-promise.ts';
 import type { Operator } from './operator.ts';
 import { type LaneStatus, readLanes, type ServerStatus } from './read-lanes.ts';
@@ -46,12 +47,23 @@ export interface SourceStatus {
   readonly incarnation: number;
 }
 
+/** The running transactions that may own missing ids. */
+export interface GapHolders {
+  readonly transactions: number;
+  /** Of the oldest; null: a prepared XA transaction, which has none any more. */
+  readonly connection: string | null;
+  /** As the server writes it, in its own time zone. */
+  readonly since: string;
+}
+
 export interface Status {
   readonly delivery: Config['deliveryMode'];
   readonly database: string;
   readonly kafka: ServerStatus;
   readonly redis: ServerStatus | null;
   readonly sources: readonly SourceStatus[];
+  /** Null: no gaps are open in gap mode `transactions`, or nobody holds them, or that could not be found out. */
+  readonly gapHolders: GapHolders | null;
   readonly lanes: readonly LaneStatus[];
   readonly members: readonly MemberStatus[];
   readonly backlog: { readonly rows: number; readonly capped: boolean; readonly oldestAgeMs: number | null };
@@ -63,6 +75,8 @@ export interface ReadStatusOptions {
   readonly operator: Operator;
   /** A table that cannot be read says so in `problem`; a database that went away rejects. */
   readonly lookAtTable: LookAtTable;
+  /** Null: the server shows no fresh list. Absent: nobody wants to know who holds gaps. */
+  readonly listTransactions?: () => Promise<readonly RunningTransaction[] | null>;
   /** Tries Kafka; a rejection says why it is away. */
   readonly kafka: () => Promise<KafkaConnection>;
   /** Tries Redis. */
@@ -79,17 +93,37 @@ export async function readStatus(options: ReadStatusOptions): Promise<Status> {
     readLanes({ config: operator.kafkaConfig, operator, kafka: tryKafka }),
     lookAtRedis(options),
   ]);
+  const sources = await readSources(options, watermarks, gaps);
   return {
     delivery: config.deliveryMode,
     database,
     kafka,
     redis,
-    sources: await readSources(options, watermarks, gaps),
+    sources,
+    gapHolders: await findGapHolders(options, sources),
     lanes,
     members: await operator.listMembers(),
     backlog: sumBacklog(lanes),
     aside: await operator.countAside(),
   };
+}
+
+/** Other gap modes have no list to look at. */
+async function findGapHolders(
+  { listTransactions }: ReadStatusOptions,
+  sources: readonly SourceStatus[],
+): Promise<GapHolders | null> {
+  if (!sources.some(({ gaps, gapMode }) => gaps !== null && gapMode === 'transactions')) return null;
+  const [first, ...others] = (await listTransactions?.()) ?? [];
+  if (first === undefined) return null;
+  const oldest = others.reduce((old, each) => (each.startedAt < old.startedAt ? each : old), first);
+  return { transactions: others.length + 1, connection: oldest.connection, since: oldest.startedAt };
+}
+
+/** For `listTransactions`. */
+export function transactionsOf(pool: Pool): () => Promise<readonly RunningTransaction[] | null> {
+  const lister = listerOf(pool, systemClock);
+  return async () => (await lister.list())?.transactions ?? null;
 }
 
 function sumBacklog(lanes: readonly LaneStatus[]): Status['backlog'] {

@@ -10,6 +10,7 @@ import {
 import type { Sender, SenderEvent, WriterEvent } from '#outbox';
 import { systemClock } from '#runtime';
 import { createHaltedLanes, type HaltedLanes } from './halted-lanes.ts';
+import { createHeldGaps } from './held-gaps.ts';
 import type { Operator } from './operator.ts';
 import { sampleBacklog } from './sample-backlog.ts';
 import type { Service } from './service.ts';
@@ -43,10 +44,12 @@ export async function serve(
   const metrics = createMetrics(roles);
   const health = createProgressHealth({ clock: systemClock, stallMs: STALL_MS });
   const haltedLanes = createHaltedLanes(health);
+  const heldGaps = createHeldGaps();
   const state = { sender: null as Sender | null, waitsFor: new Set<string>(roles.sender ? ['Kafka'] : []) };
   const shown = {
     onWriterEvent: (event: WriterEvent) => {
       notifier.onWriterEvent(event);
+      heldGaps.note(event);
       showWriterEvent(metrics, health, event);
     },
     onSenderEvent: (event: SenderEvent) => {
@@ -70,10 +73,12 @@ export async function serve(
     health: () => {
       const answer = health.health();
       const stalledMs = state.sender === null ? 0 : systemClock.nowMs() - state.sender.progressAtMs;
-      if (stalledMs < STALL_MS) return answer;
+      const notes = heldGaps.lines();
+      if (stalledMs < STALL_MS) return { ...answer, notes };
       return {
         healthy: false,
         reasons: [...answer.reasons, `no turn ended well for ${Math.floor(stalledMs / 1000)} s`],
+        notes,
       };
     },
     ready: () => ({

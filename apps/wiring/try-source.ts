@@ -3,6 +3,7 @@ import type { SourceConfig } from '#config';
 import type { Pool } from '#database';
 import { silentLogger } from '#runtime';
 import { createSourceReader, type GapModeProof, proveGapMode } from '#source-polling';
+import { graceWarning } from './gap-mode-promise.ts';
 
 export interface TriedSource {
   readonly proof: GapModeProof;
@@ -10,7 +11,9 @@ export interface TriedSource {
   readonly graceMs: number;
   /** Highest committed position; null when the table is empty. */
   readonly highest: bigint | null;
-  /** What is not wrong but should be better. */
+  /** Why that is too short; null when it is not. */
+  readonly graceWarning: string | null;
+  /** What is not wrong with the table but should be better. */
   readonly warnings: readonly string[];
 }
 
@@ -23,5 +26,6 @@ export async function trySource(pool: Pool, source: SourceConfig): Promise<Tried
   const highest = await reader.highestPosition();
   // A row shows that all columns can be read and that key and topic are what they must be.
   if (highest !== null) await reader.readAfter(highest - 1n, { rowsMax: 1, bytesMax: 1 });
-  return { proof, graceMs: source.gapGraceMs ?? reader.graceMs, highest, warnings };
+  const graceMs = source.gapGraceMs ?? reader.graceMs;
+  return { proof, graceMs, graceWarning: graceWarning(proof.mode, graceMs, reader.graceMs), highest, warnings };
 }

@@ -36,7 +36,7 @@ export function sourceOptions(
       // Anew for each term: after a fail-over another server answers, and rights may have been granted or taken.
       const proof = await proveGapMode({ pool: parts.pool, wanted: source.gapMode });
       const reader = await createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, logger, delivered });
-      logGapMode(logger, source, proof, source.gapGraceMs ?? reader.graceMs);
+      logGapMode(logger, source, proof, reader.graceMs);
       return reader;
     },
     ...(config.deliveryMode === 'exactly-once'

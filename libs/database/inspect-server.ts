@@ -6,8 +6,8 @@ import type { Pool } from './pool.ts';
 import type { Session } from './session.ts';
 
 export interface OpenTransaction {
-  /** For KILL. */
-  readonly thread: string;
+  /** For KILL; null: a prepared XA transaction whose connection has gone. */
+  readonly thread: string | null;
   readonly ageMs: number;
 }
 
@@ -75,7 +75,11 @@ async function readHistoryLength(session: Session): Promise<number | null> {
 /** `trx_started` is in the server's own time zone, whatever the session's is. */
 const OLDEST_TRANSACTION = `SELECT trx_mysql_thread_id AS thread,
     TIMESTAMPDIFF(MICROSECOND, trx_started, CONVERT_TZ(NOW(6), '+00:00', 'SYSTEM')) AS age
-  FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> 0 ORDER BY trx_started LIMIT 1`;
+  FROM information_schema.innodb_trx ORDER BY trx_started LIMIT 1`;
+
+function toOpen({ thread, age }: { thread: string | number; age: string }): OpenTransaction {
+  return { thread: Number(thread) === 0 ? null : String(thread), ageMs: Number(age) / 1_000 };
+}
 
 async function readClock(session: Session, clock: Clock): Promise<ServerFacts['clockAheadMs']> {
   const askedAtMs = clock.wallMs();
@@ -99,7 +103,7 @@ export async function inspectServer(pool: Pool, clock: Clock): Promise<ServerFac
       variables,
       historyLength: await readHistoryLength(session),
       seesTransactions: oldest !== null,
-      oldestTransaction: first ? { thread: String(first.thread), ageMs: Number(first.age) / 1_000 } : null,
+      oldestTransaction: first ? toOpen(first) : null,
       clockAheadMs,
     };
   });

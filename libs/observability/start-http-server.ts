@@ -6,6 +6,8 @@ import type { Metrics } from './create-metrics.ts';
 export interface HealthAnswer {
   readonly healthy: boolean;
   readonly reasons: readonly string[];
+  /** What a person should know, and is no fault of this process. */
+  readonly notes: readonly string[];
 }
 
 export interface ReadyAnswer {
@@ -50,8 +52,8 @@ function json(status: number, body: object): Answer {
 
 async function answer(path: string, options: HttpServerOptions): Promise<Answer> {
   if (path === '/healthz') {
-    const { healthy, reasons } = options.health();
-    return json(healthy ? 200 : 503, { healthy, reasons });
+    const { healthy, reasons, notes } = options.health();
+    return json(healthy ? 200 : 503, { healthy, reasons, notes });
   }
   if (path === '/readyz') {
     const { ready, reasons } = options.ready();

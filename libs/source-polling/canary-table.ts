@@ -1,4 +1,4 @@
-/** A table of our own that never keeps a row: the canary inserts into it, probes, and rolls back. */
+/** A table of our own that never keeps a row: the canary inserts into it, looks whether the server shows that, and rolls back. */
 import { quoteIdentifier } from '#database';
 
 export const CANARY_TABLE_DEFAULT = 'kafka_row_sender_canary';
@@ -7,5 +7,5 @@ export const CANARY_TABLE_DEFAULT = 'kafka_row_sender_canary';
 export function canaryTableSql(name: string = CANARY_TABLE_DEFAULT): string {
   return `CREATE TABLE IF NOT EXISTS ${quoteIdentifier(name)} (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY
-) ENGINE = InnoDB COMMENT = 'Stays empty: proves at start that the lock probe sees open transactions'`;
+) ENGINE = InnoDB COMMENT = 'Stays empty: proves at start that the relay sees open transactions'`;
 }

@@ -16,6 +16,7 @@ import type {
 } from '#outbox';
 import { type Logger, RelayError, systemClock } from '#runtime';
 import { checkArchive } from './archive-table.ts';
+import { neededGraceMs } from './gap-grace.ts';
 import { inspectTable, type TableFacts } from './inspect-table.ts';
 import type { Lender } from './lender.ts';
 import { listerOf, type TransactionLister } from './list-transactions.ts';
@@ -86,21 +87,10 @@ async function refuseUnremovable(pool: Pool, { name, quotedName, storageEngine }
   await pool.run(`DELETE FROM ${quotedName} WHERE 1 = 0`);
 }
 
-/** An id is handed out an instant before its transaction shows. */
-const SHOWN_GRACE_MS = 1_000;
-const TIME_GRACE_MS = 60_000;
-/** More than a statement needs besides waiting. */
-const WAIT_SLACK_MS = 10_000;
-
-/**
- * Mode `locks`: a statement waits for a lock for as long as the server lets it, at the primary key and at each index that it comes
- * to before the watermark's, before its row is there.
- */
 async function graceMsOf(pool: Pool, gapMode: GapMode, { indexesBefore }: TableFacts): Promise<number> {
-  if (gapMode === 'transactions') return SHOWN_GRACE_MS;
-  if (gapMode === 'time') return TIME_GRACE_MS;
+  if (gapMode !== 'locks') return neededGraceMs(gapMode, 0);
   const [row] = await pool.query<{ seconds: string | number }>('SELECT @@GLOBAL.innodb_lock_wait_timeout AS seconds');
-  return (1 + indexesBefore) * Number(row?.seconds ?? 0) * 1_000 + WAIT_SLACK_MS;
+  return neededGraceMs(gapMode, Number(row?.seconds ?? 0) * 1_000, indexesBefore);
 }
 
 class TableReader implements SourceReader {

@@ -14,6 +14,7 @@
 export { type ArchiveChange, archiveTableSql, maintainArchive } from './archive-table.ts';
 export { CANARY_TABLE_DEFAULT, canaryTableSql } from './canary-table.ts';
 export { createSourceReader, type SourceReaderOptions } from './create-source-reader.ts';
+export { neededGraceMs } from './gap-grace.ts';
 export { inspectTable, type TableFacts } from './inspect-table.ts';
 export { type ListPositionsOptions, listSourcePositions, type SourcePosition } from './list-source-positions.ts';
 export { listerOf, type TransactionLister } from './list-transactions.ts';

@@ -60,9 +60,10 @@ const LISTS_MAX = 20;
 const NO_FRESH_LIST =
   'the server gives no fresh list of its transactions: stop the program that reads information_schema.innodb_trx more than ten times a second';
 
+/** The server's own: sessions of ours wait for locks for less than the application's. */
 async function readSettings(pool: Pool): Promise<ServerSettings> {
   const rows = await pool.query<Record<string, string>>(
-    "SHOW VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode', 'innodb_autoinc_lock_mode', 'innodb_lock_wait_timeout', 'read_only')",
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('wsrep_on', 'group_replication_single_primary_mode', 'innodb_autoinc_lock_mode', 'innodb_lock_wait_timeout', 'read_only')",
   );
   const value = new Map(rows.map((row) => [String(row.Variable_name).toLowerCase(), String(row.Value).toUpperCase()]));
   const status = await pool.query<Record<string, string>>("SHOW GLOBAL STATUS LIKE 'Slaves_running'");
@@ -124,9 +125,13 @@ async function flyWithoutRow(pool: Pool, name: string): Promise<string | null> {
     inserting.catch(() => undefined);
     const listed = await isListed(pool, connection, true);
     await rollback(guard);
+    if (listed !== null) {
+      // It may have waited for too long meanwhile, which is no reason to fly again.
+      await inserting.catch(() => undefined);
+      return listed;
+    }
     await inserting;
     await rollback(owner);
-    if (listed !== null) return listed;
     return await isListed(pool, connection, false);
   } finally {
     await Promise.all([guard.close(), owner.close()]);

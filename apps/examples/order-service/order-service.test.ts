@@ -63,6 +63,10 @@ test('an order and its events, in order; what is refused leaves neither', async 
   );
 });
 
+test('its relay loses no row, however long a transaction takes', async () => {
+  assert.match((await relay.cli('config', 'check')).output, /gap mode transactions .*no committed row is lost/);
+});
+
 test('when the event cannot be stored, neither is the order', async () => {
   await pool.query('RENAME TABLE outboxevent TO elsewhere');
   const refused = await service.inject({ method: 'POST', url: '/orders', payload: order });

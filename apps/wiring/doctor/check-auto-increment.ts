@@ -12,7 +12,7 @@ export const autoIncrement = databaseCheck(
     return [
       risky(
         '',
-        `${says}: every id in between is a gap that is probed and kept until it closes`,
+        `${says}: every id in between is missing, and is kept as a gap until it closes; evenly spaced gaps cost little`,
         'SET GLOBAL auto_increment_increment = 1 where only one server takes writes',
       ),
     ];

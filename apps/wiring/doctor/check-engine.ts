@@ -16,7 +16,7 @@ export const engine = databaseCheck('engine', 'kind and version of the server', 
   return [
     risky(
       '',
-      `${name}: without row locks that can be probed, a transaction open for longer than SOURCE_GAP_GRACE loses its rows`,
+      `${name}: without a list of running transactions as InnoDB has it, a transaction open for longer than SOURCE_GAP_GRACE loses its rows`,
       'keep transactions shorter than SOURCE_GAP_GRACE, or raise it; MariaDB and MySQL have no such limit',
     ),
   ];

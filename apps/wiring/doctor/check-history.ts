@@ -1,12 +1,12 @@
 /** Deleted rows that InnoDB has not purged yet: every read of the outbox near them walks them again. */
+import { grantProcess } from './check-oldest-transaction.ts';
 import { databaseCheck, fine, risky, unknown } from './finding.ts';
 
 const LONG = 100_000;
 
-export const history = databaseCheck('history', 'InnoDB history list length', ({ server }) => {
+export const history = databaseCheck('history', 'InnoDB history list length', ({ server, sources }) => {
   const { historyLength } = server;
-  if (historyLength === null)
-    return [unknown('', 'not shown to this user', "GRANT PROCESS ON *.* TO the relay's user, if wanted")];
+  if (historyLength === null) return [unknown('', 'not shown to this user', grantProcess(sources))];
   if (historyLength < LONG) return [fine('', `${historyLength} versions wait for purge`)];
   return [
     risky(

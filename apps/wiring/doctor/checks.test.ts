@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServerFacts } from '#database';
+import type { SourceStatus } from '../read-status.ts';
 import { CHECKS } from './checks.ts';
 import type { Facts } from './facts.ts';
 import { facts, proof, server, verdicts, watermarkAt } from './facts-by-hand.ts';
@@ -74,6 +75,7 @@ test('database: gap mode time is risky, and broken while a transaction is open f
   const tried = {
     proof: { ...proof, mode: 'time', reason: 'no canary' } as const,
     graceMs: 60_000,
+    graceWarning: null,
     highest: null,
     warnings: [],
   };
@@ -84,6 +86,38 @@ test('database: gap mode time is risky, and broken while a transaction is open f
     verdicts('database.oldest-transaction', { database: { sources, server: server({ oldestTransaction }) } }),
     'broken',
   );
+});
+
+test('database: gaps held for more than a minute are risky, with who holds them; a prepared XA transaction has its own end', () => {
+  const { relay } = facts({});
+  assert.ok(relay);
+  const source: SourceStatus = {
+    ...{
+      name: 'orders',
+      table: 'orders',
+      mode: 'append' as const,
+      configured: true,
+      leader: null,
+      epoch: 1,
+      watermark: 9n,
+    },
+    ...{ highest: 9n, distance: 0n, gapMode: 'transactions', gapModeReason: null, gapModePromise: null },
+    ...{ gaps: null, gapModeBetter: null, problem: null, halted: null, incarnation: 1 },
+  };
+  const said = (oldestMs: number, connection: string | null, gapMode = 'transactions') => {
+    const sources = [{ ...source, gapMode, gaps: { ranges: 1, missing: 3n, oldestMs } }];
+    const gapHolders = { transactions: 2, connection, since: '2026-01-01 10:00:00' };
+    const all = facts({ relay: { status: { ...relay.status, sources, gapHolders } } });
+    const check = CHECKS.find(({ id }) => id === 'database.oldest-transaction');
+    return check?.look(all).find(({ about }) => about === 'source orders') ?? null;
+  };
+  assert.equal(said(59_000, '42'), null);
+  const held = said(61_000, '42');
+  assert.equal(held?.verdict, 'risky');
+  assert.match(held?.says ?? '', /^3 missing ids .* 61 s; held by the transaction of connection 42, open since 2026/);
+  assert.match(held?.mend ?? '', /KILL 42/);
+  assert.match(said(61_000, null)?.mend ?? '', /XA RECOVER/);
+  assert.match(said(61_000, '42', 'locks')?.says ?? '', /who holds them is not known/);
 });
 
 test('database: an id to come at or below the watermark is broken', () => {

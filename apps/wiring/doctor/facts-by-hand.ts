@@ -152,7 +152,12 @@ export function facts({ env = {}, database = {}, relay = {}, kafka = {}, topics 
       schemaFault: null,
       missingGrants: [],
       sources: [
-        { source, tried: { proof, graceMs: 1_000, highest: 5n, warnings: [] }, watermark: null, nextPosition: 6n },
+        {
+          source,
+          tried: { proof, graceMs: 1_000, graceWarning: null, highest: 5n, warnings: [] },
+          watermark: null,
+          nextPosition: 6n,
+        },
       ],
       ...database,
     },
@@ -163,6 +168,7 @@ export function facts({ env = {}, database = {}, relay = {}, kafka = {}, topics 
         kafka: { reachable: true, says: '' },
         redis: null,
         sources: [],
+        gapHolders: null,
         lanes,
         members: [],
         backlog: { rows: 0, capped: false, oldestAgeMs: null },

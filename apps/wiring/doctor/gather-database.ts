@@ -6,7 +6,7 @@ import { checkSchema, findMissingGrants, largestRows, listWatermarks } from '#ou
 import { asRelayError, RelayError, systemClock } from '#runtime';
 import { nextPosition } from '#source-polling';
 import { poolOperator } from '../operator.ts';
-import { readStatus, type Status, tablesOf } from '../read-status.ts';
+import { readStatus, type Status, tablesOf, transactionsOf } from '../read-status.ts';
 import { trySource } from '../try-source.ts';
 import type { RelayFacts, ServerLook, SourceFacts } from './facts.ts';
 
@@ -53,7 +53,12 @@ const elsewhere = () => Promise.reject(new RelayError('STOPPED', 'not looked at 
 
 /** What is read before Kafka's markers; null when the tables cannot be read. */
 export async function gatherRelay(config: Config, pool: Pool): Promise<Pick<RelayFacts, 'status' | 'largest'> | null> {
-  const look = { config, operator: poolOperator(pool, config), lookAtTable: tablesOf(pool) };
+  const look = {
+    config,
+    operator: poolOperator(pool, config),
+    lookAtTable: tablesOf(pool),
+    listTransactions: transactionsOf(pool),
+  };
   const status = await orFault<Status>(() => readStatus({ ...look, kafka: elsewhere, redis: elsewhere }));
   const largest = await orFault(() => largestRows(pool, config.tables));
   if (status instanceof RelayError || largest instanceof RelayError) return null;
