@@ -23,6 +23,7 @@ const round = (rawRates: readonly number[], drain: Throughput): Round => ({
   drains: new Map([[1, { writer: throughput(1), drain }]]),
   path: null,
   latency: null,
+  gaps: [],
   loads: new Map(),
 });
 
