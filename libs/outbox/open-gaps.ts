@@ -11,7 +11,7 @@ import type { GapSet, Stretch } from './gap-set.ts';
 import { findPresent, joinBatches, readLate } from './late-rows.ts';
 import { type Answer, Listing, type Question } from './listing.ts';
 import { LiveTime } from './live-time.ts';
-import type { BatchLimits, SourceBatch, SourceReader, SourceRow } from './ports.ts';
+import type { BatchLimits, SourceBatch, SourceReader, SourceRow, SourceSnapshot } from './ports.ts';
 import { Sightings } from './sightings.ts';
 import { type GapHolder, TransactionEvidence } from './transaction-evidence.ts';
 
@@ -47,7 +47,7 @@ export interface GapsHeld {
 }
 
 /** Look-ups that a step spends on gaps at most, where it has the choice: some milliseconds of the server's. */
-const COST_MAX = { fresh: 1_000, idle: 200 };
+const COST_MAX = { fresh: 1_000, idle: 200, single: 50 };
 /** Lists of transactions come this far apart, while gaps are young and later. */
 const LIST_EVERY_MS = { young: 200, old: 500 };
 /** An idle writer looks at gaps this often. */
@@ -100,6 +100,11 @@ export class OpenGaps {
     return 0n;
   }
 
+  /** Before fresh rows go, so much is read in gaps, or waited for, that a reading should serve several batches of them. */
+  get isCostly(): boolean {
+    return this.#set.cost > Math.min(COST_MAX.single, this.#freshCostMax);
+  }
+
   /** Milliseconds until an idle writer must look at its gaps again; null without gaps. */
   get dueInMs(): number | null {
     if (this.#set.isEmpty) return null;
@@ -133,6 +138,7 @@ export class OpenGaps {
   async read(hasFresh: boolean): Promise<LateRows> {
     if (this.#set.isEmpty) return { rows: [], full: false, closes: [] };
     const { reader } = this.#options;
+    if (hasFresh) await this.#learnBeforeScan();
     const floor = reader.gapMode === 'transactions' ? this.#evidence.floor : this.#sightings.ripe(this.#live.ms);
     this.#evidence.beginReading();
     let isComplete = false;
@@ -172,6 +178,22 @@ export class OpenGaps {
     this.#sight(position);
   }
 
+  get #freshCostMax(): number {
+    return this.#options.gapCostMax ?? COST_MAX.fresh;
+  }
+
+  /**
+   * As long as no list covers the gaps, each reading reads all of them. So where one would say more than the last one did, it is
+   * waited for before a costly reading, and not only after it.
+   */
+  async #learnBeforeScan(): Promise<void> {
+    const { reader } = this.#options;
+    if (reader.gapMode !== 'transactions' || this.#set.cost <= this.#freshCostMax) return;
+    if (this.#sightings.ripe(this.#live.ms) <= this.#evidence.listedAt) return;
+    const dirty = this.#set.pagesIn({ above: this.#evidence.dirtyAbove, upTo: this.#position });
+    if (dirty.reduce((sum, { cost }) => sum + cost, 0) > this.#freshCostMax) await this.#listAnew();
+  }
+
   #sight(position: bigint): void {
     this.#sightings.sight(position, this.#live.ms);
     this.#settled.sight(position, this.#live.ms);
@@ -188,11 +210,11 @@ export class OpenGaps {
   async #readAtOnce(hasFresh: boolean): Promise<{ batch: SourceBatch; stretches: readonly Stretch[] }> {
     const { reader, limits } = this.#options;
     const all: Stretch = { above: -1n, upTo: this.#position };
-    const { fresh, idle } = COST_MAX;
-    const costMax = this.#options.gapCostMax ?? fresh;
-    const isCheap = this.#set.cost <= (hasFresh ? costMax : Math.min(costMax, idle));
+    const costMax = this.#freshCostMax;
+    const isCheap = this.#set.cost <= (hasFresh ? costMax : Math.min(costMax, COST_MAX.idle));
     return reader.inSnapshot(async (snapshot) => {
-      const read = (stretch: Stretch) => readLate(snapshot, this.#set.pagesIn(stretch), stretch, limits);
+      const heard = hearing(snapshot, () => this.#live.advance(this.#options.clock.nowMs()));
+      const read = (stretch: Stretch) => readLate(heard, this.#set.pagesIn(stretch), stretch, limits);
       if (isCheap) return { batch: await read(all), stretches: [all] };
       if (reader.gapMode !== 'transactions') return this.#readInTurn(read);
       const young: Stretch = { above: this.#evidence.dirtyAbove, upTo: this.#position };
@@ -270,3 +292,9 @@ export class OpenGaps {
     return false;
   }
 }
+
+/** Each answer shows that the server works. */
+const hearing = (snapshot: SourceSnapshot, onAnswer: () => void): SourceSnapshot => ({
+  readRanges: (ranges, limits) => snapshot.readRanges(ranges, limits).finally(onAnswer),
+  committedOf: (mask) => snapshot.committedOf(mask).finally(onAnswer),
+});

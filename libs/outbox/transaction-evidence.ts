@@ -33,7 +33,6 @@ const isSame = (a: RunningTransaction, b: RunningTransaction): boolean =>
 export class TransactionEvidence {
   #followed: readonly Followed[] = [];
   #server: string | null = null;
-  /** The sighted position of the last list. */
   #listedAt = 0n;
   #floor = 0n;
   /** Gaps above it may have become rows since they were last read. */
@@ -50,6 +49,11 @@ export class TransactionEvidence {
   get dirtyAbove(): bigint {
     const reading = this.#readingAbove ?? this.#dirtyAbove;
     return lowerOf(reading, this.#dirtyAbove);
+  }
+
+  /** The sighted position of the last list. */
+  get listedAt(): bigint {
+    return this.#listedAt;
   }
 
   get holder(): GapHolder | null {

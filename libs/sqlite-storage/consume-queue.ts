@@ -44,7 +44,7 @@ export class ConsumeQueue {
       gapMode: 'ordered',
       graceMs: 0,
       readAfter: (after, limits) => file.read((sql) => this.#read(sql, after, limits)),
-      inSnapshot: (work) => work({ readRanges: async () => ({ rows: [], full: false }), committedIn: async () => [] }),
+      inSnapshot: (work) => work({ readRanges: async () => ({ rows: [], full: false }), committedOf: async () => [] }),
       highestPosition: async () => null,
       committedIn: async () => [],
       nextPosition: async () => null,

@@ -102,7 +102,7 @@ class TableReader implements SourceReader {
   inSnapshot<T>(work: (snapshot: SourceSnapshot) => Promise<T>): Promise<T> {
     return work({
       readRanges: (ranges, limits) => this.#read(ranges, limits),
-      committedIn: (ranges, rowsMax) => this.committedIn(ranges, rowsMax),
+      committedOf: async () => [],
     });
   }
 
