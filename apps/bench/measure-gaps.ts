@@ -23,6 +23,8 @@ export interface GapsCase {
 
 export interface GapsResult extends GapsCase {
   readonly rowsPerSecond: number;
+  /** To rows/s without gaps, measured just before and just after. */
+  readonly toDense: number;
   readonly cpuUsPerRow: number;
   /** Of the transaction that appends, without the reading. */
   readonly appendUsPerRow: number;
@@ -60,6 +62,24 @@ export async function measureGaps(
   each: GapsCase,
   samples: number,
 ): Promise<GapsResult> {
+  const before = await measureDense(servers, rows);
+  const found = await measureCase(servers, rows, each, samples);
+  const after = await measureDense(servers, rows);
+  return { ...found, toDense: found.rowsPerSecond / ((before + after) / 2) };
+}
+
+/** Other work on the machine comes and goes: so each case has its own. */
+async function measureDense(servers: DeploymentServers, rows: number): Promise<number> {
+  const dense = await measureCase(servers, rows, { shape: 'dense', missing: 0 }, 0);
+  return dense.rowsPerSecond;
+}
+
+async function measureCase(
+  servers: DeploymentServers,
+  rows: number,
+  each: GapsCase,
+  samples: number,
+): Promise<Omit<GapsResult, 'toDense'>> {
   const scene = await createGapScene(servers, each.shape, each.missing);
   try {
     await scene.addFresh(rows);

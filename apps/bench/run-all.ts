@@ -106,7 +106,7 @@ export const nameOfGaps = ({ shape, missing, released }: Pick<GapsResult, 'shape
 
 const showGaps = (gaps: GapsResult): string =>
   [
-    `${round(gaps.rowsPerSecond)}/s, ${us(gaps.cpuUsPerRow)}, append ${gaps.appendUsPerRow.toFixed(1)} µs a row`,
+    `${round(gaps.rowsPerSecond)}/s, ${gaps.toDense.toFixed(2)} of dense, ${us(gaps.cpuUsPerRow)}, append ${gaps.appendUsPerRow.toFixed(1)} µs a row`,
     `first append after ${round(gaps.startMs)} ms, peak ${gaps.peakMb} MB`,
     ...(gaps.youngMs.length > 0 ? [`late ${round(median(gaps.youngMs))} ms young, ${round(median(gaps.oldMs))} ms old`] : []),
     ...(gaps.idleStatementsPerSecond === null ? [] : [`idle ${gaps.idleStatementsPerSecond.toFixed(1)} statements/s`]),

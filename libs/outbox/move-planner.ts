@@ -111,7 +111,7 @@ export class MovePlanner {
 
   /** One plan at a time. The moves follow each other; none: there is nothing to do. */
   async plan(): Promise<readonly Move[]> {
-    this.#open.tick();
+    await this.#open.tick();
     await this.#lookBelow();
     const read = this.#takeFresh();
     const fresh = await read.batch;

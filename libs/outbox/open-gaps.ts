@@ -9,7 +9,7 @@ import type { Clock } from '#runtime';
 import { lowerOf } from './gap-range.ts';
 import type { GapSet, Stretch } from './gap-set.ts';
 import { findPresent, joinBatches, readLate } from './late-rows.ts';
-import { type Answer, Listing, type Question } from './listing.ts';
+import { type Answer, Listing } from './listing.ts';
 import { LiveTime } from './live-time.ts';
 import type { BatchLimits, SourceBatch, SourceReader, SourceRow, SourceSnapshot } from './ports.ts';
 import { Sightings } from './sightings.ts';
@@ -50,6 +50,8 @@ export interface GapsHeld {
 const COST_MAX = { fresh: 1_000, idle: 200, single: 50 };
 /** Lists of transactions come this far apart, while gaps are young and later. */
 const LIST_EVERY_MS = { young: 200, old: 500 };
+/** A writer that is behind asks for the highest position this often. */
+const HIGHEST_EVERY_MS = 500;
 /** An idle writer looks at gaps this often. */
 const PACE_MS = { young: 40, old: 200 };
 /** So long after the last gap was opened gaps are young. */
@@ -74,6 +76,7 @@ export class OpenGaps {
   readonly #listing: Listing;
   #presentMs = Number.NEGATIVE_INFINITY;
   #isBehind = true;
+  #highestMs = Number.NEGATIVE_INFINITY;
   /** Modes without a list: old gaps are read in turn, from here on. */
   #turn = 0n;
 
@@ -124,14 +127,19 @@ export class OpenGaps {
     };
   }
 
-  /** Once a step, before anything is read: takes in what was learned, and asks for more when it is due. */
-  tick(): void {
+  /** Once a plan, before anything is read: takes in what was learned. */
+  async tick(): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     this.#live.advance(nowMs);
     if (this.#options.reader.gapMode !== 'transactions') return;
     this.#learn(this.#listing.take());
-    if (this.#set.isEmpty && !this.#isBehind) return;
-    this.#listing.ask(this.#isYoung() ? LIST_EVERY_MS.young : LIST_EVERY_MS.old, this.#question());
+    if (this.#isBehind && nowMs - this.#highestMs >= HIGHEST_EVERY_MS) {
+      // Every row up to there is sighted by it, long before it is read.
+      this.#highestMs = nowMs;
+      const highest = await this.#options.reader.highestPosition();
+      if (highest !== null) this.#sight(highest);
+    }
+    if (this.#set.isEmpty && this.#isBehind) this.#askWhenDue();
   }
 
   /** Late rows to go before the step's fresh ones, if it has any. While it is full, those fresh rows have to wait. */
@@ -191,7 +199,7 @@ export class OpenGaps {
     if (reader.gapMode !== 'transactions' || this.#set.cost <= this.#freshCostMax) return;
     if (this.#sightings.ripe(this.#live.ms) <= this.#evidence.listedAt) return;
     const dirty = this.#set.pagesIn({ above: this.#evidence.dirtyAbove, upTo: this.#position });
-    if (dirty.reduce((sum, { cost }) => sum + cost, 0) > this.#freshCostMax) await this.#listAnew();
+    if (dirty.reduce((sum, { cost }) => sum + cost, 0) > this.#freshCostMax) await this.#listAnew(false);
   }
 
   #sight(position: bigint): void {
@@ -215,13 +223,15 @@ export class OpenGaps {
     return reader.inSnapshot(async (snapshot) => {
       const heard = hearing(snapshot, () => this.#live.advance(this.#options.clock.nowMs()));
       const read = (stretch: Stretch) => readLate(heard, this.#set.pagesIn(stretch), stretch, limits);
+      // Within the snapshot, so that the list is younger.
+      const isAsked = reader.gapMode === 'transactions' && this.#askWhenDue(hasFresh && !isCheap ? 0 : undefined);
       if (isCheap) return { batch: await read(all), stretches: [all] };
       if (reader.gapMode !== 'transactions') return this.#readInTurn(read);
       const young: Stretch = { above: this.#evidence.dirtyAbove, upTo: this.#position };
       const later = await read(young);
       if (!hasFresh && later.rows.length === 0) return { batch: later, stretches: [young] };
       // Only a list that is younger than the snapshot tells which older gaps can have nothing in it.
-      const isKnown = await this.#listAnew();
+      const isKnown = await this.#listAnew(isAsked);
       const old: Stretch = { above: isKnown ? this.#evidence.dirtyAbove : -1n, upTo: young.above };
       if (old.above >= old.upTo) return { batch: later, stretches: [young] };
       const earlier = await read(old);
@@ -270,23 +280,25 @@ export class OpenGaps {
     return [{ stretch: { above: stretch.above, upTo: lowerOf(last, stretch.upTo) }, kept }];
   }
 
-  #question(): Question {
-    return { sighted: this.#sightings.ripe(this.#live.ms), asksHighest: this.#isBehind };
+  /** True: asked now. */
+  #askWhenDue(everyMs = this.#isYoung() ? LIST_EVERY_MS.young : LIST_EVERY_MS.old): boolean {
+    return this.#listing.ask(everyMs, this.#sightings.ripe(this.#live.ms));
   }
 
   #learn(answer: Answer | null): boolean {
-    if (answer === null) return false;
-    if (answer.highest !== null) this.#sight(answer.highest);
-    if (answer.list !== null) this.#evidence.listed(answer.list, answer.sighted);
-    return answer.list !== null;
+    if (answer === null || answer.list === null) return false;
+    this.#evidence.listed(answer.list, answer.sighted);
+    return true;
   }
 
-  /** True when a list that was begun after the call has been taken in. */
-  async #listAnew(): Promise<boolean> {
+  /** True when a list has been taken in that was asked for after the call, or that is under way and was asked for `inTime`. */
+  async #listAnew(inTime: boolean): Promise<boolean> {
     for (let attempt = 0; attempt < FRESH_LISTS_MAX; attempt += 1) {
-      // One under way may have been begun before the snapshot.
-      this.#learn(await this.#listing.wait());
-      this.#listing.ask(0, this.#question());
+      if (attempt > 0 || !inTime) {
+        // One under way may have been begun before the snapshot.
+        this.#learn(await this.#listing.wait());
+        this.#askWhenDue(0);
+      }
       if (this.#learn(await this.#listing.wait())) return true;
     }
     return false;
