@@ -126,7 +126,17 @@ async function writeGapsDown(deployment: Deployment, { idOf }: Shape, rows: numb
     const pages = gaps.pages.slice(at, at + PAGES_PER_STATEMENT);
     await deployment.query(
       'INSERT INTO kafka_row_sender_gap (source, page, first_position, last_position, missing, ranges, detail) VALUES ?',
-      [pages.map(({ page, first, last, missing, ranges, detail }) => [source, page, first, last, missing, ranges, detail])],
+      [
+        pages.map(({ page, first, last, missing, ranges, detail }) => [
+          source,
+          page,
+          first,
+          last,
+          missing,
+          ranges,
+          detail,
+        ]),
+      ],
     );
   }
   await deployment.query('UPDATE kafka_row_sender_watermark SET position = ?', [idOf(rows)]);

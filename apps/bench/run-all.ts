@@ -108,6 +108,8 @@ const showGaps = (gaps: GapsResult): string =>
   [
     `${round(gaps.rowsPerSecond)}/s, ${gaps.toDense.toFixed(2)} of dense, ${us(gaps.cpuUsPerRow)}, append ${gaps.appendUsPerRow.toFixed(1)} µs a row`,
     `first append after ${round(gaps.startMs)} ms, peak ${gaps.peakMb} MB`,
-    ...(gaps.youngMs.length > 0 ? [`late ${round(median(gaps.youngMs))} ms young, ${round(median(gaps.oldMs))} ms old`] : []),
+    ...(gaps.youngMs.length > 0
+      ? [`late ${round(median(gaps.youngMs))} ms young, ${round(median(gaps.oldMs))} ms old`]
+      : []),
     ...(gaps.idleStatementsPerSecond === null ? [] : [`idle ${gaps.idleStatementsPerSecond.toFixed(1)} statements/s`]),
   ].join('; ');

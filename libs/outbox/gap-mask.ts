@@ -22,10 +22,11 @@ export function maskOf(pages: readonly GapPage[]): PositionMask {
   const bits = Buffer.alloc(Number((last - first) / 8n) + 1);
   for (const page of pages) {
     const base = Number(page.page - first);
+    const [low, high] = [Number(page.first - first), Number(page.last - first)];
     let marked = 0;
     const mark = (from: number, width: number) => {
       for (let at = base + from; at < base + from + width; at += 1) {
-        if (at < 0 || at >= bits.length * 8) throw broken(page);
+        if (at < low || at > high) throw broken(page);
         bits[at >> 3] = (bits[at >> 3] as number) | (1 << (at & 7));
       }
       marked += width;
@@ -38,14 +39,10 @@ export function maskOf(pages: readonly GapPage[]): PositionMask {
   return { first, last, bits };
 }
 
-const broken = ({ page }: GapPage): RelayError =>
-  new RelayError('INVARIANT_BROKEN', `gap page ${page} cannot be read`);
+const broken = ({ page }: GapPage): RelayError => new RelayError('INVARIANT_BROKEN', `gap page ${page} cannot be read`);
 
 /** What `encodeRanges` writes, read with plain numbers: a million gaps are read in a fraction of a second. */
-function eachRange(
-  page: GapPage,
-  take: (from: number, width: number, period: number, teeth: number) => void,
-): void {
+function eachRange(page: GapPage, take: (from: number, width: number, period: number, teeth: number) => void): void {
   const { detail } = page;
   let at = 0;
   const number = (): number => {

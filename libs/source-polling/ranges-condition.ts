@@ -27,7 +27,11 @@ export function rangesCondition(
  * the server may look at a row outside the range. Added to the remainder: no sum goes past the largest number.
  */
 const distance = (column: string): string => `(${column} % ? + ?) % ?`;
-const distanceValues = (from: bigint, period: bigint): bigint[] => [period, (period - (from % period)) % period, period];
+const distanceValues = (from: bigint, period: bigint): bigint[] => [
+  period,
+  (period - (from % period)) % period,
+  period,
+];
 
 /** The condition that a position's bit is set. The server walks the rows and sends those that it holds for. */
 export function maskCondition(
