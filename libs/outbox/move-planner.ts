@@ -11,9 +11,10 @@ import type { Clock } from '#runtime';
 import type { WriterEvent } from './events.ts';
 import { GapSet } from './gap-set.ts';
 import { LookBelow } from './look-below.ts';
-import { type GapsHeld, type LateRows, OpenGaps } from './open-gaps.ts';
+import { type LateRows, OpenGaps } from './open-gaps.ts';
 import type { BatchLimits, SourceBatch, SourceReader, SourceRow, StoredGapPage } from './ports.ts';
 import { splitBatch } from './split-batch.ts';
+import type { GapsHeld } from './transaction-evidence.ts';
 
 export interface MovePlannerOptions {
   readonly reader: SourceReader;

@@ -10,10 +10,10 @@ import { lowerOf } from './gap-range.ts';
 import type { GapSet, Stretch } from './gap-set.ts';
 import { findPresent, joinBatches, readLate } from './late-rows.ts';
 import { type Answer, Listing } from './listing.ts';
-import { LiveTime } from './live-time.ts';
-import type { BatchLimits, SourceBatch, SourceReader, SourceRow, SourceSnapshot } from './ports.ts';
+import { hearing, LiveTime } from './live-time.ts';
+import type { BatchLimits, SourceBatch, SourceReader, SourceRow } from './ports.ts';
 import { Sightings } from './sightings.ts';
-import { type GapHolder, TransactionEvidence } from './transaction-evidence.ts';
+import { type GapsHeld, TransactionEvidence } from './transaction-evidence.ts';
 
 export interface OpenGapsOptions {
   readonly reader: SourceReader;
@@ -34,16 +34,6 @@ export interface LateRows {
   /** More are to be read before any fresh row goes. */
   readonly full: boolean;
   readonly closes: readonly { readonly stretch: Stretch; readonly kept: readonly bigint[] }[];
-}
-
-/** What keeps the gaps open. */
-export interface GapsHeld {
-  readonly ranges: number;
-  readonly missing: bigint;
-  readonly oldestMs: number;
-  readonly holder: GapHolder | null;
-  /** How long the server has given no fresh list of its transactions; 0: the last one was fresh. */
-  readonly staleMs: number;
 }
 
 /** Look-ups that a step spends on gaps at most, where it has the choice: some milliseconds of the server's. */
@@ -304,9 +294,3 @@ export class OpenGaps {
     return false;
   }
 }
-
-/** Each answer shows that the server works. */
-const hearing = (snapshot: SourceSnapshot, onAnswer: () => void): SourceSnapshot => ({
-  readRanges: (ranges, limits) => snapshot.readRanges(ranges, limits).finally(onAnswer),
-  committedOf: (mask) => snapshot.committedOf(mask).finally(onAnswer),
-});

@@ -23,6 +23,16 @@ export interface GapHolder {
   readonly count: number;
 }
 
+/** What keeps the gaps open. */
+export interface GapsHeld {
+  readonly ranges: number;
+  readonly missing: bigint;
+  readonly oldestMs: number;
+  readonly holder: GapHolder | null;
+  /** How long the server has given no fresh list of its transactions; 0: the last one was fresh. */
+  readonly staleMs: number;
+}
+
 /**
  * The same transaction? What cannot be told apart counts as the same, since that only waits longer. A transaction that has not
  * written yet has no id; one that is prepared (XA) keeps its id when its connection goes.
