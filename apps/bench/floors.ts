@@ -1,6 +1,7 @@
 /** The figures that must be reached, and whether they were. */
-import { bestRaw } from './measure-raw.ts';
+
 import type { GapsResult } from './measure-gaps.ts';
+import { bestRaw } from './measure-raw.ts';
 import { type Measured, nameOfGaps } from './run-all.ts';
 import { median } from './statistics.ts';
 

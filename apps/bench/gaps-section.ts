@@ -1,6 +1,7 @@
 /** The part of the report about open gaps. */
-import type { GapsResult } from './measure-gaps.ts';
+
 import { fixed, heading, integer, row } from './markdown.ts';
+import type { GapsResult } from './measure-gaps.ts';
 import { nameOfGaps, type Round } from './run-all.ts';
 import { median } from './statistics.ts';
 

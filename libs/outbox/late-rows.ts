@@ -2,8 +2,9 @@
  * Reads the rows that have committed in open gaps. A page of few gaps among many rows is asked for gap by gap; where gaps and rows
  * alternate, the database walks the rows and picks those in gaps, and only these are read whole.
  */
-import { type OpenPage, rangesOf } from './gap-page.ts';
+
 import { MASK_POSITIONS_MAX, maskOf } from './gap-mask.ts';
+import { type OpenPage, rangesOf } from './gap-page.ts';
 import { above, upTo } from './gap-range.ts';
 import type { Stretch } from './gap-set.ts';
 import type { BatchLimits, PositionRange, SourceBatch, SourceReader, SourceRow, SourceSnapshot } from './ports.ts';
