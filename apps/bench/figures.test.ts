@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { judge } from './floors.ts';
+import type { GapsResult } from './measure-gaps.ts';
 import type { RawResult } from './measure-raw.ts';
 import type { Throughput } from './measure-throughput.ts';
 import type { Round } from './run-all.ts';
@@ -23,6 +24,7 @@ const round = (rawRates: readonly number[], drain: Throughput): Round => ({
   drains: new Map([[1, { writer: throughput(1), drain }]]),
   path: null,
   latency: null,
+  gaps: [],
   loads: new Map(),
 });
 
@@ -46,6 +48,32 @@ test('a floor missed is named: memory by the highest peak of any run', () => {
   assert.deepEqual(
     missed.map(({ name, found }) => [name, found]),
     [['peak RSS of any process in any run', 201]],
+  );
+});
+
+test('gaps are judged by the median of each case over the rounds', () => {
+  const gaps = (toDense: number, startMs: number, oldMs: readonly number[]): GapsResult => ({
+    ...{
+      shape: 'single holes',
+      missing: 10_000,
+      rowsPerSecond: 1,
+      toDense,
+      cpuUsPerRow: 1,
+      appendUsPerRow: 1,
+      startMs,
+    },
+    ...{ peakMb: 1, youngMs: [], oldMs, idleStatementsPerSecond: null },
+  });
+  const rounds = [gaps(0.8, 1_900, [900]), gaps(0.95, 2_100, [1_500]), gaps(0.99, 1_000, [1_100])];
+  const floors = judge({ rounds: rounds.map((each) => ({ ...round([1], throughput(1)), gaps: [each] })), idle: null });
+  const found = floors.filter(({ name }) => name.startsWith('single holes'));
+  assert.deepEqual(
+    found.map((floor) => [floor.found, floor.held]),
+    [
+      [0.95, true],
+      [1_900, true],
+      [1_100, false],
+    ],
   );
 });
 

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '#runtime';
 
-export const PARTS = ['raw', 'drain', 'senders', 'path', 'latency', 'idle'] as const;
+export const PARTS = ['raw', 'drain', 'senders', 'path', 'latency', 'idle', 'gaps'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {

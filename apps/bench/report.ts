@@ -1,5 +1,7 @@
 /** The figures as Markdown: docs/benchmarks.md. */
 import type { Floor } from './floors.ts';
+import { gapsSection } from './gaps-section.ts';
+import { fixed, heading, integer, row } from './markdown.ts';
 import { bestRaw } from './measure-raw.ts';
 import type { Measured, Round } from './run-all.ts';
 import { median } from './statistics.ts';
@@ -11,11 +13,6 @@ export interface ReportContext {
   readonly rows: number;
   readonly runs: number;
 }
-
-const integer = (value: number): string => (Number.isNaN(value) ? '-' : Math.round(value).toLocaleString('en'));
-const fixed = (value: number, digits: number): string => (Number.isNaN(value) ? '-' : value.toFixed(digits));
-const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const heading = (...cells: readonly string[]): string[] => [row(...cells), row(...cells.map(() => '---'))];
 
 export function renderReport(measured: Measured, floors: readonly Floor[], context: ReportContext): string {
   const { rounds, idle } = measured;
@@ -41,6 +38,7 @@ export function renderReport(measured: Measured, floors: readonly Floor[], conte
     '',
     ...latencySection(rounds),
     ...idleSection(idle),
+    ...gapsSection(rounds),
     '## Floors',
     '',
     ...heading('what', 'wanted', 'found', ''),

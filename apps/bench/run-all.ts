@@ -1,11 +1,13 @@
 /** Runs the parts asked for, round after round, so that what is compared was measured minutes apart at most. */
 import type { DeploymentServers } from '#testkit';
+import { GAPS_CASES, type GapsResult, measureGaps } from './measure-gaps.ts';
 import { type IdleResult, measureIdle } from './measure-idle.ts';
 import { type LatencyResult, measureLatency } from './measure-latency.ts';
 import { measureRaw, type RawResult } from './measure-raw.ts';
 import { measureDrain, measurePath, type PathResult, type Throughput } from './measure-throughput.ts';
 import type { BenchOptions, Part } from './options.ts';
 import { load } from './process-usage.ts';
+import { median } from './statistics.ts';
 
 export interface Round {
   readonly raw: readonly RawResult[] | null;
@@ -13,6 +15,8 @@ export interface Round {
   readonly drains: ReadonlyMap<number, { readonly writer: Throughput; readonly drain: Throughput }>;
   readonly path: PathResult | null;
   readonly latency: LatencyResult | null;
+  /** In the order of the cases; the first has no gaps. */
+  readonly gaps: readonly GapsResult[];
   /** Load average before each part, by its name: other work on the machine shows here. */
   readonly loads: ReadonlyMap<string, number>;
 }
@@ -28,6 +32,7 @@ const SECONDS = {
   idleSettle: { full: 15, quick: 8 },
   idle: { full: 30, quick: 10 },
 } as const;
+const GAPS = { rows: { full: 200_000, quick: 50_000 }, late: { full: 20, quick: 5 } } as const;
 
 export async function runAll(
   servers: DeploymentServers,
@@ -57,7 +62,13 @@ export async function runAll(
     const latency = wants('latency')
       ? await step('latency', () => measureLatency(servers, seconds('latency')), showLatency)
       : null;
-    rounds.push({ raw, drains: new Map(drains), path, latency, loads });
+    const gaps: GapsResult[] = [];
+    for (const each of wants('gaps') ? GAPS_CASES : []) {
+      const size = options.quick ? 'quick' : 'full';
+      const work = () => measureGaps(servers, GAPS.rows[size], each, GAPS.late[size]);
+      gaps.push(await step(`gaps, ${nameOfGaps(each)}`, work, showGaps));
+    }
+    rounds.push({ raw, drains: new Map(drains), path, latency, gaps, loads });
   }
   if (!wants('idle')) return { rounds, idle: null };
   const idle = await measureIdle(servers, seconds('idleSettle'), seconds('idle'));
@@ -89,3 +100,16 @@ const showLatency = ({ rows, p50Ms, p99Ms, maxMs, ...used }: LatencyResult): str
 
 const showIdle = ({ cpu, statementsPerSecond, rssMb }: IdleResult): string =>
   `${(cpu * 100).toFixed(2)} % of a core, ${statementsPerSecond.toFixed(1)} statements/s, ${rssMb} MB`;
+
+export const nameOfGaps = ({ shape, missing, released }: Pick<GapsResult, 'shape' | 'missing' | 'released'>): string =>
+  released === true ? `${shape}, old table` : `${shape}, ${round(missing)} missing`;
+
+const showGaps = (gaps: GapsResult): string =>
+  [
+    `${round(gaps.rowsPerSecond)}/s, ${gaps.toDense.toFixed(2)} of dense, ${us(gaps.cpuUsPerRow)}, append ${gaps.appendUsPerRow.toFixed(1)} µs a row`,
+    `first append after ${round(gaps.startMs)} ms, peak ${gaps.peakMb} MB`,
+    ...(gaps.youngMs.length > 0
+      ? [`late ${round(median(gaps.youngMs))} ms young, ${round(median(gaps.oldMs))} ms old`]
+      : []),
+    ...(gaps.idleStatementsPerSecond === null ? [] : [`idle ${gaps.idleStatementsPerSecond.toFixed(1)} statements/s`]),
+  ].join('; ');

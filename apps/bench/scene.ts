@@ -7,7 +7,7 @@ export const PARTITIONS = 3;
 /** Bytes of a row's JSON. */
 export const VALUE_BYTES = 300;
 
-const TABLE = 'bench_rows';
+export const TABLE = 'bench_rows';
 /** What is around the note in the JSON of an average row. */
 const AROUND_NOTE_BYTES = 70;
 const NOTE_BYTES = VALUE_BYTES - AROUND_NOTE_BYTES;
@@ -32,12 +32,19 @@ export async function createScene(servers: DeploymentServers, settings: Settings
   return deployment;
 }
 
+/** A table of n, from `{start}` + 1 on. */
+export const NUMBERS = `SELECT {start} + a.d * 10000 + b.d * 1000 + c.d * 100 + e.d * 10 + f.d + 1 AS n FROM ${DIGITS} a, ${DIGITS} b, ${DIGITS} c, ${DIGITS} e, ${DIGITS} f`;
+
+/** Columns of row n after its id; `note` is SQL. */
+export const sourceRow = (note = `LEFT(REPEAT(MD5(n), 8), ${NOTE_BYTES})`): string =>
+  `CONCAT('c', LPAD(MOD(n * 7919, ${KEYS}), 4, '0')), n / 7, ${note}`;
+
 /** Rows 1 to `rows`, without gaps, committed in chunks. */
 export async function fillSource(deployment: Deployment, rows: number): Promise<void> {
   for (let start = 0; start < rows; start += CHUNK_ROWS) {
-    const number = `${start} + a.d * 1000 + b.d * 100 + c.d * 10 + e.d + 1`;
+    const upTo = Math.min(rows, start + CHUNK_ROWS);
     await deployment.query(
-      `INSERT INTO ${TABLE} (WatermarkId, customer, amount, note) SELECT n, CONCAT('c', LPAD(MOD(n * 7919, ${KEYS}), 4, '0')), n / 7, LEFT(REPEAT(MD5(n), 8), ${NOTE_BYTES}) FROM (SELECT ${number} AS n FROM ${DIGITS} a, ${DIGITS} b, ${DIGITS} c, ${DIGITS} e) numbers WHERE n <= ${rows} ORDER BY n`,
+      `INSERT INTO ${TABLE} (WatermarkId, customer, amount, note) SELECT n, ${sourceRow()} FROM (${NUMBERS.replace('{start}', String(start))}) numbers WHERE n <= ${upTo} ORDER BY n`,
     );
   }
 }

@@ -13,6 +13,8 @@ export interface TallyResult {
   readonly lastMs: number;
   /** CPU of all processes in that time, in microseconds. */
   readonly cpuUs: number;
+  /** Spent in the transactions. */
+  readonly tookMs: number;
 }
 
 const LOOK_EVERY_MS = 10;
@@ -45,7 +47,7 @@ class Follower {
 export async function tally(apps: readonly App[], what: keyof typeof WORDS, rows: number): Promise<TallyResult> {
   const { event, took } = WORDS[what];
   const followers = apps.map((app) => new Follower(app));
-  const sum = { rows: 0, bytes: 0, transactions: 0, firstMs: Number.POSITIVE_INFINITY, lastMs: 0 };
+  const sum = { rows: 0, bytes: 0, transactions: 0, tookMs: 0, firstMs: Number.POSITIVE_INFINITY, lastMs: 0 };
   let cpuAtFirst: number | null = null;
   let movedAtMs = performance.now();
   for (;;) {
@@ -61,6 +63,7 @@ export async function tally(apps: readonly App[], what: keyof typeof WORDS, rows
       sum.rows += Number(line.rows);
       sum.bytes += Number(line.bytes);
       sum.transactions += 1;
+      sum.tookMs += Number(line[took]);
       sum.firstMs = Math.min(sum.firstMs, endMs - Number(line[took]));
       sum.lastMs = Math.max(sum.lastMs, endMs);
     }

@@ -3,20 +3,19 @@
  * small.
  */
 import { RelayError } from '#runtime';
+import { MASK_POSITIONS_MAX } from './gap-mask.ts';
 import { decodeRanges, encodeRanges, missingIn } from './gap-range.ts';
 import type { GapPage, PositionRange, StoredGapPage } from './ports.ts';
 
-/** Rows that a scan of positions walks and sends in the time of one look-up. */
-const ROWS_PER_LOOKUP = 20;
-/** Rows of a comb that the server walks in the time of one look-up: they are not sent. */
-const COMB_ROWS_PER_LOOKUP = 50;
+/** Rows that the server walks in the time of one look-up, without sending them. */
+const ROWS_PER_LOOKUP = 50;
 
 export interface OpenPage extends GapPage {
   /** Monotonic time of the first sighting of any gap in it. */
   readonly openedMs: number;
   /** What reading its gaps costs, in look-ups of the database. */
   readonly cost: number;
-  /** A scan of all positions between its first and last gap is cheaper than a look-up of each gap. */
+  /** A walk over all rows between its first and last gap is cheaper than a look-up of each gap. */
   readonly isScanned: boolean;
 }
 
@@ -39,10 +38,10 @@ export function pageOf(page: bigint, ranges: readonly PositionRange[], openedMs:
 export const restorePage = ({ ageMs, ...page }: StoredGapPage, nowMs: number): OpenPage => opened(page, nowMs - ageMs);
 
 function opened(page: GapPage, openedMs: number): OpenPage {
-  const rows = Number(page.last - page.first + 1n - page.missing);
-  if (page.detail.includes('/')) {
-    return { ...page, openedMs, cost: page.ranges + rows / COMB_ROWS_PER_LOOKUP, isScanned: false };
-  }
-  const isScanned = rows < page.ranges * ROWS_PER_LOOKUP;
-  return { ...page, openedMs, cost: isScanned ? 1 + rows / ROWS_PER_LOOKUP : page.ranges, isScanned };
+  const span = page.last - page.first + 1n;
+  const walk = Number(span - page.missing) / ROWS_PER_LOOKUP;
+  const isScanned = page.last - page.page < BigInt(MASK_POSITIONS_MAX) && page.ranges > 1 && walk < page.ranges;
+  // The rows between the teeth of a comb are walked in any case.
+  const isWalked = isScanned || page.detail.includes('/');
+  return { ...page, openedMs, cost: (isScanned ? 1 : page.ranges) + (isWalked ? walk : 0), isScanned };
 }

@@ -19,21 +19,44 @@ export interface Stretch {
   readonly upTo: bigint;
 }
 
+/** Of all pages: kept with each set, since a step asks for them several times and pages are many. */
+interface Sums {
+  readonly ranges: number;
+  readonly missing: bigint;
+  readonly cost: number;
+}
+
+const NO_SUMS: Sums = { ranges: 0, missing: 0n, cost: 0 };
+
+const plus = (sums: Sums, { ranges, missing, cost }: OpenPage): Sums => ({
+  ranges: sums.ranges + ranges,
+  missing: sums.missing + missing,
+  cost: sums.cost + cost,
+});
+const minus = (sums: Sums, { ranges, missing, cost }: OpenPage): Sums => ({
+  ranges: sums.ranges - ranges,
+  missing: sums.missing - missing,
+  cost: sums.cost - cost,
+});
+
 export class GapSet {
   /** Ascending and disjoint. */
   readonly pages: readonly OpenPage[];
+  readonly #sums: Sums;
 
-  private constructor(pages: readonly OpenPage[]) {
+  private constructor(pages: readonly OpenPage[], sums: Sums) {
     this.pages = pages;
+    this.#sums = sums;
   }
 
   static restore(pages: readonly StoredGapPage[], nowMs: number): GapSet {
-    return new GapSet(pages.map((page) => restorePage(page, nowMs)));
+    const restored = pages.map((page) => restorePage(page, nowMs));
+    return new GapSet(restored, restored.reduce(plus, NO_SUMS));
   }
 
   /** Of ranges that are not stored yet. */
   static of(ranges: readonly PositionRange[], nowMs: number): GapSet {
-    return new GapSet([]).#add(compact(ranges), nowMs);
+    return new GapSet([], NO_SUMS).#add(compact(ranges), nowMs);
   }
 
   get isEmpty(): boolean {
@@ -42,16 +65,16 @@ export class GapSet {
 
   /** Ranges, where a comb counts as one. */
   get size(): number {
-    return this.pages.reduce((sum, { ranges }) => sum + ranges, 0);
+    return this.#sums.ranges;
   }
 
   /** What reading all of them costs, in look-ups of the database. */
   get cost(): number {
-    return this.pages.reduce((sum, { cost }) => sum + cost, 0);
+    return this.#sums.cost;
   }
 
   get missing(): bigint {
-    return this.pages.reduce((sum, { missing }) => sum + missing, 0n);
+    return this.#sums.missing;
   }
 
   /** Monotonic time of the oldest sighting; null without gaps. */
@@ -141,8 +164,10 @@ export class GapSet {
   changesSince(base: GapSet): GapChanges {
     const put: GapPage[] = [];
     const drop: bigint[] = [];
-    let at = 0;
-    for (const page of this.pages) {
+    let same = 0;
+    while (same < this.pages.length && this.pages[same] === base.pages[same]) same += 1;
+    let at = same;
+    for (const page of this.pages.slice(same)) {
       while (at < base.pages.length && (base.pages[at] as OpenPage).page < page.page) {
         drop.push((base.pages[at] as OpenPage).page);
         at += 1;
@@ -156,14 +181,15 @@ export class GapSet {
   }
 
   #map(change: (page: OpenPage) => OpenPage | null): GapSet {
-    let isChanged = false;
+    let sums = this.#sums;
     const pages: OpenPage[] = [];
     for (const page of this.pages) {
       const changed = change(page);
-      isChanged ||= changed !== page;
+      if (changed !== page) sums = minus(sums, page);
+      if (changed !== page && changed !== null) sums = plus(sums, changed);
       if (changed !== null) pages.push(changed);
     }
-    return isChanged ? new GapSet(pages) : this;
+    return sums === this.#sums ? this : new GapSet(pages, sums);
   }
 
   /** Ranges above all that are there. The last page is filled up first. */
@@ -171,16 +197,18 @@ export class GapSet {
     const tail = this.pages.at(-1);
     const isFull = tail === undefined || tail.ranges >= PAGE_RANGES_MAX;
     const pages = isFull ? [...this.pages] : this.pages.slice(0, -1);
-    let ranges = isFull ? missing : compact([...rangesOf(tail), ...missing]);
+    const ranges = isFull ? missing : compact([...rangesOf(tail), ...missing]);
+    let sums = isFull ? this.#sums : minus(this.#sums, tail);
     let key = isFull ? null : tail.page;
     let openedMs = isFull ? nowMs : tail.openedMs;
-    while (ranges.length > 0) {
-      const some = ranges.slice(0, PAGE_RANGES_MAX);
-      ranges = ranges.slice(PAGE_RANGES_MAX);
-      pages.push(pageOf(key ?? (some[0] as PositionRange).from, some, openedMs) as OpenPage);
+    for (let at = 0; at < ranges.length; at += PAGE_RANGES_MAX) {
+      const some = ranges.slice(at, at + PAGE_RANGES_MAX);
+      const page = pageOf(key ?? (some[0] as PositionRange).from, some, openedMs) as OpenPage;
+      sums = plus(sums, page);
+      pages.push(page);
       key = null;
       openedMs = nowMs;
     }
-    return new GapSet(pages);
+    return new GapSet(pages, sums);
   }
 }

@@ -1,15 +1,18 @@
 /**
  * Reads the rows that have committed in open gaps. A page of few gaps among many rows is asked for gap by gap; where gaps and rows
- * alternate, a scan of the positions is cheaper, and only what is found there is read whole.
+ * alternate, the database walks the rows and picks those in gaps, and only these are read whole.
  */
+
+import { MASK_POSITIONS_MAX, maskOf } from './gap-mask.ts';
 import { type OpenPage, rangesOf } from './gap-page.ts';
-import { above, isIn, upTo } from './gap-range.ts';
+import { above, upTo } from './gap-range.ts';
 import type { Stretch } from './gap-set.ts';
 import type { BatchLimits, PositionRange, SourceBatch, SourceReader, SourceRow, SourceSnapshot } from './ports.ts';
+import { bytesOf } from './split-batch.ts';
 
 /** Of pages read together. */
-const GROUP_COST_MAX = 2_000;
-const GROUP_PAGES_MAX = 256;
+const GROUP_COST_MAX = 4_000;
+const GROUP_PAGES_MAX = 1_024;
 
 /** Committed rows in the gaps of the pages and the stretch, ascending, within the limits. */
 export async function readLate(
@@ -37,8 +40,6 @@ export async function readLate(
 /** A page may lie across the end of a stretch. */
 const within = (ranges: readonly PositionRange[], { above: floor, upTo: ceiling }: Stretch): PositionRange[] =>
   ranges.flatMap((range) => above(range, floor).flatMap((part) => upTo(part, ceiling)));
-
-const bytesOf = ({ value, key }: SourceRow): number => (value?.length ?? 0) + (key?.length ?? 0);
 
 /** The first batch is whole; as much of the second as the limits leave room for. */
 export function joinBatches(first: SourceBatch, second: SourceBatch, limits: BatchLimits): SourceBatch {
@@ -97,25 +98,19 @@ async function lookupsOf(snapshot: SourceSnapshot, pages: readonly OpenPage[]): 
 }
 
 async function scan(snapshot: SourceSnapshot, pages: readonly OpenPage[]): Promise<PositionRange[]> {
-  const [first, last] = [pages[0], pages.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  // No more than this many positions can have a row, so that nothing is cut off.
-  const span = Number(last.last - first.first + 1n);
-  const present = await snapshot.committedIn([{ from: first.first, to: last.last }], span);
   const found: PositionRange[] = [];
-  let at = 0;
-  for (const page of pages) {
-    while (at < present.length && (present[at] as bigint) < page.first) at += 1;
-    const from = at;
-    while (at < present.length && (present[at] as bigint) <= page.last) at += 1;
-    if (at === from) continue;
-    const ranges = rangesOf(page);
-    let range = 0;
-    for (const position of present.slice(from, at)) {
-      while (range < ranges.length && (ranges[range] as PositionRange).to < position) range += 1;
-      const gap = ranges[range];
-      if (gap !== undefined && isIn(gap, position)) found.push({ from: position, to: position });
-    }
+  for (const group of maskGroupsOf(pages)) {
+    for (const position of await snapshot.committedOf(maskOf(group))) found.push({ from: position, to: position });
   }
   return found;
+}
+
+function* maskGroupsOf(pages: readonly OpenPage[]): Generator<readonly OpenPage[], void, void> {
+  let start = 0;
+  for (const [at, { last }] of pages.entries()) {
+    if (last - (pages[start] as OpenPage).first < BigInt(MASK_POSITIONS_MAX)) continue;
+    yield pages.slice(start, at);
+    start = at;
+  }
+  if (start < pages.length) yield pages.slice(start);
 }

@@ -2,16 +2,9 @@
 import { asRelayError, type Clock, RelayError } from '#runtime';
 import type { SourceReader, TransactionList } from './ports.ts';
 
-export interface Question {
+export interface Answer {
   /** The position sighted a grace before the question. */
   readonly sighted: bigint;
-  /** Also ask for the highest position: the writer is behind, and every row up to there is sighted by it. */
-  readonly asksHighest: boolean;
-}
-
-export interface Answer {
-  readonly sighted: bigint;
-  readonly highest: bigint | null;
   /** Null: the server gave no fresh list in time. */
   readonly list: TransactionList | null;
 }
@@ -38,15 +31,18 @@ export class Listing {
     return this.#staleSinceMs === null ? 0 : this.#clock.nowMs() - this.#staleSinceMs;
   }
 
-  /** Unless a question is under way, or the last one was asked less than `everyMs` ago. */
-  ask(everyMs: number, { sighted, asksHighest }: Question): void {
+  /**
+   * Unless a question is under way, or the last one was asked less than `everyMs` ago. True: it was asked now. `sighted`: the
+   * position sighted a grace ago.
+   */
+  ask(everyMs: number, sighted: bigint): boolean {
     const nowMs = this.#clock.nowMs();
-    if (this.#pending !== null || nowMs - this.#askedMs < everyMs) return;
+    if (this.#pending !== null || nowMs - this.#askedMs < everyMs) return false;
     this.#askedMs = nowMs;
-    const answer = async (): Promise<Answer> => {
-      const highest = asksHighest ? await this.#reader.highestPosition() : null;
-      return { sighted, highest, list: (await this.#reader.listTransactions?.()) ?? null };
-    };
+    const answer = async (): Promise<Answer> => ({
+      sighted,
+      list: (await this.#reader.listTransactions?.()) ?? null,
+    });
     const keep = (outcome: Answer | RelayError) => {
       pending.outcome = outcome;
     };
@@ -54,6 +50,7 @@ export class Listing {
     const done = answer().then(keep, (thrown) => keep(asRelayError(thrown)));
     const pending: Pending = { done, outcome: null };
     this.#pending = pending;
+    return true;
   }
 
   /**

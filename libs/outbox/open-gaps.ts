@@ -9,11 +9,11 @@ import type { Clock } from '#runtime';
 import { lowerOf } from './gap-range.ts';
 import type { GapSet, Stretch } from './gap-set.ts';
 import { findPresent, joinBatches, readLate } from './late-rows.ts';
-import { type Answer, Listing, type Question } from './listing.ts';
-import { LiveTime } from './live-time.ts';
+import { type Answer, Listing } from './listing.ts';
+import { hearing, LiveTime } from './live-time.ts';
 import type { BatchLimits, SourceBatch, SourceReader, SourceRow } from './ports.ts';
 import { Sightings } from './sightings.ts';
-import { type GapHolder, TransactionEvidence } from './transaction-evidence.ts';
+import { type GapsHeld, TransactionEvidence } from './transaction-evidence.ts';
 
 export interface OpenGapsOptions {
   readonly reader: SourceReader;
@@ -36,20 +36,12 @@ export interface LateRows {
   readonly closes: readonly { readonly stretch: Stretch; readonly kept: readonly bigint[] }[];
 }
 
-/** What keeps the gaps open. */
-export interface GapsHeld {
-  readonly ranges: number;
-  readonly missing: bigint;
-  readonly oldestMs: number;
-  readonly holder: GapHolder | null;
-  /** How long the server has given no fresh list of its transactions; 0: the last one was fresh. */
-  readonly staleMs: number;
-}
-
 /** Look-ups that a step spends on gaps at most, where it has the choice: some milliseconds of the server's. */
-const COST_MAX = { fresh: 1_000, idle: 200 };
+const COST_MAX = { fresh: 1_000, idle: 200, single: 50 };
 /** Lists of transactions come this far apart, while gaps are young and later. */
 const LIST_EVERY_MS = { young: 200, old: 500 };
+/** A writer that is behind asks for the highest position this often. */
+const HIGHEST_EVERY_MS = 500;
 /** An idle writer looks at gaps this often. */
 const PACE_MS = { young: 40, old: 200 };
 /** So long after the last gap was opened gaps are young. */
@@ -74,6 +66,7 @@ export class OpenGaps {
   readonly #listing: Listing;
   #presentMs = Number.NEGATIVE_INFINITY;
   #isBehind = true;
+  #highestMs = Number.NEGATIVE_INFINITY;
   /** Modes without a list: old gaps are read in turn, from here on. */
   #turn = 0n;
 
@@ -100,6 +93,11 @@ export class OpenGaps {
     return 0n;
   }
 
+  /** Before fresh rows go, so much is read in gaps, or waited for, that a reading should serve several batches of them. */
+  get isCostly(): boolean {
+    return this.#set.cost > Math.min(COST_MAX.single, this.#freshCostMax);
+  }
+
   /** Milliseconds until an idle writer must look at its gaps again; null without gaps. */
   get dueInMs(): number | null {
     if (this.#set.isEmpty) return null;
@@ -119,20 +117,26 @@ export class OpenGaps {
     };
   }
 
-  /** Once a step, before anything is read: takes in what was learned, and asks for more when it is due. */
-  tick(): void {
+  /** Once a plan, before anything is read: takes in what was learned. */
+  async tick(): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     this.#live.advance(nowMs);
     if (this.#options.reader.gapMode !== 'transactions') return;
     this.#learn(this.#listing.take());
-    if (this.#set.isEmpty && !this.#isBehind) return;
-    this.#listing.ask(this.#isYoung() ? LIST_EVERY_MS.young : LIST_EVERY_MS.old, this.#question());
+    if (this.#isBehind && nowMs - this.#highestMs >= HIGHEST_EVERY_MS) {
+      // Every row up to there is sighted by it, long before it is read.
+      this.#highestMs = nowMs;
+      const highest = await this.#options.reader.highestPosition();
+      if (highest !== null) this.#sight(highest);
+    }
+    if (this.#set.isEmpty && this.#isBehind) this.#askWhenDue();
   }
 
   /** Late rows to go before the step's fresh ones, if it has any. While it is full, those fresh rows have to wait. */
   async read(hasFresh: boolean): Promise<LateRows> {
     if (this.#set.isEmpty) return { rows: [], full: false, closes: [] };
     const { reader } = this.#options;
+    if (hasFresh) await this.#learnBeforeScan();
     const floor = reader.gapMode === 'transactions' ? this.#evidence.floor : this.#sightings.ripe(this.#live.ms);
     this.#evidence.beginReading();
     let isComplete = false;
@@ -172,6 +176,22 @@ export class OpenGaps {
     this.#sight(position);
   }
 
+  get #freshCostMax(): number {
+    return this.#options.gapCostMax ?? COST_MAX.fresh;
+  }
+
+  /**
+   * As long as no list covers the gaps, each reading reads all of them. So where one would say more than the last one did, it is
+   * waited for before a costly reading, and not only after it.
+   */
+  async #learnBeforeScan(): Promise<void> {
+    const { reader } = this.#options;
+    if (reader.gapMode !== 'transactions' || this.#set.cost <= this.#freshCostMax) return;
+    if (this.#sightings.ripe(this.#live.ms) <= this.#evidence.listedAt) return;
+    const dirty = this.#set.pagesIn({ above: this.#evidence.dirtyAbove, upTo: this.#position });
+    if (dirty.reduce((sum, { cost }) => sum + cost, 0) > this.#freshCostMax) await this.#listAnew(false);
+  }
+
   #sight(position: bigint): void {
     this.#sightings.sight(position, this.#live.ms);
     this.#settled.sight(position, this.#live.ms);
@@ -188,18 +208,20 @@ export class OpenGaps {
   async #readAtOnce(hasFresh: boolean): Promise<{ batch: SourceBatch; stretches: readonly Stretch[] }> {
     const { reader, limits } = this.#options;
     const all: Stretch = { above: -1n, upTo: this.#position };
-    const { fresh, idle } = COST_MAX;
-    const costMax = this.#options.gapCostMax ?? fresh;
-    const isCheap = this.#set.cost <= (hasFresh ? costMax : Math.min(costMax, idle));
+    const costMax = this.#freshCostMax;
+    const isCheap = this.#set.cost <= (hasFresh ? costMax : Math.min(costMax, COST_MAX.idle));
     return reader.inSnapshot(async (snapshot) => {
-      const read = (stretch: Stretch) => readLate(snapshot, this.#set.pagesIn(stretch), stretch, limits);
+      const heard = hearing(snapshot, () => this.#live.advance(this.#options.clock.nowMs()));
+      const read = (stretch: Stretch) => readLate(heard, this.#set.pagesIn(stretch), stretch, limits);
+      // Within the snapshot, so that the list is younger.
+      const isAsked = reader.gapMode === 'transactions' && this.#askWhenDue(hasFresh && !isCheap ? 0 : undefined);
       if (isCheap) return { batch: await read(all), stretches: [all] };
       if (reader.gapMode !== 'transactions') return this.#readInTurn(read);
       const young: Stretch = { above: this.#evidence.dirtyAbove, upTo: this.#position };
       const later = await read(young);
       if (!hasFresh && later.rows.length === 0) return { batch: later, stretches: [young] };
       // Only a list that is younger than the snapshot tells which older gaps can have nothing in it.
-      const isKnown = await this.#listAnew();
+      const isKnown = await this.#listAnew(isAsked);
       const old: Stretch = { above: isKnown ? this.#evidence.dirtyAbove : -1n, upTo: young.above };
       if (old.above >= old.upTo) return { batch: later, stretches: [young] };
       const earlier = await read(old);
@@ -248,23 +270,25 @@ export class OpenGaps {
     return [{ stretch: { above: stretch.above, upTo: lowerOf(last, stretch.upTo) }, kept }];
   }
 
-  #question(): Question {
-    return { sighted: this.#sightings.ripe(this.#live.ms), asksHighest: this.#isBehind };
+  /** True: asked now. */
+  #askWhenDue(everyMs = this.#isYoung() ? LIST_EVERY_MS.young : LIST_EVERY_MS.old): boolean {
+    return this.#listing.ask(everyMs, this.#sightings.ripe(this.#live.ms));
   }
 
   #learn(answer: Answer | null): boolean {
-    if (answer === null) return false;
-    if (answer.highest !== null) this.#sight(answer.highest);
-    if (answer.list !== null) this.#evidence.listed(answer.list, answer.sighted);
-    return answer.list !== null;
+    if (answer === null || answer.list === null) return false;
+    this.#evidence.listed(answer.list, answer.sighted);
+    return true;
   }
 
-  /** True when a list that was begun after the call has been taken in. */
-  async #listAnew(): Promise<boolean> {
+  /** True when a list has been taken in that was asked for after the call, or that is under way and was asked for `inTime`. */
+  async #listAnew(inTime: boolean): Promise<boolean> {
     for (let attempt = 0; attempt < FRESH_LISTS_MAX; attempt += 1) {
-      // One under way may have been begun before the snapshot.
-      this.#learn(await this.#listing.wait());
-      this.#listing.ask(0, this.#question());
+      if (attempt > 0 || !inTime) {
+        // One under way may have been begun before the snapshot.
+        this.#learn(await this.#listing.wait());
+        this.#askWhenDue(0);
+      }
       if (this.#learn(await this.#listing.wait())) return true;
     }
     return false;

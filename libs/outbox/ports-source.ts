@@ -27,6 +27,13 @@ export interface PositionRange {
   readonly comb?: { readonly period: bigint; readonly width: bigint };
 }
 
+/** Positions from `first` to `last`, each of which counts only if its bit is set: bit 0 of byte 0 is that of `first`. */
+export interface PositionMask {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly bits: Buffer;
+}
+
 export interface SourceBatch {
   readonly rows: readonly SourceRow[];
   /** True when a limit cut the batch, so that more rows are likely waiting. */
@@ -98,6 +105,8 @@ export interface SourceSnapshot {
   readRanges(ranges: readonly PositionRange[], limits: BatchLimits): Promise<SourceBatch>;
   /** Committed positions in the ranges (ascending, disjoint), ascending, at most `rowsMax`. */
   committedIn(ranges: readonly PositionRange[], rowsMax: number): Promise<readonly bigint[]>;
+  /** Committed positions that the mask counts, ascending. */
+  committedOf(mask: PositionMask): Promise<readonly bigint[]>;
 }
 
 export interface SourceReader {

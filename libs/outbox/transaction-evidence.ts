@@ -23,6 +23,16 @@ export interface GapHolder {
   readonly count: number;
 }
 
+/** What keeps the gaps open. */
+export interface GapsHeld {
+  readonly ranges: number;
+  readonly missing: bigint;
+  readonly oldestMs: number;
+  readonly holder: GapHolder | null;
+  /** How long the server has given no fresh list of its transactions; 0: the last one was fresh. */
+  readonly staleMs: number;
+}
+
 /**
  * The same transaction? What cannot be told apart counts as the same, since that only waits longer. A transaction that has not
  * written yet has no id; one that is prepared (XA) keeps its id when its connection goes.
@@ -33,7 +43,6 @@ const isSame = (a: RunningTransaction, b: RunningTransaction): boolean =>
 export class TransactionEvidence {
   #followed: readonly Followed[] = [];
   #server: string | null = null;
-  /** The sighted position of the last list. */
   #listedAt = 0n;
   #floor = 0n;
   /** Gaps above it may have become rows since they were last read. */
@@ -50,6 +59,11 @@ export class TransactionEvidence {
   get dirtyAbove(): bigint {
     const reading = this.#readingAbove ?? this.#dirtyAbove;
     return lowerOf(reading, this.#dirtyAbove);
+  }
+
+  /** The sighted position of the last list. */
+  get listedAt(): bigint {
+    return this.#listedAt;
   }
 
   get holder(): GapHolder | null {

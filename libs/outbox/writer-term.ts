@@ -1,89 +1,45 @@
 /**
- * One writer's term over one source: read past the high mark, look after the gaps, move rows in one fenced transaction.
- *
- * Order of a step, and why: fresh rows are read first and open gaps after them, but late rows are emitted before fresh
- * ones. A row that committed before another one of its key was inserted is then always seen, and moved, before it (I5).
+ * One writer's term over one source: what the planner planned goes to the outbox, in one fenced transaction a move.
  * After any fault the caller throws the term object away and begins from what the database says.
  */
-import { asRelayError, type Clock, crashPoint } from '#runtime';
+import { asRelayError, crashPoint } from '#runtime';
 import { addressRows } from './address-rows.ts';
-import type { WriterEvent } from './events.ts';
-import { GapSet } from './gap-set.ts';
+import type { GapSet } from './gap-set.ts';
 import { haltOn } from './halt-on.ts';
 import { inIncarnations } from './incarnations.ts';
-import { LookBelow } from './look-below.ts';
-import { OpenGaps } from './open-gaps.ts';
-import type {
-  AppendRequest,
-  BatchLimits,
-  OutboxMessage,
-  SourceBatch,
-  SourceReader,
-  SourceRow,
-  StoredGapPage,
-  WatermarkState,
-  WriterStore,
-} from './ports.ts';
+import { type Move, MovePlanner, type MovePlannerOptions } from './move-planner.ts';
+import type { AppendRequest, OutboxMessage, SourceRow, StoredGapPage, WatermarkState, WriterStore } from './ports.ts';
 import type { WatchTable } from './watch-table.ts';
 
-export interface WriterTermOptions {
+export interface WriterTermOptions extends MovePlannerOptions {
   readonly store: WriterStore;
-  readonly reader: SourceReader;
   /** Of this term and reader. */
   readonly watch: WatchTable;
-  readonly clock: Clock;
-  readonly limits: BatchLimits;
-  /** See `OpenGaps`; 0 in mode `ordered`. */
-  readonly gapGraceMs: number;
-  /** See `OpenGaps`. */
-  readonly gapCostMax?: number;
-  readonly onEvent: (event: WriterEvent) => void;
 }
 
 export type StepOutcome =
   | { readonly kind: 'idle' | 'fenced' }
   | { readonly kind: 'moved'; readonly lanes: readonly number[]; readonly full: boolean };
 
-const NOTHING: SourceBatch = { rows: [], full: false };
 const FENCED = (): StepOutcome => ({ kind: 'fenced' });
-/** Pages of gaps, a hundred gaps and more each: then reading of fresh rows pauses. */
-const GAP_PAGES_MAX = 50_000;
+
 /** What keeps gaps open is told this often. */
 const HELD_EVERY_MS = 1_000;
-
-interface Plan {
-  readonly rows: readonly SourceRow[];
-  readonly late: number;
-  readonly position: bigint;
-  readonly gaps: GapSet;
-  readonly full: boolean;
-  /** Positions that the fresh rows show to be missing. */
-  readonly opened: bigint;
-  readonly closed: { readonly ranges: number; readonly missing: bigint };
-}
-
-/** A read of fresh rows under way or held over. */
-interface FreshRead {
-  /** The high mark it started from. */
-  readonly after: bigint;
-  /** When it began, no row at or below this one was still to come. */
-  readonly floor: bigint;
-  readonly batch: Promise<SourceBatch>;
-}
 
 export class WriterTerm {
   readonly #options: WriterTermOptions;
   readonly #source: string;
   readonly #epoch: number;
   readonly #lanes: readonly number[];
-  #position: bigint;
-  /** What is stored. */
-  #gaps: GapSet;
-  readonly #open: OpenGaps;
-  #nextSequence: number;
-  readonly #below: LookBelow | null;
+  readonly #planner: MovePlanner;
   readonly #incarnations: WatermarkState['incarnations'];
-  #ahead: FreshRead | null = null;
+  /** What is stored. */
+  #position: bigint;
+  #gaps: GapSet;
+  #nextSequence: number;
+  /** Planned and not yet appended. */
+  #moves: readonly Move[] = [];
+  #ahead: Promise<readonly Move[]> | null = null;
   #toldHeldMs = Number.NEGATIVE_INFINITY;
   #wereHeld = false;
 
@@ -97,18 +53,16 @@ export class WriterTerm {
     this.#source = state.source;
     this.#epoch = state.epoch;
     this.#lanes = lanes;
-    this.#position = state.position;
-    this.#gaps = GapSet.restore(gaps, options.clock.nowMs());
-    this.#open = new OpenGaps(options, this.#gaps, state.position);
-    this.#nextSequence = state.nextSequence;
+    this.#planner = new MovePlanner(options, state.source, state.position, gaps);
     this.#incarnations = state.incarnations;
-    const { removal } = options.reader;
-    this.#below = removal === undefined ? null : new LookBelow(removal, options.clock);
+    this.#position = state.position;
+    this.#gaps = this.#planner.gaps;
+    this.#nextSequence = state.nextSequence;
   }
 
   /** Milliseconds until an idle writer must look at its open gaps again, or null. */
   get gapsDueInMs(): number | null {
-    return this.#open.dueInMs;
+    return this.#planner.gapsDueInMs;
   }
 
   /** Moves at most one batch. Rejects with RelayError; the term is then to be thrown away. */
@@ -120,113 +74,78 @@ export class WriterTerm {
   async #step(): Promise<StepOutcome> {
     const { watch } = this.#options;
     if (!(await watch.look(this.#position, this.#gaps, this.#nextSequence > 1))) return FENCED();
-    this.#open.tick();
     this.#reportHeld();
-    const plan = await this.#plan();
-    const isSame =
-      plan.rows.length === 0 || (await watch.recognise(this.#position, this.#gaps, this.#nextSequence > 1));
+    const move = await this.#next();
+    const hasRows = move !== null && move.rows.length > 0;
+    const isSame = !hasRows || (await watch.recognise(this.#position, this.#gaps, this.#nextSequence > 1));
     // Also when there are no rows: a column may be gone by the time there are.
     if (!isSame || !(await watch.noteColumns())) return FENCED();
-    if (plan.rows.length === 0 && plan.gaps === this.#gaps) {
-      this.#open.adopt(plan.gaps, plan.position, false);
-      return { kind: 'idle' };
-    }
+    if (move === null) return { kind: 'idle' };
     crashPoint('writer-before-append');
-    const named = inIncarnations(this.#source, this.#incarnations, plan.rows);
+    const named = inIncarnations(this.#source, this.#incarnations, move.rows);
     const { messages, lanes, bytes } = addressRows(named, this.#lanes, this.#nextSequence);
     const startedMs = this.#options.clock.nowMs();
     const nextSequence = this.#nextSequence + messages.length;
-    if (!(await this.#append(plan, messages, nextSequence))) return FENCED();
+    if (!(await this.#append(move, messages, nextSequence))) return FENCED();
     crashPoint('writer-after-append');
-    this.#adopt(plan, nextSequence);
+    this.#adopt(move, nextSequence);
     if (messages.length > 0) {
       this.#options.onEvent({
         kind: 'moved',
         source: this.#source,
         rows: messages.length,
-        late: plan.late,
+        late: move.late,
         bytes,
         appendMs: this.#options.clock.nowMs() - startedMs,
-        position: plan.position,
+        position: move.position,
         nextSequence,
-        gaps: plan.gaps.size,
+        gaps: move.gaps.size,
       });
     }
-    return { kind: 'moved', lanes, full: plan.full };
+    return { kind: 'moved', lanes, full: move.full };
   }
 
-  async #plan(): Promise<Plan> {
-    await this.#lookBelow();
-    const read = await this.#fresh();
-    const fresh = await read.batch;
-    const late = await this.#open.read(fresh.rows.length > 0);
-    const filled = this.#open.set.fill(late.rows.map((row) => row.position));
-    const left = late.closes.reduce((gaps, { stretch, kept }) => gaps.close(stretch, kept), filled);
-    const closed = { ranges: filled.size - left.size, missing: filled.missing - left.missing };
-    const plan = { rows: late.rows, late: late.rows.length, position: this.#position, gaps: left, opened: 0n, closed };
-    if (late.full) {
-      this.#ahead = read;
-      return { ...plan, full: true };
+  async #next(): Promise<Move | null> {
+    if (this.#moves.length === 0) {
+      if (this.#planner.isAtBound) {
+        this.#options.onEvent({ kind: 'gaps-at-bound', source: this.#source, gaps: this.#planner.gaps.size });
+      }
+      const ahead = this.#ahead;
+      this.#ahead = null;
+      this.#moves = await (ahead ?? this.#planner.plan());
     }
-    const last = fresh.rows.at(-1);
-    if (last === undefined) return { ...plan, full: false };
-    const rows = late.rows.length === 0 ? fresh.rows : [...late.rows, ...fresh.rows];
-    const gaps = this.#opened(left, fresh, read.floor);
-    return { ...plan, rows, position: last.position, gaps, opened: gaps.missing - left.missing, full: fresh.full };
+    const [move, ...later] = this.#moves;
+    this.#moves = later;
+    return move ?? null;
   }
 
-  /** The gaps that the fresh rows show: those that may still become rows. */
-  #opened(gaps: GapSet, fresh: SourceBatch, floor: bigint): GapSet {
-    if (this.#options.reader.gapMode === 'ordered') return gaps;
-    const after = floor > this.#position ? floor : this.#position;
-    const positions = fresh.rows.map((row) => row.position);
-    return gaps.open(after, positions, this.#options.clock.nowMs());
-  }
-
-  async #lookBelow(): Promise<void> {
-    const to = (await this.#below?.look(this.#position, this.#gaps)) ?? null;
-    if (to === null) return;
-    this.#options.onEvent({ kind: 'went-back', source: this.#source, from: this.#position, to });
-    this.#position = to;
-    this.#open.rewind(this.#gaps.upTo(to), to);
-  }
-
-  async #fresh(): Promise<FreshRead> {
-    const ahead = this.#ahead;
-    this.#ahead = null;
-    if (ahead !== null && ahead.after === this.#position) return ahead;
-    if (this.#gaps.pages.length >= GAP_PAGES_MAX) {
-      this.#options.onEvent({ kind: 'gaps-at-bound', source: this.#source, gaps: this.#gaps.size });
-      return { after: this.#position, floor: 0n, batch: Promise.resolve(NOTHING) };
+  /** Not before the rows of an append are sent: those read ahead would be encoded while the server waits for them. */
+  #planAhead(move: Move): void {
+    if (this.#ahead !== null || !(this.#moves.at(-1) ?? move).full) return;
+    if (!this.#planner.mayPlanAhead) {
+      // The rows that the last move of a plan leaves waiting.
+      if (this.#moves.length === 0) this.#planner.readAhead();
+      return;
     }
-    return this.#read(this.#position);
-  }
-
-  #read(after: bigint): FreshRead {
-    const { floor } = this.#open;
-    const batch = this.#options.reader.readAfter(after, this.#options.limits);
-    // The rejection is seen where the batch is awaited; until then it must not count as unhandled.
-    batch.catch(() => undefined);
-    return { after, floor, batch };
+    this.#ahead = this.#planner.plan();
+    // The rejection is seen where the plan is awaited; until then it must not count as unhandled.
+    this.#ahead.catch(() => undefined);
   }
 
   /** True when the batch is certainly committed, whatever way we learned it; false when this term is over. */
-  async #append(plan: Plan, messages: readonly OutboxMessage[], nextSequence: number): Promise<boolean> {
+  async #append(move: Move, messages: readonly OutboxMessage[], nextSequence: number): Promise<boolean> {
     const { store } = this.#options;
     try {
       const request = {
         source: this.#source,
         epoch: this.#epoch,
         expectedNextSequence: this.#nextSequence,
-        next: { position: plan.position, gaps: plan.gaps.changesSince(this.#gaps), nextSequence },
+        next: { position: move.position, gaps: move.gaps.changesSince(this.#gaps), nextSequence },
         messages,
-        ...this.#takeOut(plan.rows),
+        ...this.#takeOut(move.rows),
       };
-      // Not sooner: the rows read ahead would be encoded while the server waits for these.
-      const readAhead = () => {
-        if (plan.full && this.#ahead === null) this.#ahead = this.#read(plan.position);
-      };
-      const outcome = await store.append(request, readAhead);
+      const onUnderWay = () => this.#planAhead(move);
+      const outcome = await store.append(request, onUnderWay);
       return outcome === 'committed';
     } catch (thrown) {
       const error = asRelayError(thrown);
@@ -257,15 +176,14 @@ export class WriterTerm {
     throw error;
   }
 
-  #adopt(plan: Plan, nextSequence: number): void {
-    this.#position = plan.position;
-    this.#gaps = plan.gaps;
+  #adopt(move: Move, nextSequence: number): void {
+    this.#position = move.position;
+    this.#gaps = move.gaps;
     this.#nextSequence = nextSequence;
-    this.#open.adopt(plan.gaps, plan.position, plan.full);
-    this.#reportGaps(plan);
+    this.#reportGaps(move);
   }
 
-  #reportGaps({ gaps, opened, closed }: Plan): void {
+  #reportGaps({ gaps, opened, closed }: Move): void {
     const { onEvent } = this.#options;
     if (closed.missing > 0n) onEvent({ kind: 'gaps-closed', source: this.#source, ...closed });
     const last = gaps.pages.at(-1)?.last;
@@ -276,10 +194,10 @@ export class WriterTerm {
 
   /** Nothing that keeps gaps open stays unsaid; said once more when none is left. */
   #reportHeld(): void {
-    const { held } = this.#open;
     const nowMs = this.#options.clock.nowMs();
-    if (held === null && !this.#wereHeld) return;
-    if (held !== null && nowMs - this.#toldHeldMs < HELD_EVERY_MS) return;
+    const isTold = nowMs - this.#toldHeldMs < HELD_EVERY_MS;
+    if (this.#planner.gaps.isEmpty ? !this.#wereHeld : isTold) return;
+    const { held } = this.#planner;
     this.#toldHeldMs = nowMs;
     this.#wereHeld = held !== null;
     const { ranges = 0, missing = 0n, oldestMs = 0, staleMs = 0, holder = null } = held ?? {};
@@ -288,8 +206,8 @@ export class WriterTerm {
       source: this.#source,
       ranges,
       missing,
-      oldestMs: Math.round(oldestMs),
-      staleMs: Math.round(staleMs),
+      oldestMs,
+      staleMs,
       holders: holder?.count ?? 0,
       connection: holder?.transaction.connection ?? null,
       since: holder?.transaction.startedAt ?? null,

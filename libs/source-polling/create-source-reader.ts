@@ -30,6 +30,7 @@ import {
   readHighestPosition,
   readLowestIn,
   readLowestPosition,
+  readMasked,
   readUncommitted,
 } from './read-positions.ts';
 import { type ReadOutcome, readRows, sizeOfRow } from './read-rows.ts';
@@ -153,6 +154,7 @@ class TableReader implements SourceReader {
         return await work({
           readRanges: (ranges, limits) => this.#readRanges(lender, ranges, limits),
           committedIn: (ranges, rowsMax) => this.#withPlan((target) => readCommitted(lender, target, ranges, rowsMax)),
+          committedOf: (mask) => this.#withPlan((target) => readMasked(lender, target, mask)),
         });
       } finally {
         // A batch that was cut may have cost the session.

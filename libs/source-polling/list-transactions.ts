@@ -25,8 +25,10 @@ interface TransactionColumns {
 
 /** More are not listed: then the list is not whole. */
 const TRANSACTIONS_MAX = 10_000;
-/** The server's copy may be renewed so long after it was last read. */
-const COPY_MS = 110;
+/** The server's copy may be renewed so long after it was last read, which is a moment before the answer is here. */
+const COPY_MS = 101;
+/** Where somebody else reads it as well. */
+const OTHERS_COPY_MS = 110;
 /** Others who read the copy are evaded by a chance pause, longer each time. */
 const JITTER_MS = 60;
 const DEADLINE_MS = 2_500;
@@ -49,6 +51,8 @@ export class TransactionLister {
   readonly #clock: Clock;
   #underWay: Promise<TransactionList | null> | null = null;
   #next: Promise<TransactionList | null> | null = null;
+  /** When the server's copy was last read from here. */
+  #readMs = Number.NEGATIVE_INFINITY;
 
   constructor(pool: Pool, clock: Clock) {
     this.#pool = pool;
@@ -70,13 +74,24 @@ export class TransactionLister {
 
   #begin(): Promise<TransactionList | null> {
     this.#next = null;
-    const list = this.#pool.useUrgently((session) => listOn(session, this.#clock));
+    const list = this.#begun();
     this.#underWay = list;
     const end = () => {
       if (this.#underWay === list) this.#underWay = null;
     };
     list.then(end, end);
     return list;
+  }
+
+  /** Read too soon, the copy would be stale and stay so for longer. */
+  async #begun(): Promise<TransactionList | null> {
+    const waitMs = this.#readMs + COPY_MS - this.#clock.nowMs();
+    if (waitMs > 0) await this.#clock.sleep(waitMs);
+    try {
+      return await this.#pool.useUrgently((session) => listOn(session, this.#clock));
+    } finally {
+      this.#readMs = this.#clock.nowMs();
+    }
   }
 }
 
@@ -91,7 +106,7 @@ async function listOn(session: Session, clock: Clock): Promise<TransactionList |
     );
     const own = rows.find(({ connection, own: mine }) => connection === mine);
     const isFresh = own?.query?.includes(mark) === true;
-    const pauseMs = COPY_MS + Math.random() * JITTER_MS * attempt;
+    const pauseMs = OTHERS_COPY_MS + Math.random() * JITTER_MS * attempt;
     if (isFresh || clock.nowMs() + pauseMs >= untilMs) {
       await session.run('ROLLBACK');
       if (!isFresh || rows.length >= TRANSACTIONS_MAX) return null;

@@ -1,9 +1,9 @@
 /** Plain reads of the watermark column alone: they lock nothing. */
 import type { Pool, Session } from '#database';
-import type { PositionRange } from '#outbox';
+import type { PositionMask, PositionRange } from '#outbox';
 import type { Lender } from './lender.ts';
 import type { PositionColumn } from './position-column.ts';
-import { rangesCondition } from './ranges-condition.ts';
+import { maskCondition, rangesCondition } from './ranges-condition.ts';
 
 /** Ranges in one statement: the range optimizer walks them one by one, and past some hundreds gives up on the index. */
 export const RANGES_PER_STATEMENT_MAX = 200;
@@ -47,6 +47,21 @@ export const readCommitted = (
   ranges: readonly PositionRange[],
   rowsMax: number,
 ): Promise<readonly bigint[]> => pool.use((session) => readOn(session, target, ranges, rowsMax));
+
+/** Positions that the mask counts and that have a committed row, ascending. */
+export const readMasked = (
+  lender: Lender,
+  { from, column }: PositionColumn,
+  mask: PositionMask,
+): Promise<readonly bigint[]> =>
+  lender.use(async (session) => {
+    const { where, values } = maskCondition(column, mask);
+    const rows = await session.query<{ position: string | number }>(
+      `SELECT ${column} AS position ${from} WHERE ${where} ORDER BY ${column}`,
+      values,
+    );
+    return rows.map(({ position }) => BigInt(position));
+  });
 
 /** As `readCommitted`, but rows of open transactions are seen, too. */
 export const readUncommitted = (

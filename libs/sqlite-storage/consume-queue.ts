@@ -51,7 +51,12 @@ export class ConsumeQueue {
         return columns();
       },
       readAfter: (after, limits) => file.read((sql) => this.#read(sql, after, limits)),
-      inSnapshot: (work) => work({ readRanges: async () => ({ rows: [], full: false }), committedIn: async () => [] }),
+      inSnapshot: (work) =>
+        work({
+          readRanges: async () => ({ rows: [], full: false }),
+          committedIn: async () => [],
+          committedOf: async () => [],
+        }),
       highestPosition: async () => null,
       committedIn: async () => [],
       nextPosition: async () => null,

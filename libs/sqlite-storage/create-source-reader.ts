@@ -117,6 +117,7 @@ class TableReader implements SourceReader {
     return work({
       readRanges: (ranges, limits) => this.#read(ranges, limits),
       committedIn: (ranges, rowsMax) => this.committedIn(ranges, rowsMax),
+      committedOf: async () => [],
     });
   }
 

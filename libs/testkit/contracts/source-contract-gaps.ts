@@ -1,5 +1,6 @@
 /** What a SourceReader tells of positions whose rows may still come (I1), and of the order in which they came (I5). */
 import assert from 'node:assert/strict';
+import type { PositionMask } from '#outbox';
 import { until } from '../until.ts';
 import {
   type Check,
@@ -83,14 +84,35 @@ function checkSnapshots(check: Check): void {
     const [lateId] = (await late.insert(numbered(1))) as [bigint];
     const [promptId] = (await insertCommitted(world, numbered(1))) as [bigint];
     const both = [{ from: lateId, to: promptId }];
+    const mask = maskFor([lateId, promptId]);
     await world.reader.inSnapshot(async (snapshot) => {
-      assert.deepEqual(await snapshot.committedIn(both, 9), [promptId]);
+      assert.deepEqual(await snapshot.committedOf(mask), [promptId]);
       await late.commit();
-      assert.deepEqual(await snapshot.committedIn(both, 9), [promptId]);
+      assert.deepEqual(await snapshot.committedOf(mask), [promptId]);
       assert.deepEqual(positions(await snapshot.readRanges(both, WIDE)), [promptId]);
     });
     assert.deepEqual(await world.reader.committedIn(both, 9), [lateId, promptId]);
   });
+
+  check('a mask counts each position by its own bit', async (world) => {
+    const ids = await insertCommitted(world, numbered(40));
+    const wanted = ids.filter((_, at) => at % 3 === 0 || at % 7 === 2);
+    const found = await world.reader.inSnapshot((snapshot) => snapshot.committedOf(maskFor(wanted)));
+    assert.deepEqual(found, wanted);
+    const [first] = wanted as [bigint];
+    const one = { first, last: first, bits: Buffer.from([0xff]) };
+    assert.deepEqual(await world.reader.inSnapshot((snapshot) => snapshot.committedOf(one)), [first]);
+  });
+}
+
+function maskFor(positions: readonly bigint[]): PositionMask {
+  const [first, last] = [positions[0] ?? 0n, positions.at(-1) ?? 0n];
+  const bits = Buffer.alloc(Math.floor(Number(last - first) / 8) + 1);
+  for (const position of positions) {
+    const at = Number(position - first);
+    bits[at >> 3] = (bits[at >> 3] as number) | (1 << (at & 7));
+  }
+  return { first, last, bits };
 }
 
 const LISTED_DEADLINE_MS = 10_000;

@@ -6,6 +6,7 @@ import type {
   BatchLimits,
   DeliveredColumn,
   GapMode,
+  PositionMask,
   PositionRange,
   RowRemoval,
   SourceBatch,
@@ -72,6 +73,7 @@ export class FakeSourceReader implements SourceReader {
           ),
         ),
       committedIn: (ranges, rowsMax) => this.#call('committedIn', () => inRanges(ids, ranges, rowsMax)),
+      committedOf: (mask) => this.#call('committedOf', () => ids.filter((id) => isCounted(mask, id))),
     });
   }
 
@@ -154,3 +156,9 @@ export class FakeSourceReader implements SourceReader {
 
 const inRanges = (ids: readonly bigint[], ranges: readonly PositionRange[], rowsMax: number): readonly bigint[] =>
   ids.filter((id) => ranges.some((range) => isIn(range, id))).slice(0, rowsMax);
+
+function isCounted({ first, last, bits }: PositionMask, id: bigint): boolean {
+  if (id < first || id > last) return false;
+  const at = Number(id - first);
+  return (((bits[at >> 3] as number) >> (at & 7)) & 1) === 1;
+}
