@@ -4,6 +4,7 @@
  */
 export { connectKafka, type KafkaConnection, type KafkajsOptions, openKafkajs } from './connect-kafka.ts';
 export { type ClosableKafkaPort, createKafkaPort, createKafkaPortOn, scopeOf } from './create-kafka-port.ts';
+export type { ConsumedTopics, TopicHooks } from './consumed-topics.ts';
 export { createGroupTransactions, type GroupTransactionOptions, type GroupTransactions } from './group-transactions.ts';
 export {
   type BrokerFacts,
@@ -26,3 +27,5 @@ export type { OffsetSet } from './transaction.ts';
 export type { FetchedRecord } from './wire/read-record-batches.ts';
 export type { Compression, HeaderValue } from './wire/record-batch.ts';
 export type { GroupMember } from './wire/transaction-requests.ts';
+export { topicNote } from './topic-note.ts';
+export type { Committed } from './topic-positions.ts';

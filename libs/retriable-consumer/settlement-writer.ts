@@ -4,7 +4,14 @@
  * writes nothing. Nothing here holds a partition up for good: what cannot be written is written in another way.
  */
 import { randomUUID } from 'node:crypto';
-import { createGroupTransactions, type GroupMember, type GroupTransactions, type RoutedRecord } from '#kafka-delivery';
+import {
+  type Committed,
+  createGroupTransactions,
+  type GroupMember,
+  type GroupTransactions,
+  type RoutedRecord,
+  topicNote,
+} from '#kafka-delivery';
 import { asRelayError, backoffMs, RelayError } from '#runtime';
 import type { ConsumerSettings } from './consumer-options.ts';
 import { isGroupLost, membershipLost } from './membership.ts';
@@ -15,6 +22,7 @@ import { RECORD_BYTES_MIN, replacementOf, routedBytes, routeGroup, routeRecord }
 export interface SettlementWrite extends Settlement {
   readonly topic: string;
   readonly partition: number;
+  readonly topicId: string | null;
   readonly member: GroupMember;
 }
 
@@ -28,6 +36,9 @@ const BACKOFF = { baseMs: 200, maxMs: 10_000 };
 /** Brokers close the connection when a request is larger than 100 MiB (socket.request.max.bytes). */
 const WHOLE_BYTES_MAX = 16 * 1024 * 1024;
 const TOO_LARGE: readonly unknown[] = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
+
+const isSourceGone = ({ code, details }: RelayError, topic: string): boolean =>
+  code === 'KAFKA_TOPIC_MISSING' && details.step === 'markers' && details.topic === topic;
 
 export class SettlementWriter {
   readonly #settings: WriterSettings;
@@ -77,8 +88,8 @@ export class SettlementWriter {
     }
   }
 
-  /** The offset committed for the partition, -1 for none, when no transaction can change it any more. */
-  async stableOffset(topic: string, partition: number): Promise<number> {
+  /** What is committed for the partition when no transaction can change it any more. */
+  async stableOffset(topic: string, partition: number): Promise<Committed> {
     return await this.#transactions.stableOffset(this.#settings.groupId, topic, partition);
   }
 
@@ -101,20 +112,25 @@ export class SettlementWriter {
     const { clock, random, logger } = this.#settings;
     const { topic, partition } = write;
     let outcomeUnknown = false;
+    let sourceIsGone = false;
     for (let attempt = 1; ; attempt += 1) {
-      if (signal.aborted && attempt > 1) throw new RelayError('STOPPED', 'stopped before the transaction was written');
+      if (signal.aborted && attempt > 1 && !sourceIsGone)
+        throw new RelayError('STOPPED', 'stopped before the transaction was written');
       let sent: readonly RoutedRecord[] = [];
       try {
         if (outcomeUnknown && (await this.#isCommitted(write))) return 'written';
         outcomeUnknown = false;
         sent = await this.#route(write.groups);
         outcomeUnknown = true;
-        await this.#transact(write, sent);
+        if (sourceIsGone) await this.#transactions.transact(sent, null);
+        else await this.#transact(write, sent);
         return 'written';
       } catch (thrown) {
         const error = asRelayError(thrown);
         if (isGroupLost(error)) throw membershipLost(error);
         logger.warn({ err: error, topic, partition, attempt }, 'a transaction of the consumer failed, tried again');
+        // The topic that the messages came from was deleted: there is no offset to commit, and nobody reads them again.
+        sourceIsGone = isSourceGone(error, topic);
         if (error.code === 'KAFKA_RECORD_REFUSED' && this.#isUnwritable(write, sent, error)) {
           if (write.groups.length > 1) return 'narrow';
         }
@@ -154,18 +170,20 @@ export class SettlementWriter {
     return routed;
   }
 
-  async #transact({ topic, partition, next, member }: SettlementWrite, sent: readonly RoutedRecord[]): Promise<void> {
+  async #transact({ topic, partition, topicId, next, member }: SettlementWrite, sent: readonly RoutedRecord[]) {
     const offsets = [{ partition, offset: Number(next) }];
     await this.#transactions.transact(sent, {
       group: this.#settings.groupId,
       member,
       topics: [{ topic, offsets }],
+      note: topicNote(topicId),
     });
   }
 
   /** Opening the producer anew ends what is open, so that the offset then tells whether the transaction was committed. */
-  async #isCommitted({ topic, partition, next }: SettlementWrite): Promise<boolean> {
+  async #isCommitted({ topic, partition, topicId, next }: SettlementWrite): Promise<boolean> {
     await this.#transactions.open();
-    return BigInt(await this.stableOffset(topic, partition)) >= next;
+    const { offset, metadata } = await this.stableOffset(topic, partition);
+    return BigInt(offset) >= next && metadata === topicNote(topicId);
   }
 }
