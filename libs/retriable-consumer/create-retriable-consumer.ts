@@ -11,8 +11,9 @@ import { expireChunks } from './expire-chunks.ts';
 import { HandlerPool } from './handler-pool.ts';
 import { isMembershipLost } from './membership.ts';
 import type { SourceRecord } from './message.ts';
+import { openConsumer } from './open-consumer.ts';
 import { type Generation, PartitionState } from './partition-state.ts';
-import type { BatchRun, BatchWorld } from './run-batch.ts';
+import { type BatchRun, type BatchWorld, topicIdOf } from './run-batch.ts';
 import type { MessageWorld } from './run-message.ts';
 import { SettlementWriter } from './settlement-writer.ts';
 import { type ResolvedTopics, resolveTopics } from './topic-rules.ts';
@@ -34,7 +35,6 @@ export interface RetriableConsumer {
 
 const TICK_MS = 1_000;
 const CLOSE_DEADLINE_MS = 10_000;
-const FETCH_WAIT_MS = 500;
 /** Batches handled side by side; handlers are bounded by `concurrency` over all of them. */
 const PARTITIONS_AT_ONCE = 256;
 
@@ -67,7 +67,7 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   #stopped: Promise<void> | null = null;
 
   constructor(settings: ConsumerSettings, closeWorkers: () => Promise<void>) {
-    const { clock, drainTimeoutMs } = settings;
+    const { clock } = settings;
     this.#closeWorkers = closeWorkers;
     this.#settings = settings;
     this.#kafka = openKafkajs(settings);
@@ -77,23 +77,9 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
         this.#member = member;
       },
       onMadeAnew: (facts) => this.#watch.madeAnew(facts),
-      onOutOfRange: (topic, partition, start) => this.#beginAt(topic, partition, BigInt(start)),
+      onOutOfRange: (topic, partition, start) => this.#beginAt(topic, partition, start),
     });
-    this.#consumer = this.#kafka.consumer({
-      groupId: settings.groupId,
-      sessionTimeout: settings.sessionTimeoutMs,
-      heartbeatInterval: settings.heartbeatIntervalMs,
-      // The group waits for our drain.
-      rebalanceTimeout: drainTimeoutMs + 30_000,
-      maxWaitTimeInMs: FETCH_WAIT_MS,
-      allowAutoTopicCreation: false,
-      retry: {
-        retries: 8,
-        initialRetryTime: 100,
-        maxRetryTime: 5_000,
-        restartOnFailure: async () => !this.#isStopping,
-      },
-    });
+    this.#consumer = openConsumer(this.#kafka, settings, () => this.#isStopping);
     this.#writer = new SettlementWriter(settings);
     this.#pool = new HandlerPool(settings.concurrency);
     this.#health = createProgressHealth({ clock, stallMs: settings.stallMs });
@@ -204,8 +190,8 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   async #onBatch(payload: EachBatchPayload): Promise<void> {
     // Unresolved, the batch is nobody's: whoever comes next reads it.
     if (this.#isStopping || payload.isStale()) return;
-    const { topic, partition, messages } = payload.batch;
-    const { topicId = null } = (messages[0] as { topicId?: string | null } | undefined) ?? {};
+    const topicId = topicIdOf(payload);
+    const { topic, partition } = payload.batch;
     // Read before the last round of the group, of a topic that is another one by now.
     if (topicId !== (this.#consumed.topicIdOf(topic, partition) ?? null)) return;
     const work = this.#runBatch(payload, topicId);
@@ -227,15 +213,8 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     this.#stopping.signal.addEventListener('abort', close, { once: true });
     const world: BatchWorld = { ...this.#messageWorld(), pool: this.#pool, wakers: this.#wakers };
     const parts = { running: new Set<Promise<void>>(), tails: new Map<string, Promise<void>>() };
-    const run: BatchRun = {
-      world,
-      generation,
-      state,
-      payload,
-      closing: closing.signal,
-      abandoned: abandoned.signal,
-      ...parts,
-    };
+    const signals = { closing: closing.signal, abandoned: abandoned.signal };
+    const run: BatchRun = { world, generation, state, payload, ...signals, ...parts };
     const commit = commitWhile(
       () => generation === this.#generation,
       ({ topic, ...each }) => payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [each] }] }),
@@ -247,7 +226,7 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     this.#health.working(state.name);
     try {
       const seekTo = await drainBatch(run, { closing, abandoned }, tools);
-      if (seekTo !== null) this.#readFrom(generation, state, seekTo);
+      if (seekTo !== null) this.#readFrom(generation, state.topic, state.partition, seekTo);
     } catch (thrown) {
       if (!isMembershipLost(thrown)) this.#stepBack(state, thrown);
       throw thrown;
@@ -269,19 +248,18 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   }
 
   /** An earlier owner came further than kafkajs was told. */
-  #readFrom(generation: Generation, { name, topic, partition }: PartitionState, offset: bigint): void {
-    generation.partitions.delete(name);
+  #readFrom(generation: Generation, topic: string, partition: number, offset: bigint): void {
+    generation.partitions.delete(`${topic}/${partition}`);
     this.#resume(topic, partition, offset);
   }
 
-  /** What lay at the position was deleted, by retention or with the topic. */
-  #beginAt(topic: string, partition: number, start: bigint): void {
+  /** Retention has deleted what lay at the position. */
+  #beginAt(topic: string, partition: number, start: number): void {
     this.#settings.logger.warn(
-      { topic, partition, start: String(start) },
-      'the position is not in the log: from its start',
+      { topic, partition, start },
+      'the position is not in the log: reading on from its start',
     );
-    this.#generation.partitions.delete(`${topic}/${partition}`);
-    this.#resume(topic, partition, start);
+    this.#readFrom(this.#generation, topic, partition, BigInt(start));
   }
 
   /** A fault in the middle of a batch: what was read and not handled must be read again. */

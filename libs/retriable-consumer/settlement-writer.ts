@@ -37,6 +37,13 @@ const BACKOFF = { baseMs: 200, maxMs: 10_000 };
 const WHOLE_BYTES_MAX = 16 * 1024 * 1024;
 const TOO_LARGE: readonly unknown[] = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
 
+/** What one write has learned from its attempts. */
+interface WriteState {
+  outcomeUnknown: boolean;
+  /** The topic that the messages came from was deleted: there is no offset to commit, and nobody reads them again. */
+  sourceIsGone: boolean;
+}
+
 const isSourceGone = ({ code, details }: RelayError, topic: string): boolean =>
   code === 'KAFKA_TOPIC_MISSING' && details.step === 'markers' && details.topic === topic;
 
@@ -73,9 +80,19 @@ export class SettlementWriter {
    * between two tries; nothing is written then.
    */
   async write(write: SettlementWrite, signal: AbortSignal): Promise<'written' | 'narrow'> {
-    const turn = this.#turn.then(() => this.#writeUntilDone(write, signal));
-    this.#turn = turn.catch(() => undefined);
-    return await turn;
+    const { clock, random } = this.#settings;
+    const state: WriteState = { outcomeUnknown: false, sourceIsGone: false };
+    for (let attempt = 1; ; attempt += 1) {
+      if (signal.aborted && attempt > 1 && !state.sourceIsGone) {
+        throw new RelayError('STOPPED', 'stopped before the transaction was written');
+      }
+      // One at a time, but a partition whose transaction fails again and again does not hold up the others.
+      const turn = this.#turn.then(() => this.#tryOnce(write, state, attempt));
+      this.#turn = turn.catch(() => undefined);
+      const outcome = await turn;
+      if (outcome !== 'again') return outcome;
+      await clock.sleep(backoffMs(attempt, BACKOFF, random), signal);
+    }
   }
 
   /** Rejects with the row fault of a record that its topic cannot take. A world fault passes: it is met again when writing. */
@@ -108,40 +125,38 @@ export class SettlementWriter {
     partitionsOf: (topic: string) => this.#transactions.partitionsOf(topic),
   };
 
-  async #writeUntilDone(write: SettlementWrite, signal: AbortSignal): Promise<'written' | 'narrow'> {
-    const { clock, random, logger } = this.#settings;
+  async #tryOnce(write: SettlementWrite, state: WriteState, attempt: number): Promise<'written' | 'narrow' | 'again'> {
     const { topic, partition } = write;
-    let outcomeUnknown = false;
-    let sourceIsGone = false;
-    for (let attempt = 1; ; attempt += 1) {
-      if (signal.aborted && attempt > 1 && !sourceIsGone)
-        throw new RelayError('STOPPED', 'stopped before the transaction was written');
-      let sent: readonly RoutedRecord[] = [];
-      try {
-        if (outcomeUnknown && (await this.#isCommitted(write))) return 'written';
-        outcomeUnknown = false;
-        sent = await this.#route(write.groups);
-        outcomeUnknown = true;
-        if (sourceIsGone) await this.#transactions.transact(sent, null);
-        else await this.#transact(write, sent);
-        return 'written';
-      } catch (thrown) {
-        const error = asRelayError(thrown);
-        if (isGroupLost(error)) throw membershipLost(error);
-        logger.warn({ err: error, topic, partition, attempt }, 'a transaction of the consumer failed, tried again');
-        // The topic that the messages came from was deleted: there is no offset to commit, and nobody reads them again.
-        sourceIsGone = isSourceGone(error, topic);
-        if (error.code === 'KAFKA_RECORD_REFUSED' && this.#isUnwritable(write, sent, error)) {
-          if (write.groups.length > 1) return 'narrow';
-        }
+    let sent: readonly RoutedRecord[] = [];
+    try {
+      if (state.outcomeUnknown && (await this.#isCommitted(write))) return 'written';
+      state.outcomeUnknown = false;
+      sent = await this.#route(write.groups);
+      state.outcomeUnknown = true;
+      if (state.sourceIsGone) await this.#transactions.transact(sent, null);
+      else await this.#transact(write, sent);
+      return 'written';
+    } catch (thrown) {
+      const error = asRelayError(thrown);
+      if (isGroupLost(error)) throw membershipLost(error);
+      const facts = { err: error, topic, partition, attempt };
+      this.#settings.logger.warn(facts, 'a transaction of the consumer failed, tried again');
+      state.sourceIsGone = isSourceGone(error, topic);
+      if (error.code === 'KAFKA_RECORD_REFUSED' && this.#isUnwritable(write, sent, error)) {
+        if (write.groups.length > 1) return 'narrow';
       }
-      await clock.sleep(backoffMs(attempt, BACKOFF, random), signal);
+      return 'again';
     }
   }
 
   /** False when smaller records may help; true when it is one of the groups, which is replaced if it is the only one. */
   #isUnwritable({ groups }: SettlementWrite, sent: readonly RoutedRecord[], error: RelayError): boolean {
-    const { topic, type, records } = error.details;
+    const { topic, type, records, partition } = error.details;
+    // The topic has fewer partitions than we knew of: another one is picked next time, unless a handler has named this one.
+    const isNamed = groups.some((group) =>
+      group.records.some((each) => each.topic === topic && each.partition === partition),
+    );
+    if (type === 'NO_SUCH_PARTITION' && !isNamed) return false;
     // Several together were too large, which the producer has made a note of.
     if (TOO_LARGE.includes(type) && typeof records === 'number' && records > 1) return false;
     if (typeof topic === 'string' && TOO_LARGE.includes(type)) {

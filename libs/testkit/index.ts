@@ -108,3 +108,4 @@ export { testDatabaseOptions } from './test-database-options.ts';
 export { type DatabaseAddress, type TestEnvironment, testEnvironment } from './test-environment.ts';
 export { uniqueName } from './unique-name.ts';
 export { until } from './until.ts';
+export { ChangingTopics, handledAll, numbered, type TopicScene } from './topic-scene.ts';
