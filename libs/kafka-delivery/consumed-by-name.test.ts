@@ -48,7 +48,14 @@ function age(kafka: Kafka, most: Readonly<Record<number, number>>): void {
 }
 
 /** A consumer as the retriable one is, without its retries. */
-async function consumeByName(topic: string, seen: string[], said: string[], most: Readonly<Record<number, number>>) {
+async function consumeByName(
+  topic: string,
+  seen: string[],
+  said: string[],
+  most: Readonly<Record<number, number>>,
+  /** Nothing is fetched, and nobody asks for the topic, while it is pending. */
+  hold: () => Promise<void> = async () => undefined,
+) {
   const brokers = testEnvironment().kafkaBrokers;
   const kafka = openKafkajs({ brokers, clientId: 'test', logger: silentLogger });
   age(kafka, most);
@@ -68,6 +75,7 @@ async function consumeByName(topic: string, seen: string[], said: string[], most
       const { topicId = null } = batch.messages[0] as { topicId?: string | null };
       const offset = String(Number(batch.lastOffset()) + 1);
       const partitions = [{ partition: 0, offset, metadata: topicNote(topicId) }];
+      await hold();
       await commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
     },
   });
@@ -75,6 +83,7 @@ async function consumeByName(topic: string, seen: string[], said: string[], most
   const checking = (async () => {
     while (!stopped.signal.aborted) {
       await systemClock.sleep(100, stopped.signal);
+      await hold();
       await consumed.check([]);
     }
   })();
@@ -89,14 +98,21 @@ async function consumeByName(topic: string, seen: string[], said: string[], most
 test('fetched by name: the ids are asked for after each answer, and no record is passed over', async () => {
   const topic = await topics.topic();
   const [seen, said]: [string[], string[]] = [[], []];
-  const { stop } = await consumeByName(topic, seen, said, { [FETCH]: 11 });
+  let held = Promise.withResolvers<void>();
+  const { stop } = await consumeByName(topic, seen, said, { [FETCH]: 11 }, () => held.promise);
   try {
     for (const [round, count] of [100, 110, 220, 30].entries()) {
       if (round > 0) await topics.remake(topic);
       await topics.send(topic, numbered(0, count, `r${round}`));
+      held.resolve();
       await handledAll(seen, numbered(0, count, `r${round}`));
+      // The last record is handled while the topic is deleted and made anew: no fetch sees that it was away.
+      held = Promise.withResolvers();
+      await topics.send(topic, ['last']);
+      await until('the last record', () => seen.filter((each) => each === 'last').length > round, 20_000);
     }
   } finally {
+    held.resolve();
     await stop();
   }
   assert.equal(said.length, 3);

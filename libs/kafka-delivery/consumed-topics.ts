@@ -44,6 +44,8 @@ export interface ConsumerCluster {
 export interface TopicHooks {
   /** The topic is another one than the group's offset is of, and is read from its beginning. Once for each topic made anew. */
   onMadeAnew(facts: { readonly topic: string; readonly topicId: string; readonly committed: number }): void;
+  /** The group has no offset for the partition: it begins where the consumer is told to begin. */
+  onNoOffset?(topic: string, partition: number): void;
   /** The position is not in the log; `start` is where the log begins. */
   onOutOfRange(topic: string, partition: number, start: number): void;
 }
@@ -181,6 +183,7 @@ export class ConsumedTopics {
       const end = await this.#logEnd(topic, partition);
       placing = end !== null && end < committed.offset ? 'anew' : 'kept';
     }
+    if (placing === 'kept' && committed.offset < 0) this.#hooks.onNoOffset?.(topic, partition);
     if (placing !== 'anew') return;
     this.#positions.begunAnew(topic, partition, committed);
     place.offset = '0';

@@ -77,6 +77,7 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
         this.#member = member;
       },
       onMadeAnew: (facts) => this.#watch.madeAnew(facts),
+      onNoOffset: (topic, partition) => this.#watch.noOffset(topic, partition, settings.fromBeginning),
       onOutOfRange: (topic, partition, start) => this.#beginAt(topic, partition, start),
     });
     this.#consumer = openConsumer(this.#kafka, settings, () => this.#isStopping);

@@ -182,3 +182,16 @@ test('begun at the end of a topic: one made anew is read from its beginning', as
   });
   assert.ok(!at.seen.includes('before-0'));
 });
+
+test('what retention has taken is not there: the rest is read, from a topic made anew as from an old one', async () => {
+  for (const metadata of ['', `topic-id ${'A'.repeat(22)}`]) {
+    const at = await scene({ fromBeginning: false });
+    await topics.send(at.base, numbered(0, 60, 'a'));
+    await topics.admin.deleteTopicRecords({ topic: at.base, partitions: [{ partition: 0, offset: '30' }] });
+    const partitions = [{ partition: 0, offset: '5', metadata }];
+    await topics.admin.setOffsets({ groupId: at.options.groupId, topic: at.base, partitions });
+    await running(at.options, () => handledAll(at.seen, numbered(30, 30, 'a')));
+    assert.deepEqual(at.seen, numbered(30, 30, 'a'));
+    assert.equal(anewOf(at).length, metadata === '' ? 0 : 1);
+  }
+});

@@ -28,6 +28,13 @@ export class TopicWatch {
     );
   }
 
+  /** Brokers delete a group's offsets with a topic: one made anew while nobody consumed looks like one never consumed. */
+  noOffset(topic: string, partition: number, fromBeginning: boolean): void {
+    if (fromBeginning) return;
+    const text = `the group has no offset for partition ${partition} of topic ${topic}: it begins at the end`;
+    this.#logger.info({ event: 'begins-at-end', topic, partition }, text);
+  }
+
   /** Never rejects: brokers that do not answer are told of by everything else. */
   async check(topics: Pick<ConsumedTopics, 'check'>, deadLetterTopics: readonly string[]): Promise<void> {
     try {
