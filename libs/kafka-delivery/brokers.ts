@@ -40,6 +40,15 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
     .map(({ item }) => item);
 }
 
+async function readTopicIds(link: BrokerLink, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { api, version } = METADATA_WITH_IDS;
+  if ((link.versions()[api]?.maxVersion ?? -1) < version) return new Map();
+  const found = await link.ask(describeTopicIds(topics)).catch((error) => {
+    throw faultOfThrown(error, { step: 'metadata' });
+  });
+  return new Map(found.topics.flatMap(({ topic, id }) => (id === null ? [] : [[topic, id] as const])));
+}
+
 export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): Brokers {
   const seeds = shuffled(settings.brokers.map(parseBroker), settings.random);
   const pool = createLinkPool(factory, settings);
@@ -71,16 +80,6 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): 
     return described;
   }
 
-  async function topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const link = await any();
-    const { api, version } = METADATA_WITH_IDS;
-    if ((link.versions()[api]?.maxVersion ?? -1) < version) return new Map();
-    const found = await link.ask(describeTopicIds(topics)).catch((error) => {
-      throw faultOfThrown(error, { step: 'metadata' });
-    });
-    return new Map(found.topics.flatMap(({ topic, id }) => (id === null ? [] : [[topic, id] as const])));
-  }
-
   async function node(nodeId: number): Promise<BrokerLink> {
     const address = addresses.get(nodeId);
     if (!address) {
@@ -108,7 +107,7 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): 
   return {
     any,
     describe,
-    topicIds,
+    topicIds: async (topics) => readTopicIds(await any(), topics),
     node,
     coordinator,
     forgetCoordinators: () => coordinators.clear(),

@@ -1,6 +1,8 @@
 /** On a real broker: a topic is deleted and made anew under a consumer. Every record of the new one is handled. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { createGroupTransactions } from '#kafka-delivery';
+import { silentLogger } from '#runtime';
 import { ChangingTopics, handledAll, numbered, until } from '#testkit';
 import { type ConsumedMessage, type ConsumerOptions, createRetriableConsumer } from './index.ts';
 
@@ -184,14 +186,22 @@ test('begun at the end of a topic: one made anew is read from its beginning', as
 });
 
 test('what retention has taken is not there: the rest is read, from a topic made anew as from an old one', async () => {
-  for (const metadata of ['', `topic-id ${'A'.repeat(22)}`]) {
+  for (const note of ['', `topic-id ${'A'.repeat(22)}`]) {
     const at = await scene({ fromBeginning: false });
     await topics.send(at.base, numbered(0, 60, 'a'));
-    await topics.admin.deleteTopicRecords({ topic: at.base, partitions: [{ partition: 0, offset: '30' }] });
-    const partitions = [{ partition: 0, offset: '5', metadata }];
-    await topics.admin.setOffsets({ groupId: at.options.groupId, topic: at.base, partitions });
+    await topics.forget(at.base, 30);
+    const { brokers, groupId } = at.options;
+    const transactions = createGroupTransactions({
+      brokers,
+      clientId: 't',
+      logger: silentLogger,
+      transactionalId: groupId,
+    });
+    const committed = [{ topic: at.base, offsets: [{ partition: 0, offset: 5 }] }];
+    await transactions.transact([], { group: groupId, member: null, topics: committed, note });
+    await transactions.close();
     await running(at.options, () => handledAll(at.seen, numbered(30, 30, 'a')));
     assert.deepEqual(at.seen, numbered(30, 30, 'a'));
-    assert.equal(anewOf(at).length, metadata === '' ? 0 : 1);
+    assert.equal(anewOf(at).length, note === '' ? 0 : 1);
   }
 });

@@ -109,6 +109,19 @@ export class ChangingTopics {
     }
   }
 
+  /** What retention does: the log begins at the offset. */
+  async forget(topic: string, offset: number): Promise<void> {
+    // kafkajs's client knows the leaders of the topics that it has heard of before only.
+    const admin = testKafka(testEnvironment().kafkaBootstrap).admin();
+    await admin.connect();
+    try {
+      await admin.fetchTopicOffsets(topic);
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
   /** -1: none. */
   async committed(groupId: string, topic: string, partition = 0): Promise<number> {
     const [found] = await this.admin.fetchOffsets({ groupId, topics: [topic] });
