@@ -1,9 +1,9 @@
 /** Asks a broker of a kafkajs client something that kafkajs does not know how to ask, through kafkajs's own connection. */
 import { type BrokerLink, createBrokerLink } from './broker-link.ts';
-import type { Broker } from './kafkajs.ts';
-import type { IdentifiedCluster } from './wire/topic-id-requests.ts';
-import type { WireRequest } from './wire/request.ts';
 import { CODE } from './fault-table.ts';
+import type { Broker } from './kafkajs.ts';
+import type { WireRequest } from './wire/request.ts';
+import type { IdentifiedCluster } from './wire/topic-id-requests.ts';
 
 const LIMITS = { connectionTimeoutMs: 5_000, requestTimeoutMs: 15_000 };
 const links = new WeakMap<Broker, BrokerLink>();

@@ -4,11 +4,11 @@ import { after, before, test } from 'node:test';
 import { type RelayError, silentLogger } from '#runtime';
 import { ChangingTopics, readTopic, testEnvironment, uniqueName, until } from '#testkit';
 import { isUndecided } from './acknowledged.ts';
+import { createBatchBounds } from './batch-bounds.ts';
 import { connectKafka } from './connect-kafka.ts';
 import { createGroupTransactions, type GroupTransactions } from './group-transactions.ts';
 import type { RoutedRecord } from './plan-delivery.ts';
 import { createRecordTime } from './record-time.ts';
-import { createBatchBounds } from './batch-bounds.ts';
 import { openProducer } from './transactional-session.ts';
 
 const DEADLINE_MS = 20_000;
