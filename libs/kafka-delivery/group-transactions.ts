@@ -45,6 +45,8 @@ export interface GroupTransactions {
    * Up to 5 s; KAFKA_UNREACHABLE then.
    */
   stableOffset(group: string, topic: string, partition: number): Promise<Committed>;
+  /** Whether the topic exists, as one of the brokers knows now. */
+  isThere(topic: string): Promise<boolean>;
   /** Rejects with KAFKA_TOPIC_MISSING. At most 30 s old. */
   partitionsOf(topic: string): Promise<number>;
   close(): Promise<void>;
@@ -116,6 +118,7 @@ export function createGroupTransactions(options: GroupTransactionOptions): Group
     open,
     transact,
     stableOffset: (group, topic, partition) => readStableOffset(shared, settings, { group, topic, partition }),
+    isThere: async (topic) => (await shared.describe([topic])).topics.every(({ code }) => code !== CODE.unknownTopic),
     partitionsOf: async (topic) => (await views.load(new Set([topic]))).get(topic)?.length ?? 0,
     close: async () => {
       await drop();

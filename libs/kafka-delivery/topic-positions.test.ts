@@ -32,6 +32,7 @@ test('one without an id is held against the end of the log; without ids everythi
 test('without an offset: what came into being while we consumed begins at its beginning', () => {
   assert.equal(knowing(known(A)).place('t', 0, committed(-1)), 'kept');
   assert.equal(knowing(known(A), known(B)).place('t', 0, committed(-1)), 'anew');
+  assert.equal(knowing(known(null), known(B)).place('t', 0, committed(-1)), 'kept');
   const grown = knowing(known(A, 2), known(A, 3));
   assert.equal(grown.place('t', 1, committed(-1)), 'kept');
   assert.equal(grown.place('t', 2, committed(-1)), 'anew');

@@ -96,6 +96,7 @@ export class TopicPositions {
   #isNew(topic: string, partition: number): boolean {
     const [first, latest] = [this.#first.get(topic), this.#latest.get(topic)];
     if (first === undefined || latest === undefined) return false;
-    return first.id !== latest.id || partition >= first.partitions;
+    // Brokers that gave no id at first say nothing of what has changed since.
+    return first.id !== null && (first.id !== latest.id || partition >= first.partitions);
   }
 }

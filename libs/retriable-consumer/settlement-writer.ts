@@ -40,11 +40,15 @@ const TOO_LARGE: readonly unknown[] = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LAR
 /** What one write has learned from its attempts. */
 interface WriteState {
   outcomeUnknown: boolean;
-  /** The topic that the messages came from was deleted: there is no offset to commit, and nobody reads them again. */
-  sourceIsGone: boolean;
+  /** Since when every attempt has found that the topic of the messages is missing. */
+  missingSinceMs: number | null;
 }
 
-const isSourceGone = ({ code, details }: RelayError, topic: string): boolean =>
+/** A broker that has just started may not know a topic yet. For so long it has to be missing to count as deleted. */
+const GONE_AFTER_MS = 5_000;
+const GONE_RETRY_MS = 500;
+
+const isSourceMissing = ({ code, details }: RelayError, topic: string): boolean =>
   code === 'KAFKA_TOPIC_MISSING' && details.step === 'markers' && details.topic === topic;
 
 export class SettlementWriter {
@@ -80,19 +84,9 @@ export class SettlementWriter {
    * between two tries; nothing is written then.
    */
   async write(write: SettlementWrite, signal: AbortSignal): Promise<'written' | 'narrow'> {
-    const { clock, random } = this.#settings;
-    const state: WriteState = { outcomeUnknown: false, sourceIsGone: false };
-    for (let attempt = 1; ; attempt += 1) {
-      if (signal.aborted && attempt > 1 && !state.sourceIsGone) {
-        throw new RelayError('STOPPED', 'stopped before the transaction was written');
-      }
-      // One at a time, but a partition whose transaction fails again and again does not hold up the others.
-      const turn = this.#turn.then(() => this.#tryOnce(write, state, attempt));
-      this.#turn = turn.catch(() => undefined);
-      const outcome = await turn;
-      if (outcome !== 'again') return outcome;
-      await clock.sleep(backoffMs(attempt, BACKOFF, random), signal);
-    }
+    const turn = this.#turn.then(() => this.#writeUntilDone(write, signal));
+    this.#turn = turn.catch(() => undefined);
+    return await turn;
   }
 
   /** Rejects with the row fault of a record that its topic cannot take. A world fault passes: it is met again when writing. */
@@ -125,6 +119,22 @@ export class SettlementWriter {
     partitionsOf: (topic: string) => this.#transactions.partitionsOf(topic),
   };
 
+  async #writeUntilDone(write: SettlementWrite, signal: AbortSignal): Promise<'written' | 'narrow'> {
+    const { clock, random } = this.#settings;
+    const state: WriteState = { outcomeUnknown: false, missingSinceMs: null };
+    for (let attempt = 1; ; attempt += 1) {
+      const isMissing = state.missingSinceMs !== null;
+      if (signal.aborted && attempt > 1 && !isMissing) {
+        throw new RelayError('STOPPED', 'stopped before the transaction was written');
+      }
+      const outcome = await this.#tryOnce(write, state, attempt);
+      if (outcome !== 'again') return outcome;
+      // What the last messages of a deleted topic leave behind is written even if the consumer stops meanwhile.
+      if (state.missingSinceMs === null) await clock.sleep(backoffMs(attempt, BACKOFF, random), signal);
+      else await clock.sleep(GONE_RETRY_MS);
+    }
+  }
+
   async #tryOnce(write: SettlementWrite, state: WriteState, attempt: number): Promise<'written' | 'narrow' | 'again'> {
     const { topic, partition } = write;
     let sent: readonly RoutedRecord[] = [];
@@ -133,7 +143,8 @@ export class SettlementWriter {
       state.outcomeUnknown = false;
       sent = await this.#route(write.groups);
       state.outcomeUnknown = true;
-      if (state.sourceIsGone) await this.#transactions.transact(sent, null);
+      // There is no offset to commit, and nobody reads the messages again.
+      if (this.#isGone(state)) await this.#transactions.transact(sent, null);
       else await this.#transact(write, sent);
       return 'written';
     } catch (thrown) {
@@ -141,12 +152,17 @@ export class SettlementWriter {
       if (isGroupLost(error)) throw membershipLost(error);
       const facts = { err: error, topic, partition, attempt };
       this.#settings.logger.warn(facts, 'a transaction of the consumer failed, tried again');
-      state.sourceIsGone = isSourceGone(error, topic);
+      const isMissing = isSourceMissing(error, topic) && !(await this.#transactions.isThere(topic).catch(() => true));
+      state.missingSinceMs = isMissing ? (state.missingSinceMs ?? this.#settings.clock.nowMs()) : null;
       if (error.code === 'KAFKA_RECORD_REFUSED' && this.#isUnwritable(write, sent, error)) {
         if (write.groups.length > 1) return 'narrow';
       }
       return 'again';
     }
+  }
+
+  #isGone({ missingSinceMs }: WriteState): boolean {
+    return missingSinceMs !== null && this.#settings.clock.nowMs() - missingSinceMs >= GONE_AFTER_MS;
   }
 
   /** False when smaller records may help; true when it is one of the groups, which is replaced if it is the only one. */

@@ -93,7 +93,7 @@ test('what handlers produce: exactly once for the new topic, and once for the la
   assert.deepEqual((await outputs()).sort(), [...numbered(0, 20, 'old'), ...numbered(0, 30, 'new'), 'end'].sort());
 });
 
-test('what the last records of a deleted topic leave behind is written, and holds up no other topic', async () => {
+test('what the last records of a deleted topic leave behind is written, and holds up other topics for seconds only', async () => {
   const gate = Promise.withResolvers<void>();
   const at = await scene({
     handler: async (message) => {
