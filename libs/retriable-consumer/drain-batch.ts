@@ -2,6 +2,7 @@
 import type { Committed, ConsumedTopics, GroupMember } from '#kafka-delivery';
 import { asRelayError } from '#runtime';
 import { isMembershipLost } from './membership.ts';
+import type { Settlement } from './partition-ledger.ts';
 import type { PartitionOfTopic, PartitionState } from './partition-state.ts';
 import { arrangeReturn, type BatchRun, readBatch } from './run-batch.ts';
 import type { SettlementWriter } from './settlement-writer.ts';
@@ -23,8 +24,28 @@ export interface BatchTools extends SettleTools {
 const TRANSACTION_LIMITS = { groupsMax: 1_000, bytesMax: 8 * 1024 * 1024 };
 const NARROW_LIMITS = { groupsMax: 1, bytesMax: 1 };
 
-async function settleOnce(state: PartitionState, { writer, commit, member, signal }: SettleTools): Promise<void> {
-  const { topic, partition, topicId, ledger } = state;
+/** Rejects as the writer does. The state keeps in mind when the writer gave up without knowing whether it has written. */
+async function write(state: PartitionState, { writer, member, signal }: SettleTools, settlement: Settlement) {
+  const { topic, partition, topicId } = state;
+  try {
+    return await writer.write({ topic, partition, topicId, member, ...settlement }, signal);
+  } catch (thrown) {
+    state.inDoubt = !isMembershipLost(thrown);
+    throw thrown;
+  }
+}
+
+/** What a transaction in doubt has written must not be written again. */
+async function resolveDoubt(state: PartitionState, { writer }: SettleTools): Promise<void> {
+  if (!state.inDoubt) return;
+  const reached = await writer.reached(state);
+  if (reached !== null) state.ledger.committedTo(reached);
+  state.inDoubt = false;
+}
+
+async function settleOnce(state: PartitionState, tools: SettleTools): Promise<void> {
+  const { ledger } = state;
+  await resolveDoubt(state, tools);
   // Each round passes at least one offset, or narrows once.
   for (;;) {
     const settlement = ledger.settlement(state.narrow ? NARROW_LIMITS : TRANSACTION_LIMITS);
@@ -32,8 +53,8 @@ async function settleOnce(state: PartitionState, { writer, commit, member, signa
       state.narrow = false;
       return;
     }
-    if (settlement.groups.length === 0) await commit(state, settlement.next);
-    else if ((await writer.write({ topic, partition, topicId, member, ...settlement }, signal)) === 'narrow') {
+    if (settlement.groups.length === 0) await tools.commit(state, settlement.next);
+    else if ((await write(state, tools, settlement)) === 'narrow') {
       state.narrow = true;
       continue;
     }

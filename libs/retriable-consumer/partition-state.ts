@@ -32,6 +32,8 @@ export class PartitionState {
   settling: Promise<void> = Promise.resolve();
   /** A record was refused: each message's records go in a transaction of their own until the culprit is found. */
   narrow = false;
+  /** The last transaction was given up before anybody knew whether it is committed. */
+  inDoubt = false;
 
   constructor(place: PartitionOfTopic, rule: TopicRule, position: bigint) {
     this.topic = place.topic;

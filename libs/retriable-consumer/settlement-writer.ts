@@ -26,6 +26,8 @@ export interface SettlementWrite extends Settlement {
   readonly member: GroupMember;
 }
 
+type WrittenPlace = Pick<SettlementWrite, 'topic' | 'partition' | 'topicId'>;
+
 type WriterSettings = Pick<
   ConsumerSettings,
   'brokers' | 'ssl' | 'sasl' | 'clientId' | 'groupId' | 'recordBytesMax' | 'transactionTimeoutMs'
@@ -80,13 +82,16 @@ export class SettlementWriter {
 
   /**
    * Resolves with `written` when the transaction is committed; tries until then. `narrow`: a record among many was refused;
-   * give its group alone. Rejects as a lost membership when the group has moved on, with STOPPED when the signal is aborted
-   * between two tries; nothing is written then.
+   * give its group alone. Rejects as a lost membership when the group has moved on; nothing is written then. Rejects with
+   * STOPPED when the signal is aborted between two tries: the last try may be committed after all, which `reached` tells.
    */
   async write(write: SettlementWrite, signal: AbortSignal): Promise<'written' | 'narrow'> {
-    const turn = this.#turn.then(() => this.#writeUntilDone(write, signal));
-    this.#turn = turn.catch(() => undefined);
-    return await turn;
+    return await this.#inTurn(() => this.#writeUntilDone(write, signal));
+  }
+
+  /** Up to where everything is written, once no transaction of ours can change it any more; null when nothing is. */
+  async reached(place: WrittenPlace): Promise<bigint | null> {
+    return await this.#inTurn(() => this.#reached(place));
   }
 
   /** Rejects with the row fault of a record that its topic cannot take. A world fault passes: it is met again when writing. */
@@ -118,6 +123,13 @@ export class SettlementWriter {
     },
     partitionsOf: (topic: string) => this.#transactions.partitionsOf(topic),
   };
+
+  /** One at a time: whoever opens the producer anew ends the transaction of whoever has it. */
+  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return await turn;
+  }
 
   async #writeUntilDone(write: SettlementWrite, signal: AbortSignal): Promise<'written' | 'narrow'> {
     const { clock, random } = this.#settings;
@@ -211,10 +223,15 @@ export class SettlementWriter {
     });
   }
 
+  async #isCommitted(write: SettlementWrite): Promise<boolean> {
+    const reached = await this.#reached(write);
+    return reached !== null && reached >= write.next;
+  }
+
   /** Opening the producer anew ends what is open, so that the offset then tells whether the transaction was committed. */
-  async #isCommitted({ topic, partition, topicId, next }: SettlementWrite): Promise<boolean> {
+  async #reached({ topic, partition, topicId }: WrittenPlace): Promise<bigint | null> {
     await this.#transactions.open();
     const { offset, metadata } = await this.stableOffset(topic, partition);
-    return BigInt(offset) >= next && metadata === topicNote(topicId);
+    return offset >= 0 && metadata === topicNote(topicId) ? BigInt(offset) : null;
   }
 }
