@@ -6,6 +6,7 @@
  * - records are fetched by id. An answer is of the topic that the offset belongs to, or it is none.
  * Brokers before 3.1 fetch by name, and are asked for the ids after each answer; brokers before 2.8 have no ids.
  */
+import { systemClock, withDeadline } from '#runtime';
 import { askKafkajsBroker, knownTopics, speaks } from './ask-kafkajs-broker.ts';
 import { ConsumerFetch, type FetchMethod } from './consumer-fetch.ts';
 import { CODE } from './fault-table.ts';
@@ -49,6 +50,15 @@ export interface TopicHooks {
   /** The position is not in the log; `start` is where the log begins. */
   onOutOfRange(topic: string, partition: number, start: number): void;
 }
+
+/** Brokers asked before a topic counts as made anew. */
+const WITNESSES_MAX = 3;
+const WITNESS_DEADLINE_MS = 3_000;
+const DISAGREED_PAUSE_MS = 500;
+
+/** Whether what brokers answered proves the id: all gave it, and they are two, or all that live. */
+export const isOneTopic = (id: string, answers: readonly (string | null)[], living: number): boolean =>
+  id !== '' && living > 0 && answers.length >= Math.min(2, living) && answers.every((answer) => answer === id);
 
 /** In the shape that kafkajs keeps. Throws as kafkajs does, but not for a missing topic. */
 function toMetadata({ brokers, clusterId, controllerId, topics }: IdentifiedCluster): MetadataAnswer {
@@ -143,8 +153,9 @@ export class ConsumedTopics {
       metadata: (topics = []) => this.#metadata(broker, metadata, topics),
       offsetFetch: async (request) => {
         const answer = await offsetFetch(request);
+        const agreed = new Map<string, Promise<boolean>>();
         for (const { topic, partitions } of answer.responses) {
-          for (const place of partitions) await this.#place(topic, place);
+          for (const place of partitions) await this.#place(topic, place, agreed);
         }
         return answer;
       },
@@ -175,7 +186,12 @@ export class ConsumedTopics {
     return answer;
   }
 
-  async #place(topic: string, place: { readonly partition: number; offset: string; readonly metadata: string | null }) {
+  /** `agreed`: what was found out about each topic for the same answer. */
+  async #place(
+    topic: string,
+    place: { readonly partition: number; offset: string; readonly metadata: string | null },
+    agreed: Map<string, Promise<boolean>>,
+  ): Promise<void> {
     const { partition, metadata } = place;
     const committed = { offset: Number(place.offset), metadata };
     let placing = this.#positions.place(topic, partition, committed);
@@ -185,12 +201,44 @@ export class ConsumedTopics {
     }
     if (placing === 'kept' && committed.offset < 0) this.#hooks.onNoOffset?.(topic, partition);
     if (placing !== 'anew') return;
+    const id = this.#positions.topicIdOf(topic, partition) ?? '';
+    const asking = agreed.get(topic) ?? this.#isAgreed(topic, id);
+    agreed.set(topic, asking);
+    if (!(await asking)) {
+      // The offset stays as it is, unused, until brokers agree on what the topic is.
+      this.#positions.forget(topic, partition);
+      this.#wantRound();
+      return;
+    }
     this.#positions.begunAnew(topic, partition, committed);
     place.offset = '0';
-    const topicId = this.#positions.topicIdOf(topic, partition) ?? '';
-    if (this.#announced.get(topic) === topicId) return;
-    this.#announced.set(topic, topicId);
-    this.#hooks.onMadeAnew({ topic, topicId, committed: committed.offset });
+    if (this.#announced.get(topic) === id) return;
+    this.#announced.set(topic, id);
+    this.#hooks.onMadeAnew({ topic, topicId: id, committed: committed.offset });
+  }
+
+  /** Whether other brokers give the topic the same id: going back to the beginning cannot be undone, and one may lag behind. */
+  async #isAgreed(topic: string, id: string): Promise<boolean> {
+    const pool = this.#cluster?.brokerPool;
+    if (pool === undefined) return false;
+    const ask = (finding: Promise<Broker>) => {
+      const asking = finding.then((broker) => askKafkajsBroker(broker, describeTopicIds([topic])));
+      return withDeadline(asking, WITNESS_DEADLINE_MS, 'asking for a topic').catch(() => null);
+    };
+    const seen = await ask(pool.findConnectedBroker());
+    if (seen === null) return false;
+    const leaders = new Set(this.#leaders.get(topic) ?? []);
+    // Leaders first: they are who answers by this id, or does not.
+    const living = seen.brokers.map(({ nodeId }) => nodeId);
+    const order = living.toSorted((a, b) => Number(leaders.has(b)) - Number(leaders.has(a)));
+    const answers: (string | null)[] = [];
+    for (const nodeId of order.slice(0, WITNESSES_MAX)) {
+      const found = await ask(pool.findBroker({ nodeId }));
+      if (found !== null) answers.push(found.topics.find((each) => each.topic === topic)?.id ?? null);
+    }
+    const isAgreed = isOneTopic(id, answers, living.length);
+    if (!isAgreed) await systemClock.sleep(DISAGREED_PAUSE_MS);
+    return isAgreed;
   }
 
   /** Null where it cannot be told now. */

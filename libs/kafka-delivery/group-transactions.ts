@@ -10,6 +10,7 @@ import { createBatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
 import { connectKafka } from './connect-kafka.ts';
 import { CODE, faultOfCode } from './fault-table.ts';
+import { isGone } from './is-gone.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import type { RoutedRecord } from './plan-delivery.ts';
 import { createRecordTime } from './record-time.ts';
@@ -45,8 +46,8 @@ export interface GroupTransactions {
    * Up to 5 s; KAFKA_UNREACHABLE then.
    */
   stableOffset(group: string, topic: string, partition: number): Promise<Committed>;
-  /** Whether the topic exists, as one of the brokers knows now. */
-  isThere(topic: string): Promise<boolean>;
+  /** Whether the topic is missing, as every living broker knows now. Rejects when one of them does not answer. */
+  isGone(topic: string): Promise<boolean>;
   /** Rejects with KAFKA_TOPIC_MISSING. At most 30 s old. */
   partitionsOf(topic: string): Promise<number>;
   close(): Promise<void>;
@@ -118,7 +119,7 @@ export function createGroupTransactions(options: GroupTransactionOptions): Group
     open,
     transact,
     stableOffset: (group, topic, partition) => readStableOffset(shared, settings, { group, topic, partition }),
-    isThere: async (topic) => (await shared.describe([topic])).topics.every(({ code }) => code !== CODE.unknownTopic),
+    isGone: (topic) => isGone(shared, topic),
     partitionsOf: async (topic) => (await views.load(new Set([topic]))).get(topic)?.length ?? 0,
     close: async () => {
       await drop();

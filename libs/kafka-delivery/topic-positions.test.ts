@@ -23,6 +23,18 @@ test('an offset with an id counts for that topic only', () => {
   assert.equal(knowing(known(B)).place('t', 0, committed(0, A)), 'anew');
 });
 
+test('a topic that the broker does not name is not placed, whatever the group has committed', () => {
+  const positions = knowing(known(A));
+  positions.learn(['t'], []);
+  positions.beginRound();
+  assert.equal(positions.place('t', 0, committed(5, A)), 'missing');
+  assert.equal(positions.topicIdOf('t', 0), undefined);
+  positions.learn(['t'], [known(A)]);
+  assert.equal(positions.place('t', 0, committed(5, A)), 'kept');
+  positions.forget('t', 0);
+  assert.equal(positions.topicIdOf('t', 0), undefined);
+});
+
 test('one without an id is held against the end of the log; without ids everything is as it was committed', () => {
   assert.equal(knowing(known(A)).place('t', 0, committed(5)), 'log-end');
   assert.equal(knowing(known(A)).place('t', 0, { offset: 5, metadata: 'somebody`s note' }), 'log-end');

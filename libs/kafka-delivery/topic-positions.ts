@@ -14,9 +14,10 @@ export interface Committed {
 
 /**
  * `kept`: the offset is the topic's, as far as can be told. `anew`: it is another topic's, and the topic is read from its
- * beginning. `log-end`: it has no id beside it; `anew` if the log ends before it, `kept` if not.
+ * beginning. `log-end`: it has no id beside it; `anew` if the log ends before it, `kept` if not. `missing`: the broker that was
+ * asked does not know the topic; the partition is not fetched in this round.
  */
-export type Placing = 'kept' | 'anew' | 'log-end';
+export type Placing = 'kept' | 'anew' | 'log-end' | 'missing';
 
 interface Place {
   readonly topicId: string | null;
@@ -57,13 +58,19 @@ export class TopicPositions {
   /** To be followed by `begunAnew` where the answer comes to that. */
   place(topic: string, partition: number, { offset, metadata }: Committed): Placing {
     const latest = this.#latest.get(topic);
-    const id = latest?.id ?? null;
+    if (latest === undefined) return 'missing';
+    const { id } = latest;
     this.#places.set(nameOf(topic, partition), { topicId: id, stale: null });
     if (id === null) return 'kept';
     if (offset < 0) return this.#isNew(topic, partition) ? 'anew' : 'kept';
     const noted = readTopicNote(metadata);
     if (noted !== null) return noted === id ? 'kept' : 'anew';
     return 'log-end';
+  }
+
+  /** The partition is not fetched until it is placed again. */
+  forget(topic: string, partition: number): void {
+    this.#places.delete(nameOf(topic, partition));
   }
 
   begunAnew(topic: string, partition: number, committed: Committed): void {

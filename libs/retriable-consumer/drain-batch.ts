@@ -1,7 +1,7 @@
 /** A batch from its first heartbeat to its last commit: beats while handlers run, settles as it goes, drains when told to. */
 import type { Committed, ConsumedTopics, GroupMember } from '#kafka-delivery';
 import { asRelayError } from '#runtime';
-import { isMembershipLost } from './membership.ts';
+import { isMembershipLost, movedOn } from './membership.ts';
 import type { Settlement } from './partition-ledger.ts';
 import type { PartitionOfTopic, PartitionState } from './partition-state.ts';
 import { arrangeReturn, type BatchRun, readBatch } from './run-batch.ts';
@@ -169,7 +169,9 @@ async function takeOver(drain: Drain): Promise<Taken> {
   const { topic, partition } = state;
   const { topics } = drain.tools;
   if (topics.isStale(topic, partition, committed)) {
-    return topics.hasBegunAnew(topic, partition) ? 'ours' : { seekTo: 0n };
+    if (topics.hasBegunAnew(topic, partition)) return 'ours';
+    // Committed since the round began, for another topic of that name: in a new round brokers are asked which of them is there.
+    throw movedOn();
   }
   const position = BigInt(committed.offset);
   const [first] = payload.batch.messages;

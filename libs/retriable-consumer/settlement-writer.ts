@@ -46,7 +46,7 @@ interface WriteState {
   missingSinceMs: number | null;
 }
 
-/** A broker that has just started may not know a topic yet. For so long it has to be missing to count as deleted. */
+/** Brokers that have just started may all not know a topic yet. For so long it has to be missing to count as deleted. */
 const GONE_AFTER_MS = 5_000;
 const GONE_RETRY_MS = 500;
 
@@ -164,7 +164,7 @@ export class SettlementWriter {
       if (isGroupLost(error)) throw membershipLost(error);
       const facts = { err: error, topic, partition, attempt };
       this.#settings.logger.warn(facts, 'a transaction of the consumer failed, tried again');
-      const isMissing = isSourceMissing(error, topic) && !(await this.#transactions.isThere(topic).catch(() => true));
+      const isMissing = isSourceMissing(error, topic) && (await this.#transactions.isGone(topic).catch(() => false));
       state.missingSinceMs = isMissing ? (state.missingSinceMs ?? this.#settings.clock.nowMs()) : null;
       if (error.code === 'KAFKA_RECORD_REFUSED' && this.#isUnwritable(write, sent, error)) {
         if (write.groups.length > 1) return 'narrow';
