@@ -95,7 +95,11 @@ export class ConsumedTopics {
   constructor(hooks: TopicHooks, wantRound: () => void) {
     this.#hooks = hooks;
     this.#wantRound = wantRound;
-    this.#fetch = new ConsumerFetch(this.#positions, { onGone: wantRound, onOutOfRange: hooks.onOutOfRange });
+    this.#fetch = new ConsumerFetch(this.#positions, {
+      onGone: wantRound,
+      onOutOfRange: hooks.onOutOfRange,
+      refresh: () => this.#refresh(),
+    });
   }
 
   use(cluster: ConsumerCluster): void {
@@ -119,9 +123,13 @@ export class ConsumedTopics {
 
   /** Before the group is joined. A follower of the group would go on with the metadata of the last round otherwise. */
   async beginRound(): Promise<void> {
-    // Where nobody answers the join fails as well, and is tried again.
-    await this.#cluster?.refreshMetadata().catch(() => undefined);
+    await this.#refresh();
     this.#positions.beginRound();
+  }
+
+  /** Where nobody answers, what comes next fails as well, and is tried again. */
+  async #refresh(): Promise<void> {
+    await this.#cluster?.refreshMetadata().catch(() => undefined);
   }
 
   /**

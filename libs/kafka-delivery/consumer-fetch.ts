@@ -1,6 +1,7 @@
 /** Fetches for a kafkajs consumer: records of the topic that the offset belongs to, and never of another one of its name. */
 import { systemClock } from '#runtime';
 import { askKafkajsBroker, knownTopics, speaks } from './ask-kafkajs-broker.ts';
+import { BeyondEnd } from './beyond-end.ts';
 import { CODE } from './fault-table.ts';
 import type { FetchedMessage, FetchedPartitionData } from './fetched-message.ts';
 import { type Broker, createErrorFromCode, decodeRecords } from './kafkajs.ts';
@@ -43,6 +44,8 @@ export interface FetchHooks {
   onGone(): void;
   /** The position is not in the log; `start` is where the log begins. */
   onOutOfRange(topic: string, partition: number, start: number): void;
+  /** Another broker may lead the partition by now. */
+  refresh(): Promise<void>;
 }
 
 interface Asked {
@@ -58,6 +61,9 @@ const GONE: readonly number[] = [CODE.unknownTopic, 100, 103];
 const OUT_OF_RANGE = 1;
 /** Before a question is repeated to which there was no answer. */
 const PAUSE_MS = 100;
+const OUT_OF_RANGE_PAUSE_MS = 500;
+
+const placeOf = ({ topic, partition }: Pick<Asked, 'topic' | 'partition'>): string => `${topic}/${partition}`;
 
 const grouped = (fetched: readonly (readonly [topic: string, data: FetchedPartition])[]): FetchAnswer => ({
   responses: [...Map.groupBy(fetched, ([topic]) => topic)].map(([topicName, each]) => ({
@@ -89,6 +95,7 @@ async function toPartition(fetched: FetchedById): Promise<FetchedPartition> {
 export class ConsumerFetch {
   readonly #positions: TopicPositions;
   readonly #hooks: FetchHooks;
+  readonly #beyond = new BeyondEnd();
   #fetches = 0;
 
   constructor(positions: TopicPositions, hooks: FetchHooks) {
@@ -135,8 +142,10 @@ export class ConsumerFetch {
       const { topicId, partition, code } = fetched;
       const place = asked.find((each) => each.topicId === topicId && each.partition === partition);
       if (place === undefined) continue;
-      if (code === CODE.none) good.push([place.topic, await toPartition(fetched)]);
-      else if (GONE.includes(code)) gone.push(place);
+      if (code === CODE.none) {
+        this.#beyond.forget(placeOf(place));
+        good.push([place.topic, await toPartition(fetched)]);
+      } else if (GONE.includes(code)) gone.push(place);
       else if (code === OUT_OF_RANGE) await this.#findStart(broker, place);
       else fault ??= code;
     }
@@ -160,10 +169,16 @@ export class ConsumerFetch {
     return new Set([...idOf].filter(([topic, id]) => now.get(topic) !== id).map(([topic]) => topic));
   }
 
-  async #findStart(broker: Broker, { topic, partition }: Asked): Promise<void> {
+  async #findStart(broker: Broker, place: Asked): Promise<void> {
+    const { topic, partition, offset } = place;
     const [found] = await askKafkajsBroker(broker, listOffsets(topic, [partition], EARLIEST, 'written'));
-    if (found?.code === CODE.none) this.#hooks.onOutOfRange(topic, partition, found.offset);
-    else await systemClock.sleep(PAUSE_MS);
+    const isKnown = found?.code === CODE.none;
+    if (isKnown && this.#beyond.isLost(placeOf(place), offset, found.offset, systemClock.nowMs())) {
+      this.#hooks.onOutOfRange(topic, partition, found.offset);
+      return;
+    }
+    await this.#hooks.refresh();
+    await systemClock.sleep(OUT_OF_RANGE_PAUSE_MS);
   }
 
   /**
@@ -189,6 +204,7 @@ export class ConsumerFetch {
       await this.#findStart(broker, place);
       return { responses: [] };
     }
+    for (const place of asked) this.#beyond.forget(placeOf(place));
     const withId = asked.filter(({ topicId }) => topicId !== null);
     const hasRecords = answer.responses.some(({ partitions }) =>
       partitions.some(({ messages }) => messages.length > 0),
