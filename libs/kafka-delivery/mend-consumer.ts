@@ -62,7 +62,7 @@ function mendBroker(broker: ConsumerBroker, round: GroupRound, topics: ConsumedT
   broker.joinGroup = async (request) => {
     await round.begin();
     const joined = await join(request);
-    round.joined({ memberId: joined.memberId, generationId: joined.generationId });
+    round.end({ memberId: joined.memberId, generationId: joined.generationId });
     return joined;
   };
   broker.heartbeat = async (request) => {
@@ -79,20 +79,29 @@ function mendBroker(broker: ConsumerBroker, round: GroupRound, topics: ConsumedT
 }
 
 /** One round of the group, from one join to the next. */
-class GroupRound {
+export class GroupRound {
   /** The next heartbeat makes kafkajs drain its batches and join anew, as in any rebalance. */
   isWanted = false;
-  readonly joined: ConsumerHooks['onJoined'];
-  readonly #topics: () => ConsumedTopics;
+  readonly #joined: ConsumerHooks['onJoined'];
+  readonly #topics: () => Pick<ConsumedTopics, 'beginRound'>;
 
-  constructor(joined: ConsumerHooks['onJoined'], topics: () => ConsumedTopics) {
-    this.joined = joined;
+  constructor(joined: ConsumerHooks['onJoined'], topics: () => Pick<ConsumedTopics, 'beginRound'>) {
+    this.#joined = joined;
     this.#topics = topics;
   }
 
+  /**
+   * Stays wanted until it is joined: when a coordinator that has just started refuses, kafkajs goes on in the old round, in
+   * which no offset is placed any more and nothing would ever be fetched.
+   */
   async begin(): Promise<void> {
-    this.isWanted = false;
+    this.isWanted = true;
     await this.#topics().beginRound();
+  }
+
+  end(member: GroupMember): void {
+    this.isWanted = false;
+    this.#joined(member);
   }
 }
 
