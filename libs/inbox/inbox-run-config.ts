@@ -1,4 +1,5 @@
 /** kafkajs: each message's effect once, and its offset only after the database has committed. */
+import { createHash } from 'node:crypto';
 import type { ConsumerRunConfig, EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { type Clock, RelayError, systemClock } from '#runtime';
 import type { OnceOutcome } from './inbox-table.ts';
@@ -35,9 +36,27 @@ export function eventIdFromHeader(message: Pick<KafkaMessage, 'headers'>): strin
   throw new RelayError('KAFKA_RECORD_REFUSED', 'the message has no header `id` to know it by');
 }
 
-/** Topic, partition and offset: knows a record that is read again, but not an event that was sent twice. */
-export const eventIdFromPosition = (message: Pick<KafkaMessage, 'offset'>, topic: string, partition: number): string =>
-  `${topic}/${partition}/${message.offset}`;
+/** Leaves room for the rest in an inbox's id. */
+const TOPIC_BYTES_MAX = 150;
+const digestOf = (...parts: readonly (Buffer | string)[]): string => {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${part.length}:`).update(part);
+  return hash.digest('base64url').slice(0, 22);
+};
+
+/**
+ * Topic, partition and offset: knows a record that is read again, but not an event that was sent twice. Time and content are
+ * in it as well: in a topic that was deleted and made anew another record has the offset, and is no duplicate.
+ */
+export function eventIdFromPosition(
+  message: Pick<KafkaMessage, 'offset' | 'timestamp' | 'key' | 'value'>,
+  topic: string,
+  partition: number,
+): string {
+  const { offset, timestamp, key, value } = message;
+  const name = topic.length > TOPIC_BYTES_MAX ? digestOf(topic) : topic;
+  return `${name}/${partition}/${offset}/${timestamp}-${digestOf(key ?? '', value ?? '')}`;
+}
 
 /** Heartbeats beside `work`, so that a long handler does not cost the group a rebalance. A failed one is left to kafkajs. */
 async function withHeartbeats<T>(

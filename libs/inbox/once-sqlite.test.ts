@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, beforeEach, test } from 'node:test';
 import type { EachBatchPayload } from 'kafkajs';
-import { inboxRunConfig, inboxTableSql, once, pruneInbox, transactOnce } from './index.ts';
+import { eventIdFromPosition, inboxRunConfig, inboxTableSql, once, pruneInbox, transactOnce } from './index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'krs-inbox-'));
 const file = join(folder, 'app.db');
@@ -110,6 +110,23 @@ test('as a kafkajs consumer, with or without onOutcome: each message is handled,
     } as unknown as EachBatchPayload);
     assert.deepEqual(resolved, ['0:1', '1:2', '0:2']);
   }
+});
+
+test('known by position: read again it is a duplicate, in a topic made anew it is not, and every id fits', async () => {
+  const at = (value: string, timestamp = '1700000000000') => ({
+    offset: '7',
+    timestamp,
+    key: Buffer.from('k'),
+    value: Buffer.from(value),
+  });
+  const idOf = (message: ReturnType<typeof at>, topic = 'orders') => eventIdFromPosition(message, topic, 0);
+  assert.equal(idOf(at('a')), idOf(at('a')));
+  const ids = [idOf(at('a')), idOf(at('b')), idOf(at('a'), 'invoices'), idOf(at('a', '1700000000001'))];
+  assert.equal(new Set(ids).size, 4);
+  const outcomes: string[] = [];
+  for (const id of [...ids, idOf(at('a'), 'x'.repeat(249)), ids[0] ?? ''])
+    outcomes.push(await transactOnce(db, id, () => 0));
+  assert.deepEqual(outcomes, ['handled', 'handled', 'handled', 'handled', 'handled', 'duplicate']);
 });
 
 test('retention: only what is older, in batches, and says when more is due', async () => {

@@ -12,6 +12,8 @@ export interface SentEnd {
   readonly topic: string;
   readonly partition: number;
   readonly end: number;
+  /** The topic it was looked for in first. In one that was made anew since, nothing of it is to be found. */
+  topicId?: string;
 }
 
 /** Transactions that are looked at together. */
@@ -82,6 +84,19 @@ export class Acknowledged {
   }
 }
 
+/** Ends in topics that were deleted and made anew since they were looked at first. */
+async function findGone(brokers: Brokers, ends: readonly SentEnd[]): Promise<ReadonlySet<string>> {
+  const ids = await brokers.topicIds([...new Set(ends.map(({ topic }) => topic))]);
+  const gone = new Set<string>();
+  for (const end of ends) {
+    const id = ids.get(end.topic);
+    if (id === undefined) continue;
+    if (end.topicId === undefined) end.topicId = id;
+    else if (end.topicId !== id) gone.add(placeName(end));
+  }
+  return gone;
+}
+
 /**
  * True while the producer has a transaction open in front of one of the ends. Others' open transactions hold back the stable
  * end too: then the partition's own list of producers tells. Where that may not be seen, or is not to be had, the marker is all
@@ -95,8 +110,11 @@ export async function isUndecided(brokers: Brokers, producerId: number, ends: re
   if (ours.some(({ leader }) => leader < 0)) return true;
   const stable = await findOffsets(brokers, ours);
   const isBehind = (place: PartitionPlace) => (stable.get(placeName(place)) ?? 0) < (wanted.get(placeName(place)) ?? 0);
-  const behind = ours.filter(isBehind);
-  if (behind.length === 0) return false;
+  const late = ours.filter(isBehind);
+  if (late.length === 0) return false;
+  const names = new Set(late.map(placeName));
+  const gone = await findGone(brokers, ends.filter((each) => names.has(placeName(each)))); // biome-ignore format: one line
+  const behind = late.filter((place) => !gone.has(placeName(place)));
   try {
     return (await findProducers(brokers, behind)).some(({ topic, partition, producers }) =>
       producers.some(

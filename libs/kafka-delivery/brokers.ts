@@ -12,6 +12,7 @@ import {
   findCoordinator,
   metadata,
 } from './wire/cluster-requests.ts';
+import { describeTopicIds, METADATA_WITH_IDS } from './wire/topic-id-requests.ts';
 
 export interface Brokers {
   /** Any broker that answers, seeds included. Rejects with the last seed's fault when none does. */
@@ -19,6 +20,8 @@ export interface Brokers {
   /** Names, error codes and leaders of these topics, and the addresses of all nodes. */
   /** Null: all topics. */
   describe(topics: readonly string[] | null): Promise<ClusterDescription>;
+  /** Their ids by name (KIP-516); missing topics are left out. Empty where the broker gives none (before Kafka 2.8). */
+  topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** The node as last described. */
   node(nodeId: number): Promise<BrokerLink>;
   /** Kept until `forgetCoordinators`. The code is not 0 while there is none (yet). */
@@ -35,6 +38,15 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
     .map((item) => ({ item, at: random() }))
     .sort((a, b) => a.at - b.at)
     .map(({ item }) => item);
+}
+
+async function readTopicIds(link: BrokerLink, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { api, version } = METADATA_WITH_IDS;
+  if ((link.versions()[api]?.maxVersion ?? -1) < version) return new Map();
+  const found = await link.ask(describeTopicIds(topics)).catch((error) => {
+    throw faultOfThrown(error, { step: 'metadata' });
+  });
+  return new Map(found.topics.flatMap(({ topic, id }) => (id === null ? [] : [[topic, id] as const])));
 }
 
 export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): Brokers {
@@ -95,6 +107,7 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory): 
   return {
     any,
     describe,
+    topicIds: async (topics) => readTopicIds(await any(), topics),
     node,
     coordinator,
     forgetCoordinators: () => coordinators.clear(),

@@ -10,9 +10,11 @@ import { createBatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
 import { connectKafka } from './connect-kafka.ts';
 import { CODE, faultOfCode } from './fault-table.ts';
+import { isGone } from './is-gone.ts';
 import type { KafkaOptions } from './kafka-options.ts';
 import type { RoutedRecord } from './plan-delivery.ts';
 import { createRecordTime } from './record-time.ts';
+import type { Committed } from './topic-positions.ts';
 import { createTopicViews } from './topic-views.ts';
 import type { OffsetSet } from './transaction.ts';
 import { type OpenProducer, openProducer } from './transactional-session.ts';
@@ -39,8 +41,13 @@ export interface GroupTransactions {
    * `stableOffset`, after which it is decided. The next call begins with a new producer.
    */
   transact(records: readonly RoutedRecord[], offsets: OffsetSet | null): Promise<void>;
-  /** The committed offset, -1 when there is none, after waiting for open transactions to end. Up to 5 s; KAFKA_UNREACHABLE then. */
-  stableOffset(group: string, topic: string, partition: number): Promise<number>;
+  /**
+   * The committed offset, -1 when there is none, and what was written beside it, after waiting for open transactions to end.
+   * Up to 5 s; KAFKA_UNREACHABLE then.
+   */
+  stableOffset(group: string, topic: string, partition: number): Promise<Committed>;
+  /** Whether the topic is missing, as every living broker knows now. Rejects when one of them does not answer. */
+  isGone(topic: string): Promise<boolean>;
   /** Rejects with KAFKA_TOPIC_MISSING. At most 30 s old. */
   partitionsOf(topic: string): Promise<number>;
   close(): Promise<void>;
@@ -52,20 +59,21 @@ async function readStableOffset(
   brokers: Brokers,
   settings: Parameters<typeof askCoordinator>[1],
   place: { readonly group: string; readonly topic: string; readonly partition: number },
-): Promise<number> {
+): Promise<Committed> {
   const { group, topic, partition } = place;
   const plain = fetchOffsets(group, topic, [partition], true);
   const request = {
     ...plain,
     read: (reader: Parameters<typeof plain.read>[0]) => {
       const { code, offsets } = plain.read(reader);
-      return { code: code === CODE.none ? (offsets[0]?.code ?? CODE.none) : code, offset: offsets[0]?.offset ?? -1 };
+      const { offset = -1, metadata = '' } = offsets[0] ?? {};
+      return { code: code === CODE.none ? (offsets[0]?.code ?? CODE.none) : code, offset, metadata };
     },
   };
   const question = { kind: 'group', key: group, step: 'read', request, patienceMs: STABLE_PATIENCE_MS } as const;
-  const { code, offset } = await askCoordinator(brokers, settings, question);
+  const { code, offset, metadata } = await askCoordinator(brokers, settings, question);
   if (code !== CODE.none) throw faultOfCode(code, { step: 'read', topic, partition });
-  return offset;
+  return { offset, metadata };
 }
 
 /** Connects to nothing before it is used. Throws CONFIG_INVALID for a malformed broker address. */
@@ -101,6 +109,7 @@ export function createGroupTransactions(options: GroupTransactionOptions): Group
     try {
       await producer.transact(records, offsets === null ? [] : [offsets]);
     } catch (thrown) {
+      views.forget();
       await drop();
       throw asRelayError(thrown);
     }
@@ -110,6 +119,7 @@ export function createGroupTransactions(options: GroupTransactionOptions): Group
     open,
     transact,
     stableOffset: (group, topic, partition) => readStableOffset(shared, settings, { group, topic, partition }),
+    isGone: (topic) => isGone(shared, topic),
     partitionsOf: async (topic) => (await views.load(new Set([topic]))).get(topic)?.length ?? 0,
     close: async () => {
       await drop();

@@ -3,6 +3,7 @@
  * InitProducerId, records with explicit partitions and their markers in one transaction, every answer checked.
  */
 export { connectKafka, type KafkaConnection, type KafkajsOptions, openKafkajs } from './connect-kafka.ts';
+export type { ConsumedTopics, TopicHooks } from './consumed-topics.ts';
 export { type ClosableKafkaPort, createKafkaPort, createKafkaPortOn, scopeOf } from './create-kafka-port.ts';
 export { createGroupTransactions, type GroupTransactionOptions, type GroupTransactions } from './group-transactions.ts';
 export {
@@ -22,6 +23,8 @@ export { type KafkaPreflight, preflight } from './preflight.ts';
 export { type ReadBatch, type ReadOptions, readTopics } from './read-topics.ts';
 export { type Rehearsal, rehearseTransaction } from './rehearse-transaction.ts';
 export { createTopicAdmin, type TopicAdmin } from './topic-admin.ts';
+export { topicNote } from './topic-note.ts';
+export type { Committed } from './topic-positions.ts';
 export type { OffsetSet } from './transaction.ts';
 export type { FetchedRecord } from './wire/read-record-batches.ts';
 export type { Compression, HeaderValue } from './wire/record-batch.ts';

@@ -53,6 +53,7 @@ export interface Broker {
   readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>> | null;
   isConnected(): boolean;
   connect(): Promise<void>;
+  disconnect(): Promise<void>;
 }
 
 interface Cluster {
@@ -81,6 +82,17 @@ export const {
 } = kafkajs;
 
 const require = createRequire(import.meta.url);
+const protocolErrors = require('kafkajs/src/protocol/error') as { createErrorFromCode(code: number): Error };
+const decoderOf = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => object;
+const decode = require('kafkajs/src/protocol/requests/fetch/v4/decodeMessages') as (
+  decoder: object,
+) => Promise<never[]>;
+
+/** An error as kafkajs's own parsers throw it, and its consumer judges it. */
+export const createErrorFromCode = (code: number): Error => protocolErrors.createErrorFromCode(code);
+
+/** Record batches behind four bytes with their size, as kafkajs hands records to consumers. */
+export const decodeRecords = <T>(sized: Buffer): Promise<T[]> => decode(new decoderOf(sized));
 
 /** kafkajs keeps the constructor of its cluster behind a symbol; its description is part of the pinned version. */
 const CREATE_CLUSTER = 'private:Kafka:createCluster';

@@ -1,7 +1,8 @@
-/** Which records of aborted transactions a kafkajs consumer is shown: none. */
+/** Which records of aborted transactions a kafkajs consumer is shown: none. When a round of its group is over. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FetchedMessage, hideAborted } from './mend-consumer.ts';
+import { type FetchedMessage, GroupRound, hideAborted } from './mend-consumer.ts';
+import type { GroupMember } from './wire/transaction-requests.ts';
 
 const record = (offset: number, producerId: number, key = 'k'): FetchedMessage => ({
   offset: String(offset),
@@ -57,4 +58,22 @@ test('a key that looks like a marker ends nothing, and a commit is no abort', ()
 test('what is in no transaction is shown', () => {
   const plain = { offset: '1', key: null, isControlRecord: false };
   assert.deepEqual(shown([record(0, 1), plain, marker(2, 1, 'abort')], [[1, 0]]), [1]);
+});
+
+test('a round that was begun and not joined is wanted until it is; one that is joined is over', async () => {
+  const joined: GroupMember[] = [];
+  const begun: string[] = [];
+  const beginRound = async () => void begun.push('begun');
+  const round = new GroupRound(
+    (member) => joined.push(member),
+    () => ({ beginRound }),
+  );
+  await round.begin();
+  // The coordinator refuses, and kafkajs goes on fetching: its next heartbeat has to fail.
+  assert.equal(round.isWanted, true);
+  await round.begin();
+  const member = { memberId: 'one', generationId: 2 };
+  round.end(member);
+  assert.equal(round.isWanted, false);
+  assert.deepEqual([joined, begun.length], [[member], 2]);
 });

@@ -47,6 +47,7 @@ function brokersWith(answers: Answers): Brokers {
   return {
     any: async () => link,
     describe: async () => ({ brokers: [], controller: 1, topics }),
+    topicIds: async () => new Map(),
     node: async () => link,
     coordinator: async () => ({ code: 0, link }),
     forgetCoordinators: () => undefined,

@@ -11,6 +11,8 @@ export interface TopicViews {
    * KAFKA_RECORD_REFUSED (no possible topic name) before anything was sent.
    */
   load(topics: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly number[]>>;
+  /** After a fault: a topic may be another one now, with other partitions. */
+  forget(): void;
 }
 
 function faultOf({ topic, code, partitions }: TopicDescription): RelayError | null {
@@ -44,5 +46,10 @@ export function createTopicViews(brokers: Brokers, settings: KafkaSettings): Top
     return leaders;
   }
 
-  return { load };
+  return {
+    load,
+    forget: () => {
+      loadedAtMs = Number.NEGATIVE_INFINITY;
+    },
+  };
 }

@@ -61,7 +61,7 @@ export interface OffsetSet {
     readonly topic: string;
     readonly offsets: readonly { readonly partition: number; readonly offset: number }[];
   }[];
-  /** Written beside the offsets of a group that nobody joins. */
+  /** Written beside the offsets. */
   readonly note?: string;
 }
 
@@ -94,7 +94,7 @@ async function writeMarkers(parts: TransactionParts, sets: readonly OffsetSet[])
     const requests =
       member === null
         ? topics.map(({ topic, offsets }) => txnOffsetCommit(identity, group, topic, offsets, note))
-        : [txnOffsetCommitOfMember(identity, group, member, topics)];
+        : [txnOffsetCommitOfMember(identity, group, member, topics, note)];
     for (const request of requests) {
       throwIfRefused(await ask(parts, { kind: 'group', key: group, step, request }), step);
     }

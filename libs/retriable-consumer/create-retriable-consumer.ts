@@ -1,19 +1,23 @@
 /** The consumer: joins the group, hands batches to the pool, keeps time for what waits, and ends in order. */
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { createJoiner } from '#chunking';
-import { type GroupMember, mendConsumer, openKafkajs } from '#kafka-delivery';
+import { type ConsumedTopics, type GroupMember, mendConsumer, openKafkajs } from '#kafka-delivery';
 import { createProgressHealth, type ProgressHealth } from '#observability';
 import { asRelayError, RelayError, withDeadline } from '#runtime';
+import { commitWhile } from './commit-offsets.ts';
 import { type ConsumerOptions, type ConsumerSettings, settingsFrom } from './consumer-options.ts';
-import { type Commit, drainBatch, type SettleTools, settle } from './drain-batch.ts';
+import { drainBatch, type SettleTools, settle } from './drain-batch.ts';
+import { expireChunks } from './expire-chunks.ts';
 import { HandlerPool } from './handler-pool.ts';
 import { isMembershipLost } from './membership.ts';
 import type { SourceRecord } from './message.ts';
+import { openConsumer } from './open-consumer.ts';
 import { type Generation, PartitionState } from './partition-state.ts';
-import { type BatchRun, type BatchWorld, buryOutcome } from './run-batch.ts';
+import { type BatchRun, type BatchWorld, topicIdOf } from './run-batch.ts';
 import type { MessageWorld } from './run-message.ts';
 import { SettlementWriter } from './settlement-writer.ts';
 import { type ResolvedTopics, resolveTopics } from './topic-rules.ts';
+import { TopicWatch } from './topic-watch.ts';
 import { Wakers } from './wakers.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
@@ -31,7 +35,6 @@ export interface RetriableConsumer {
 
 const TICK_MS = 1_000;
 const CLOSE_DEADLINE_MS = 10_000;
-const FETCH_WAIT_MS = 500;
 /** Batches handled side by side; handlers are bounded by `concurrency` over all of them. */
 const PARTITIONS_AT_ONCE = 256;
 
@@ -49,6 +52,8 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   readonly #kafka: Kafka;
   readonly #admin: Admin;
   readonly #consumer: Consumer;
+  readonly #consumed: ConsumedTopics;
+  readonly #watch: TopicWatch;
   readonly #writer: SettlementWriter;
   readonly #pool: HandlerPool;
   readonly #wakers: Wakers;
@@ -62,32 +67,24 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   #stopped: Promise<void> | null = null;
 
   constructor(settings: ConsumerSettings, closeWorkers: () => Promise<void>) {
-    const { clock, drainTimeoutMs } = settings;
+    const { clock } = settings;
     this.#closeWorkers = closeWorkers;
     this.#settings = settings;
     this.#kafka = openKafkajs(settings);
     this.#admin = this.#kafka.admin();
-    mendConsumer(this.#kafka, (member) => {
-      this.#member = member;
-    });
-    this.#consumer = this.#kafka.consumer({
-      groupId: settings.groupId,
-      sessionTimeout: settings.sessionTimeoutMs,
-      heartbeatInterval: settings.heartbeatIntervalMs,
-      // The group waits for our drain.
-      rebalanceTimeout: drainTimeoutMs + 30_000,
-      maxWaitTimeInMs: FETCH_WAIT_MS,
-      allowAutoTopicCreation: false,
-      retry: {
-        retries: 8,
-        initialRetryTime: 100,
-        maxRetryTime: 5_000,
-        restartOnFailure: async () => !this.#isStopping,
+    this.#consumed = mendConsumer(this.#kafka, {
+      onJoined: (member) => {
+        this.#member = member;
       },
+      onMadeAnew: (facts) => this.#watch.madeAnew(facts),
+      onNoOffset: (topic, partition) => this.#watch.noOffset(topic, partition, settings.fromBeginning),
+      onOutOfRange: (topic, partition, start) => this.#beginAt(topic, partition, start),
     });
+    this.#consumer = openConsumer(this.#kafka, settings, () => this.#isStopping);
     this.#writer = new SettlementWriter(settings);
     this.#pool = new HandlerPool(settings.concurrency);
     this.#health = createProgressHealth({ clock, stallMs: settings.stallMs });
+    this.#watch = new TopicWatch(settings.logger, this.#health);
     this.#wakers = new Wakers(clock, {
       pause: (topic, partition) => this.#consumer.pause([{ topic, partitions: [partition] }]),
       resume: (topic, partition, offset) => this.#resume(topic, partition, offset),
@@ -175,14 +172,18 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     this.#consumer.resume([{ topic, partitions: [partition] }]);
   }
 
-  #stateOf(generation: Generation, { batch }: EachBatchPayload): PartitionState {
+  #stateOf(generation: Generation, { batch }: EachBatchPayload, topicId: string | null): PartitionState {
     const { topic, partition } = batch;
     const name = `${topic}/${partition}`;
     const known = generation.partitions.get(name);
     if (known !== undefined) return known;
     const rule = this.#topics.ruleOf.get(topic);
     if (rule === undefined) throw new RelayError('INVARIANT_BROKEN', `a batch of ${topic}, which is not subscribed to`);
-    const state = new PartitionState(topic, partition, rule, BigInt(batch.messages[0]?.offset ?? batch.lastOffset()));
+    const state = new PartitionState(
+      { topic, partition, topicId },
+      rule,
+      BigInt(batch.messages[0]?.offset ?? batch.lastOffset()),
+    );
     generation.partitions.set(name, state);
     return state;
   }
@@ -190,7 +191,11 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   async #onBatch(payload: EachBatchPayload): Promise<void> {
     // Unresolved, the batch is nobody's: whoever comes next reads it.
     if (this.#isStopping || payload.isStale()) return;
-    const work = this.#runBatch(payload);
+    const topicId = topicIdOf(payload);
+    const { topic, partition } = payload.batch;
+    // Read before the last round of the group, of a topic that is another one by now.
+    if (topicId !== (this.#consumed.topicIdOf(topic, partition) ?? null)) return;
+    const work = this.#runBatch(payload, topicId);
     this.#batches.add(work);
     try {
       await work;
@@ -199,9 +204,9 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     }
   }
 
-  async #runBatch(payload: EachBatchPayload): Promise<void> {
+  async #runBatch(payload: EachBatchPayload, topicId: string | null): Promise<void> {
     const generation = this.#generation;
-    const state = this.#stateOf(generation, payload);
+    const state = this.#stateOf(generation, payload, topicId);
     const settings = this.#settings;
     const closing = new AbortController();
     const abandoned = new AbortController();
@@ -209,24 +214,20 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     this.#stopping.signal.addEventListener('abort', close, { once: true });
     const world: BatchWorld = { ...this.#messageWorld(), pool: this.#pool, wakers: this.#wakers };
     const parts = { running: new Set<Promise<void>>(), tails: new Map<string, Promise<void>>() };
-    const run: BatchRun = {
-      world,
-      generation,
-      state,
-      payload,
-      closing: closing.signal,
-      abandoned: abandoned.signal,
-      ...parts,
-    };
-    const commit: Commit = (topic, partition, next) =>
-      payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: String(next) }] }] });
-    const tools = { writer: this.#writer, commit, member: generation.member, signal: closing.signal };
+    const signals = { closing: closing.signal, abandoned: abandoned.signal };
+    const run: BatchRun = { world, generation, state, payload, ...signals, ...parts };
+    const commit = commitWhile(
+      () => generation === this.#generation,
+      ({ topic, ...each }) => payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [each] }] }),
+    );
+    const { member } = generation;
+    const tools = { writer: this.#writer, topics: this.#consumed, commit, member, signal: closing.signal };
     state.active = true;
     state.batches += 1;
     this.#health.working(state.name);
     try {
       const seekTo = await drainBatch(run, { closing, abandoned }, tools);
-      if (seekTo !== null) this.#readFrom(generation, state, seekTo);
+      if (seekTo !== null) this.#readFrom(generation, state.topic, state.partition, seekTo);
     } catch (thrown) {
       if (!isMembershipLost(thrown)) this.#stepBack(state, thrown);
       throw thrown;
@@ -248,9 +249,18 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   }
 
   /** An earlier owner came further than kafkajs was told. */
-  #readFrom(generation: Generation, { name, topic, partition }: PartitionState, offset: bigint): void {
-    generation.partitions.delete(name);
+  #readFrom(generation: Generation, topic: string, partition: number, offset: bigint): void {
+    generation.partitions.delete(`${topic}/${partition}`);
     this.#resume(topic, partition, offset);
+  }
+
+  /** Retention has deleted what lay at the position. */
+  #beginAt(topic: string, partition: number, start: number): void {
+    this.#settings.logger.warn(
+      { topic, partition, start },
+      'the position is not in the log: reading on from its start',
+    );
+    this.#readFrom(this.#generation, topic, partition, BigInt(start));
   }
 
   /** A fault in the middle of a batch: what was read and not handled must be read again. */
@@ -261,15 +271,18 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
 
   /** What no batch does: chunks that waited too long, and commits of partitions where nothing comes. */
   async #tick(): Promise<void> {
-    const { clock, metrics, logger } = this.#settings;
-    const commit: Commit = async (topic, partition, next) => {
-      await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }]);
-    };
+    const { clock, metrics, logger, topics } = this.#settings;
+    const deadLetterTopics = topics.map(({ deadLetterTopic }) => deadLetterTopic);
     while (!this.#isStopping) {
       await clock.sleep(TICK_MS, this.#stopping.signal);
       if (this.#isStopping) return;
+      await this.#watch.check(this.#consumed, deadLetterTopics);
       const generation = this.#generation;
-      this.#expireChunks(generation);
+      const commit = commitWhile(
+        () => generation === this.#generation,
+        (offset) => this.#consumer.commitOffsets([offset]),
+      );
+      expireChunks(this.#messageWorld(), generation, this.#wakers);
       metrics?.held(this.#wakers.pausedCount, generation.joiner.heldBytes);
       for (const state of generation.partitions.values()) {
         if (state.active || this.#isStopping) continue;
@@ -279,19 +292,6 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
           logger.debug({ err: asRelayError(thrown), topic: state.topic }, 'commit failed, tried again soon');
         });
       }
-    }
-  }
-
-  #expireChunks(generation: Generation): void {
-    const world = this.#messageWorld();
-    const read = new Map([...generation.partitions].map(([name, state]) => [name, state.wasRead()]));
-    const isRead = (topic: string, partition: number) =>
-      !this.#wakers.isPaused(topic, partition) && read.get(`${topic}/${partition}`) === true;
-    for (const outcome of generation.joiner.expire(isRead)) {
-      if (outcome.kind !== 'dead') continue;
-      const [first] = outcome.records;
-      const state = first && generation.partitions.get(`${first.topic}/${first.partition}`);
-      if (state !== undefined) buryOutcome(world, state, outcome);
     }
   }
 }

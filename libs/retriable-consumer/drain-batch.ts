@@ -1,12 +1,13 @@
 /** A batch from its first heartbeat to its last commit: beats while handlers run, settles as it goes, drains when told to. */
-import type { GroupMember } from '#kafka-delivery';
+import type { Committed, ConsumedTopics, GroupMember } from '#kafka-delivery';
 import { asRelayError } from '#runtime';
-import { isMembershipLost } from './membership.ts';
-import type { PartitionState } from './partition-state.ts';
+import { isMembershipLost, movedOn } from './membership.ts';
+import type { Settlement } from './partition-ledger.ts';
+import type { PartitionOfTopic, PartitionState } from './partition-state.ts';
 import { arrangeReturn, type BatchRun, readBatch } from './run-batch.ts';
 import type { SettlementWriter } from './settlement-writer.ts';
 
-export type Commit = (topic: string, partition: number, next: bigint) => Promise<void>;
+export type Commit = (place: PartitionOfTopic, next: bigint) => Promise<void>;
 
 export interface SettleTools {
   readonly writer: SettlementWriter;
@@ -15,12 +16,36 @@ export interface SettleTools {
   readonly signal: AbortSignal;
 }
 
+export interface BatchTools extends SettleTools {
+  readonly topics: Pick<ConsumedTopics, 'isStale' | 'hasBegunAnew'>;
+}
+
 /** What one transaction carries; more waits for the next. */
 const TRANSACTION_LIMITS = { groupsMax: 1_000, bytesMax: 8 * 1024 * 1024 };
 const NARROW_LIMITS = { groupsMax: 1, bytesMax: 1 };
 
-async function settleOnce(state: PartitionState, { writer, commit, member, signal }: SettleTools): Promise<void> {
-  const { topic, partition, ledger } = state;
+/** Rejects as the writer does. The state keeps in mind when the writer gave up without knowing whether it has written. */
+async function write(state: PartitionState, { writer, member, signal }: SettleTools, settlement: Settlement) {
+  const { topic, partition, topicId } = state;
+  try {
+    return await writer.write({ topic, partition, topicId, member, ...settlement }, signal);
+  } catch (thrown) {
+    state.inDoubt = !isMembershipLost(thrown);
+    throw thrown;
+  }
+}
+
+/** What a transaction in doubt has written must not be written again. */
+async function resolveDoubt(state: PartitionState, { writer }: SettleTools): Promise<void> {
+  if (!state.inDoubt) return;
+  const reached = await writer.reached(state);
+  if (reached !== null) state.ledger.committedTo(reached);
+  state.inDoubt = false;
+}
+
+async function settleOnce(state: PartitionState, tools: SettleTools): Promise<void> {
+  const { ledger } = state;
+  await resolveDoubt(state, tools);
   // Each round passes at least one offset, or narrows once.
   for (;;) {
     const settlement = ledger.settlement(state.narrow ? NARROW_LIMITS : TRANSACTION_LIMITS);
@@ -28,8 +53,8 @@ async function settleOnce(state: PartitionState, { writer, commit, member, signa
       state.narrow = false;
       return;
     }
-    if (settlement.groups.length === 0) await commit(topic, partition, settlement.next);
-    else if ((await writer.write({ topic, partition, member, ...settlement }, signal)) === 'narrow') {
+    if (settlement.groups.length === 0) await tools.commit(state, settlement.next);
+    else if ((await write(state, tools, settlement)) === 'narrow') {
       state.narrow = true;
       continue;
     }
@@ -48,7 +73,7 @@ interface Drain {
   readonly run: BatchRun;
   readonly closing: AbortController;
   readonly abandoned: AbortController;
-  readonly tools: SettleTools;
+  readonly tools: BatchTools;
   /** Why the membership ended, once it has. */
   lost: { readonly error: unknown } | null;
 }
@@ -111,12 +136,12 @@ const POSITION_RETRY_MS = 200;
  * Where the group stands in the partition, once no transaction of an earlier owner can change it: kafkajs asks in a way that
  * does not wait for those. Null when the batch is closed before that is known.
  */
-async function stablePosition({ run, tools, closing }: Drain): Promise<bigint | null> {
+async function stablePosition({ run, tools, closing }: Drain): Promise<Committed | null> {
   const { state, world } = run;
   const { clock, logger } = world.settings;
   while (!closing.signal.aborted) {
     try {
-      return BigInt(await tools.writer.stableOffset(state.topic, state.partition));
+      return await tools.writer.stableOffset(state.topic, state.partition);
     } catch (thrown) {
       const facts = { err: asRelayError(thrown), topic: state.topic, partition: state.partition };
       logger.warn(
@@ -138,9 +163,17 @@ type Taken = 'ours' | 'closed' | { readonly seekTo: bigint };
 async function takeOver(drain: Drain): Promise<Taken> {
   const { state, payload, generation } = drain.run;
   if (generation.positioned.has(state.name)) return 'ours';
-  const position = await stablePosition(drain);
-  if (position === null) return 'closed';
+  const committed = await stablePosition(drain);
+  if (committed === null) return 'closed';
   generation.positioned.add(state.name);
+  const { topic, partition } = state;
+  const { topics } = drain.tools;
+  if (topics.isStale(topic, partition, committed)) {
+    if (topics.hasBegunAnew(topic, partition)) return 'ours';
+    // Committed since the round began, for another topic of that name: in a new round brokers are asked which of them is there.
+    throw movedOn();
+  }
+  const position = BigInt(committed.offset);
   const [first] = payload.batch.messages;
   return position < 0n || first === undefined || BigInt(first.offset) === position ? 'ours' : { seekTo: position };
 }
@@ -152,7 +185,7 @@ async function takeOver(drain: Drain): Promise<Taken> {
 export async function drainBatch(
   run: BatchRun,
   control: { readonly closing: AbortController; readonly abandoned: AbortController },
-  tools: SettleTools,
+  tools: BatchTools,
 ): Promise<bigint | null> {
   const drain: Drain = { run, ...control, tools, lost: null };
   const ended = new AbortController();

@@ -25,3 +25,6 @@ class MembershipLostError extends RelayError {
 /** For kafkajs, which then joins the group anew. */
 export const membershipLost = (cause: RelayError): Error =>
   new MembershipLostError('KAFKA_FENCED', 'the group has moved on without this member', { cause });
+
+/** For work of a round of the group that is over. */
+export const movedOn = (): Error => new MembershipLostError('KAFKA_FENCED', 'the group is in another round by now');

@@ -11,9 +11,13 @@ export interface Parked {
   readonly dueMs: number;
 }
 
+export type PartitionOfTopic = Pick<PartitionState, 'topic' | 'partition' | 'topicId'>;
+
 export class PartitionState {
   readonly topic: string;
   readonly partition: number;
+  /** Null where brokers give no ids. */
+  readonly topicId: string | null;
   readonly rule: TopicRule;
   readonly ledger: PartitionLedger;
   readonly parked = new Map<string, Parked>();
@@ -28,10 +32,13 @@ export class PartitionState {
   settling: Promise<void> = Promise.resolve();
   /** A record was refused: each message's records go in a transaction of their own until the culprit is found. */
   narrow = false;
+  /** The last transaction was given up before anybody knew whether it is committed. */
+  inDoubt = false;
 
-  constructor(topic: string, partition: number, rule: TopicRule, position: bigint) {
-    this.topic = topic;
-    this.partition = partition;
+  constructor(place: PartitionOfTopic, rule: TopicRule, position: bigint) {
+    this.topic = place.topic;
+    this.partition = place.partition;
+    this.topicId = place.topicId;
     this.rule = rule;
     this.ledger = new PartitionLedger(position);
   }

@@ -32,6 +32,10 @@ export interface BatchRun {
   readonly tails: Map<string, Promise<void>>;
 }
 
+/** Null where brokers give no ids. */
+export const topicIdOf = ({ batch }: EachBatchPayload): string | null =>
+  (batch.messages[0] as { readonly topicId?: string | null } | undefined)?.topicId ?? null;
+
 function toRecord({ batch }: EachBatchPayload, message: KafkaMessage): SourceRecord {
   const { key, value, headers, offset, timestamp } = message;
   return {

@@ -106,5 +106,6 @@ export { type RenamingProxy, type ServerNames, startRenamingProxy } from './star
 export { type Stack, type StackOptions, startStack } from './start-stack.ts';
 export { testDatabaseOptions } from './test-database-options.ts';
 export { type DatabaseAddress, type TestEnvironment, testEnvironment } from './test-environment.ts';
+export { ChangingTopics, handledAll, numbered, type TopicScene } from './topic-scene.ts';
 export { uniqueName } from './unique-name.ts';
 export { until } from './until.ts';

@@ -137,6 +137,7 @@ export const txnOffsetCommitOfMember = (
     readonly topic: string;
     readonly offsets: readonly { readonly partition: number; readonly offset: number }[];
   }[],
+  metadata = '',
 ): WireRequest<PartitionVerdict> => ({
   api: 28,
   name: 'TxnOffsetCommit',
@@ -147,7 +148,7 @@ export const txnOffsetCommitOfMember = (
     writer.int32(generationId).compactString(memberId).compactNull();
     writer.compactArray(topics, ({ topic, offsets }) => {
       writer.compactString(topic).compactArray(offsets, ({ partition, offset }) => {
-        writer.int32(partition).int64(offset).int32(-1).compactNull().noTags();
+        writer.int32(partition).int64(offset).int32(-1).compactString(metadata).noTags();
       });
       writer.noTags();
     });

@@ -95,6 +95,17 @@ export class WireReader {
     return items;
   }
 
+  /** Sixteen bytes as 22 characters of base64url, as Kafka's tools print them; null for the id that stands for none. */
+  uuid(): string | null {
+    const bytes = this.take(16);
+    return bytes.every((byte) => byte === 0) ? null : bytes.toString('base64url');
+  }
+
+  /** A view, not a copy; null and empty both read as empty. */
+  compactBytes(): Buffer {
+    return this.take(Math.max(this.unsignedVarint() - 1, 0));
+  }
+
   /** Tagged fields of a flexible version: none of them concerns us. */
   skipTags(): void {
     const tags = this.unsignedVarint();

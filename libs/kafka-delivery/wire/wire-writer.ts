@@ -105,6 +105,14 @@ export class WireWriter {
     return this;
   }
 
+  /** As `WireReader.uuid` reads it. */
+  uuid(id: string): this {
+    this.reserve(16);
+    Buffer.from(id, 'base64url').copy(this.bytes, this.offset, 0, 16);
+    this.offset += 16;
+    return this;
+  }
+
   /** The empty tag buffer that ends every structure of a flexible version. */
   noTags(): this {
     return this.unsignedVarint(0);
