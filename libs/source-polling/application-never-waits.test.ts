@@ -80,7 +80,7 @@ async function work(connection: mysql.Connection, done: Work): Promise<void> {
 }
 
 async function readAndLook(state: { running: boolean }): Promise<Map<string, number>> {
-  const seen = new Map<string, number>(['read', 'committed', 'present', 'listed'].map((what) => [what, 0]));
+  const seen = new Map<string, number>(['read', 'committed', 'present'].map((what) => [what, 0]));
   while (state.running) {
     const highest = (await reader.highestPosition()) ?? 0n;
     const batch = await reader.readAfter(highest > 300n ? highest - 300n : 0n, LIMITS);
@@ -92,13 +92,18 @@ async function readAndLook(state: { running: boolean }): Promise<Map<string, num
     ]) {
       const committed = await reader.committedIn([range], 1_000);
       const present = (await reader.presentIn?.([range], 1_000)) ?? [];
-      const list = await reader.listTransactions?.();
       seen.set('committed', (seen.get('committed') as number) + committed.length);
       seen.set('present', (seen.get('present') as number) + present.length);
-      seen.set('listed', (seen.get('listed') as number) + (list?.transactions.length ?? 0));
     }
   }
   return seen;
+}
+
+/** A list takes a moment of the server's patience, so that it has a loop of its own. */
+async function list(state: { running: boolean }): Promise<number> {
+  let listed = 0;
+  while (state.running) listed += (await reader.listTransactions?.())?.transactions.length ?? 0;
+  return listed;
 }
 
 test('no statement of the application waits for us', async () => {
@@ -106,6 +111,7 @@ test('no statement of the application waits for us', async () => {
   const done: Work = { slowestMs: 0, statements: 0 };
   const state = { running: true };
   const reading = Promise.all([readAndLook(state), readAndLook(state)]);
+  const listing = list(state);
   try {
     // A wait for a lock of ours would end in error 1205 after a second, and reject.
     await Promise.all(applications.map((connection) => work(connection, done)));
@@ -114,10 +120,11 @@ test('no statement of the application waits for us', async () => {
     await Promise.all(applications.map((connection) => connection.end()));
   }
   for (const seen of await reading) {
-    for (const outcome of ['read', 'committed', 'present', 'listed']) {
+    for (const outcome of ['read', 'committed', 'present']) {
       assert.ok((seen.get(outcome) ?? 0) > 0, `${outcome} was never seen: ${JSON.stringify([...seen])}`);
     }
   }
+  assert.ok((await listing) > 0, 'no transaction was ever listed');
   assert.ok(done.statements > 3 * ROUNDS * 4);
   assert.ok(done.slowestMs < 1000, `slowest statement: ${done.slowestMs} ms`);
 });
