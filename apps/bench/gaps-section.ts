@@ -14,7 +14,7 @@ export function gapsSection(rounds: readonly Round[]): string[] {
     'A transaction that has written stays open, so that no gap can close. A writer starts with so many ids missing below its',
     'position and moves rows that wait; each case is taken to a table without gaps, measured just before and just after it. Single',
     'holes: of every three ids one is missing, by chance the first or the second. Old table: read from its start, with nothing that',
-    'keeps its gaps open. Late: from the commit of a transaction whose row others have overtaken to the append of the row, its gap',
+    'keeps its gaps open. Rows/s are those from 2.5 s after the first append on: before, all gaps are read, twice or more. Late: from the commit of a transaction whose row others have overtaken to the append of the row, its gap',
     'being less than a second old (young) or more than ten (old).',
     '',
     ...heading(

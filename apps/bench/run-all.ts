@@ -32,7 +32,7 @@ const SECONDS = {
   idleSettle: { full: 15, quick: 8 },
   idle: { full: 30, quick: 10 },
 } as const;
-const GAPS = { rows: { full: 200_000, quick: 50_000 }, late: { full: 20, quick: 5 } } as const;
+const GAPS = { rows: { full: 400_000, quick: 300_000 }, late: { full: 20, quick: 5 } } as const;
 
 export async function runAll(
   servers: DeploymentServers,
