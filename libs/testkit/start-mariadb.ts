@@ -1,7 +1,7 @@
 /** A MariaDB server on a free loopback port with the user app/app, who may do everything. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import { ensureBinaries } from './ensure-binary.ts';
@@ -73,6 +73,8 @@ function serverArguments(
   return [
     '--no-defaults',
     `--datadir=${place.dataDir}`,
+    // As below: another server that starts would remove temporary tables that are in use.
+    `--tmpdir=${dirname(place.dataDir)}`,
     `--socket=${place.socketPath}`,
     `--port=${place.port}`,
     `--bind-address=${HOST}`,
