@@ -45,6 +45,7 @@ export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';
 export { sentTopics, TOPIC_LENGTH_MAX } from './sent-topics.ts';
 export type * from './source-definition.ts';
 export { howToGoOn } from './source-halts.ts';
+export { bytesOf } from './split-batch.ts';
 export { NO_FACTS, type TableFactsTexts, tableFactsFromTexts, tableFactsToTexts } from './table-facts.ts';
 export { TERM_MOVES, type TermState } from './term-states.ts';
 export { withReader } from './with-reader.ts';

@@ -20,11 +20,6 @@ export class Sightings {
     return this.#waiting.at(-1)?.position ?? this.#ripe;
   }
 
-  /** Live time of the last sighting; null when all of them are a grace old. */
-  get lastLiveMs(): number | null {
-    return this.#waiting.at(-1)?.liveMs ?? null;
-  }
-
   sight(position: bigint, liveMs: number): void {
     if (position <= this.highest) return;
     const last = this.#waiting.at(-1);

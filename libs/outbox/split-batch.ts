@@ -1,6 +1,7 @@
 /** Cuts a read of several batches into batches. */
 import type { BatchLimits, SourceBatch, SourceRow } from './ports.ts';
 
+/** Bytes that a row counts for in a batch: value and key. */
 export const bytesOf = ({ value, key }: SourceRow): number => (value?.length ?? 0) + (key?.length ?? 0);
 
 /** Each within the limits, though its first row always fits; all but the last are full. None without rows. */

@@ -1,18 +1,19 @@
 /** The source port on a MySQL-protocol server, mode `append`. */
 import { type EngineKind, errnoOf, type Pool, rollback, type Session, type SqlValue } from '#database';
-import type {
-  BatchLimits,
-  DeliveredColumn,
-  GapMode,
-  PositionRange,
-  RowRemoval,
-  SourceBatch,
-  SourceDefinition,
-  SourceReader,
-  SourceRow,
-  SourceSnapshot,
-  TableMark,
-  TransactionList,
+import {
+  type BatchLimits,
+  bytesOf,
+  type DeliveredColumn,
+  type GapMode,
+  type PositionRange,
+  type RowRemoval,
+  type SourceBatch,
+  type SourceDefinition,
+  type SourceReader,
+  type SourceRow,
+  type SourceSnapshot,
+  type TableMark,
+  type TransactionList,
 } from '#outbox';
 import { type Logger, RelayError, systemClock } from '#runtime';
 import { checkArchive } from './archive-table.ts';
@@ -33,7 +34,7 @@ import {
   readMasked,
   readUncommitted,
 } from './read-positions.ts';
-import { type ReadOutcome, readRows, sizeOfRow } from './read-rows.ts';
+import { type ReadOutcome, readRows } from './read-rows.ts';
 import { type RemovalStatements, removalStatements, removeRows } from './remove-rows.ts';
 import { tableMark } from './table-mark.ts';
 
@@ -175,7 +176,7 @@ class TableReader implements SourceReader {
         { rowsMax: limits.rowsMax - rows.length, bytesMax: bytesLeft },
       );
       for (const row of batch.rows) {
-        bytesLeft -= sizeOfRow(row);
+        bytesLeft -= bytesOf(row);
         // The first row of a later statement is not the batch's first, and has no right to more than the budget.
         if (bytesLeft < 0 && rows.length > 0) return { rows, full: true };
         rows.push(row);
@@ -223,7 +224,7 @@ class TableReader implements SourceReader {
     );
     const { rows } = batch;
     if (rows.length > 0) {
-      this.#rowBytes = rows.reduce((sum, row) => sum + sizeOfRow(row), 0) / rows.length;
+      this.#rowBytes = rows.reduce((sum, row) => sum + bytesOf(row), 0) / rows.length;
     }
     return batch;
   }

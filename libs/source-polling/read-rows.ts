@@ -1,6 +1,6 @@
 /** One SELECT of source rows, encoded as they stream in and bounded in rows and bytes: a plain read that locks nothing. */
 import type { RowBytes, SqlValue, WireColumn } from '#database';
-import type { BatchLimits, SourceBatch, SourceRow } from '#outbox';
+import { type BatchLimits, bytesOf, type SourceBatch, type SourceRow } from '#outbox';
 import { RelayError } from '#runtime';
 import { resolveKinds } from './column-kinds.ts';
 import { EventEncoder } from './event-encoder.ts';
@@ -13,9 +13,6 @@ export type ReadOutcome = SourceBatch | 'stale';
 
 /** Reading so much to its end is quicker than a new connection. */
 const BYTES_DROPPED_MIN = 4 * 1024 * 1024;
-
-/** Bytes a row counts for: value and key. */
-export const sizeOfRow = (row: SourceRow): number => (row.value?.length ?? 0) + (row.key?.length ?? 0);
 
 /** Takes rows until a limit cuts. It sees one row past the cut, and so knows whether `full` is true. */
 class BatchCollector {
@@ -40,7 +37,7 @@ class BatchCollector {
         `two rows of source ${this.#plan.sourceName} have the watermark ${row.position}: make the watermark column unique`,
       );
     }
-    const size = sizeOfRow(row);
+    const size = bytesOf(row);
     if (rows.length > 0 && (rows.length >= this.#limits.rowsMax || this.#bytes + size > this.#limits.bytesMax)) {
       this.full = true;
       return false;
