@@ -12,8 +12,9 @@ export interface LateResult {
 const OLD_MS = 11_000;
 const LOOK_EVERY_MS = 2;
 const DEADLINE_MS = 30_000;
-/** No two commits come at the same point of the writer's rhythm. */
-const APART_MS = { base: 300, step: 73, steps: 10 };
+/** After the row that overtook it was moved. No two commits come at the same point of the writer's rhythm. */
+const COMMIT_AFTER_MS = { step: 73, steps: 10 };
+const APART_MS = 300;
 
 /** Rows moved so far, and the time of the last line that says so. */
 function movedBy(writer: App): { readonly rows: number; readonly atMs: number } {
@@ -54,8 +55,10 @@ export async function measureLate(scene: GapScene, writer: App, samples: number)
   };
   const youngMs: number[] = [];
   for (let sample = 0; sample < samples; sample += 1) {
-    youngMs.push(await commit(await overtaken()));
-    await sleep(APART_MS.base + APART_MS.step * (sample % APART_MS.steps));
+    const slow = await overtaken();
+    await sleep(COMMIT_AFTER_MS.step * (sample % COMMIT_AFTER_MS.steps));
+    youngMs.push(await commit(slow));
+    await sleep(APART_MS);
   }
   const slow: Awaited<ReturnType<typeof overtaken>>[] = [];
   for (let sample = 0; sample < samples; sample += 1) slow.push(await overtaken());
@@ -63,7 +66,7 @@ export async function measureLate(scene: GapScene, writer: App, samples: number)
   const oldMs: number[] = [];
   for (const [sample, each] of slow.entries()) {
     oldMs.push(await commit(each));
-    await sleep(APART_MS.base + APART_MS.step * (sample % APART_MS.steps));
+    await sleep(APART_MS + COMMIT_AFTER_MS.step * (sample % COMMIT_AFTER_MS.steps));
   }
   return { youngMs, oldMs };
 }
