@@ -35,6 +35,7 @@ const FACTS = {
   KAFKA_FENCED: { verdict: 'retry', exit: EXIT.unreachable },
   KAFKA_OUTCOME_UNKNOWN: { verdict: 'retry', exit: EXIT.unreachable },
   KAFKA_RECORD_REFUSED: { verdict: 'row-fault', exit: EXIT.halted },
+  KAFKA_UNREADABLE: { verdict: 'fatal', exit: EXIT.halted },
   KAFKA_UNSUPPORTED: { verdict: 'fatal', exit: EXIT.usage },
   REDIS_UNREACHABLE: { verdict: 'retry', exit: EXIT.unreachable },
   REDIS_REFUSED: { verdict: 'retry', exit: EXIT.unreachable },
