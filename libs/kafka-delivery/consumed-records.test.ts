@@ -65,7 +65,7 @@ test('what cannot be read stops behind what can be, and says from where to where
   const good = await batch(0, [record('a'), record('b')]);
   const strange = await batch(2, [record('c'), record('d')], (bytes) => bytes.writeInt16BE(5, ATTRIBUTES));
   const damaged = await batch(2, [record('c')]);
-  damaged.writeUInt8(damaged.readUInt8(70) ^ 1, 70);
+  damaged.writeUInt8(damaged.readUInt8(66) ^ 1, 66);
   const liar = await batch(2, [record('c')], (bytes) => bytes.writeInt32BE(1_000_000, 57));
   const short = await batch(2, [record('c')], (bytes) => bytes.writeInt8(120, 61));
   const tiny = await batch(2, [record('c')], (bytes) => bytes.writeInt32BE(3, 8));
@@ -106,7 +106,7 @@ test('headers of strangers: names that objects have, no value, the same name oft
   assert.deepEqual(Object.keys(messages[0]?.headers ?? {}), ['__proto__', 'constructor', 'toString']);
   assert.equal(String(messages[0]?.headers?.constructor), 'b');
   assert.equal(Object.keys(messages[1]?.headers ?? {}).length, 100_000);
-  assert.equal((messages[2]?.headers?.h as Buffer[]).length, 100_000);
+  assert.equal([messages[2]?.headers?.h].flat().length, 100_000);
   assert.equal(messages[3]?.headers?.none, null);
 });
 

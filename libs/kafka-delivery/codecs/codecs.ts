@@ -45,7 +45,10 @@ export function inflate(attributes: number, body: Buffer, bytesMax: number = INF
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : 'unknown';
     const details = { codec, bytes: body.length, bytesMax };
-    throw new RelayError('KAFKA_UNREADABLE', `the batch cannot be decompressed by ${codec}: ${why}`, { cause, details });
+    throw new RelayError('KAFKA_UNREADABLE', `the batch cannot be decompressed by ${codec}: ${why}`, {
+      cause,
+      details,
+    });
   }
 }
 

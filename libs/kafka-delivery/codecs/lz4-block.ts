@@ -78,7 +78,8 @@ export function readLz4Block(block: Buffer, output: BoundedOutput): void {
     at += literals;
     if (at === block.length) return;
     const distance = byte() | (byte() << 8);
-    if (distance === 0 || distance > output.length) throw new RangeError('an LZ4 block copies from before its beginning');
+    if (distance === 0 || distance > output.length)
+      throw new RangeError('an LZ4 block copies from before its beginning');
     repeat(output, distance, lengthFrom(token & 15) + MATCH_MIN);
   }
   throw new RangeError('an LZ4 block ends in the middle');

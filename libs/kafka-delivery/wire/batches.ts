@@ -74,7 +74,9 @@ export function readBatch(reader: WireReader): Batch | null {
   const attributes = reader.int16();
   const lastOffset = baseOffset + reader.int32();
   if (crc32c(bytes, start + CRC_COVERS_FROM, end) !== crc) {
-    const cause = new RangeError('the checksum of the batch is wrong: its bytes were damaged on a disk or on their way');
+    const cause = new RangeError(
+      'the checksum of the batch is wrong: its bytes were damaged on a disk or on their way',
+    );
     throw unreadable({ baseOffset, lastOffset: baseOffset }, cause);
   }
   const baseTimestampMs = reader.int64();
@@ -105,7 +107,11 @@ function readSized(reader: WireReader): Buffer | null {
   return length < 0 ? null : reader.take(length);
 }
 
-function readRecord(reader: WireReader, batch: Batch, onHeader: HeaderVisitor): { record: WireRecord; headers: number } {
+function readRecord(
+  reader: WireReader,
+  batch: Batch,
+  onHeader: HeaderVisitor,
+): { record: WireRecord; headers: number } {
   const length = reader.varint();
   const end = reader.offset + length;
   if (length < 0 || end > reader.bytes.length) throw new RangeError('a record ends outside of its batch');

@@ -79,7 +79,12 @@ function putText(bytes: Buffer, offset: number, text: string): number {
 }
 
 /** Headers that are bytes, or several of one name. */
-function putHeaders(bytes: Buffer, offset: number, name: string, header: Buffer | null | readonly HeaderValue[]): number {
+function putHeaders(
+  bytes: Buffer,
+  offset: number,
+  name: string,
+  header: Buffer | null | readonly HeaderValue[],
+): number {
   let at = offset;
   for (const each of Array.isArray(header) ? header : [header as Buffer | null]) {
     at = putText(bytes, at, name);
