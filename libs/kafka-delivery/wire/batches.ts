@@ -170,6 +170,18 @@ export function isAbortMarker(batch: Batch): boolean {
   return type === 0;
 }
 
+/** Runs what decodes records of a partition: of what cannot be read the fault says where it is. */
+export function readingAt<Result>(topic: string, partition: number, decode: () => Result): Result {
+  try {
+    return decode();
+  } catch (cause) {
+    if (!(cause instanceof RelayError) || (cause.code !== 'KAFKA_UNREADABLE' && cause.code !== 'KAFKA_UNSUPPORTED'))
+      throw cause;
+    const details = { ...cause.details, topic, partition };
+    throw new RelayError(cause.code, `topic ${topic}, partition ${partition}: ${cause.message}`, { cause, details });
+  }
+}
+
 /** A fetch that gave bytes and not one whole batch: brokers give at least the first one whole. */
 export function cutOffAt(offset: number): RelayError {
   return unreadable({ baseOffset: offset, lastOffset: offset }, new RangeError('the broker gave no whole batch'));
