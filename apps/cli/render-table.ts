@@ -5,9 +5,12 @@ export type Cell = string | number | bigint | null;
 const GAP = '  ';
 const NOTHING = '-';
 
+/** Keys and messages of strangers could steer the terminal. */
+const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, ' ');
+
 /** Lines of a table; only the heading when there are no rows. */
 export function renderTable(headings: readonly string[], rows: readonly (readonly Cell[])[]): readonly string[] {
-  const texts = rows.map((row) => row.map((cell) => (cell === null ? NOTHING : String(cell))));
+  const texts = rows.map((row) => row.map((cell) => (cell === null ? NOTHING : plain(String(cell)))));
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...texts.map((row) => row[column]?.length ?? 0)),
   );

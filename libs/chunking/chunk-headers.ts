@@ -11,7 +11,10 @@ const CHUNK_HEADERS: readonly string[] = [CHUNK_GROUP_HEADER, CHUNK_ID_HEADER, C
 const GROUP_BYTES = 16;
 const NUMBER_BYTES = 8;
 
-/** Headers as kafkajs takes and gives them; a name that occurs several times has an array. */
+/**
+ * Headers as kafkajs takes and gives them; a name that occurs several times has an array. Of strangers' records a value may be
+ * null, as kafkajs has it, too, where the header has none.
+ */
 export type MessageHeaders = Record<string, Buffer | string | (Buffer | string)[] | undefined>;
 
 /** What a chunk says of itself. */
@@ -40,12 +43,16 @@ export function decodeNumber(bytes: Buffer): number | null {
   return Number.isSafeInteger(value) ? value : null;
 }
 
-/** The one value of a header: undefined when absent, null when it has several that differ. */
+/** The values of a header that has any. */
+export function headerValues(headers: MessageHeaders, name: string): (Buffer | string)[] {
+  const value: unknown = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  const values = Array.isArray(value) ? value : [value];
+  return values.filter((each) => each !== undefined && each !== null);
+}
+
+/** The one value of a header: undefined when absent or without a value, null when it has several that differ. */
 export function oneHeader(headers: MessageHeaders, name: string): Buffer | null | undefined {
-  const value = headers[name];
-  if (value === undefined || value === null) return undefined;
-  const values = (Array.isArray(value) ? value : [value]).map((each) => Buffer.from(each));
-  const [first, ...others] = values;
+  const [first, ...others] = headerValues(headers, name).map((each) => Buffer.from(each));
   if (first === undefined) return undefined;
   return others.every((other) => other.equals(first)) ? first : null;
 }

@@ -200,8 +200,9 @@ test('waiting time: from the last new chunk, standing still while the partition 
 
 test('memory: the oldest group goes, one that alone is too large goes itself', () => {
   const other = Buffer.alloc(16, 1);
-  const joiner = createJoiner({ clock: time, heldBytesMax: 60 });
-  // 18 bytes each: 2 of the value, 16 of the key.
+  const one = createJoiner({ clock: time });
+  kinds(one, chunk(0, 0, 9));
+  const joiner = createJoiner({ clock: time, heldBytesMax: Math.floor(one.heldBytes * 3.5) });
   assert.deepEqual(kinds(joiner, chunk(0, 0, 9), chunk(1, 0, 9, 'o0', other), chunk(2, 1, 9, 'o1', other)), [
     'held',
     'held',
@@ -212,6 +213,52 @@ test('memory: the oldest group goes, one that alone is too large goes itself', (
   assert.deepEqual([joiner.heldBytes, joiner.heldGroups], [0, 0]);
   const few = createJoiner({ clock: time, groupsMax: 1 });
   assert.deepEqual(kinds(few, chunk(0, 0, 2), chunk(1, 0, 2, 'x', other)), ['held', 'memory-full', 'held']);
+});
+
+test('memory: small chunks that came beside large records keep nothing of those', () => {
+  const [groups, answerBytes] = [1_000, 1_000_000];
+  const joiner = createJoiner({ clock: time });
+  const before = process.memoryUsage().arrayBuffers;
+  for (let n = 0; n < groups; n += 1) {
+    const answer = Buffer.allocUnsafeSlow(answerBytes);
+    const group = answer.subarray(0, 16);
+    group.writeUInt32BE(n);
+    const headers = { ...chunkHeaders({ group, id: 0, count: 2 }), sender: answer.subarray(100, 110) };
+    const [outcome] = joiner.accept({ ...record(n, headers), key: group, value: answer.subarray(200, 250) });
+    assert.equal(outcome?.kind, 'held');
+  }
+  assert.equal(joiner.heldGroups, groups);
+  globalThis.gc?.();
+  const grown = process.memoryUsage().arrayBuffers - before;
+  assert.ok(joiner.heldBytes > groups * 600 && joiner.heldBytes < groups * 1_200, `${joiner.heldBytes} bytes counted`);
+  assert.ok(grown < 100 * answerBytes, `${grown} bytes held`);
+});
+
+test('memory: headers, empty chunks and repeated chunks count as well', () => {
+  const heldBytesMax = 1_000_000;
+  const give = (make: (n: number) => Parameters<ReturnType<typeof createJoiner>['accept']>[0], most: number) => {
+    const joiner = createJoiner({ clock: time, heldBytesMax });
+    for (let n = 0; n < most; n += 1) {
+      if (joiner.accept(make(n)).some(({ kind }) => kind === 'dead')) return;
+      assert.ok(joiner.heldBytes <= heldBytesMax);
+    }
+    assert.fail('nothing was given up');
+  };
+  const large = 'x'.repeat(100_000);
+  const groupOf = (n: number) => Buffer.from(String(n).padStart(16, '0'));
+  give((n) => record(n, { ...chunkHeaders({ group: groupOf(n), id: 0, count: 2 }), large }), 20);
+  give((n) => ({ ...record(n, chunkHeaders({ group: groupOf(0), id: n, count: 9_999 })), value: null }), 9_000);
+  give((n) => record(n, chunkHeaders({ group: groupOf(0), id: 0, count: 2 })), 100_000);
+});
+
+test('the oldest group of a partition can be given up', () => {
+  const joiner = createJoiner({ clock: time });
+  kinds(joiner, chunk(0, 0, 2), chunk(1, 0, 2, 'x', Buffer.alloc(16, 1)));
+  const outcome = joiner.giveUpOldest('t', 0);
+  assert.ok(outcome?.kind === 'dead' && outcome.reason === 'memory-full');
+  assert.deepEqual(outcome.offsets, [0n]);
+  assert.equal(joiner.giveUpOldest('t', 1), null);
+  assert.equal(joiner.heldGroups, 1);
 });
 
 test('no commit behind an unfinished group, nor into the middle of a finished one', () => {

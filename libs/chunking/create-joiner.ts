@@ -2,8 +2,9 @@
 import { type ChunkPlace, readChunkPlace, withoutChunkHeaders } from './chunk-headers.ts';
 import type { DeadReason, Joiner, JoinerOptions, JoinOutcome, ReadRecord } from './join-outcome.ts';
 import { JoinedSpans } from './joined-spans.ts';
+import { ownBytes, ownRecord } from './own-bytes.ts';
 import { digestOf, SettledGroups } from './settled-groups.ts';
-import { CHUNKS_MAX } from './split-message.ts';
+import { CHUNKS_MAX, headerBytes } from './split-message.ts';
 
 interface Group<R> {
   readonly name: string;
@@ -13,7 +14,7 @@ interface Group<R> {
   readonly count: number;
   readonly chunks: Map<number, R>;
   /** Of chunks that were there before. They are finished with the group. */
-  readonly duplicates: bigint[];
+  duplicates: bigint[];
   bytes: number;
   /** Time without a new chunk while the partition was read, up to the last look. */
   waitedMs: number;
@@ -33,7 +34,11 @@ const DEFAULTS: Limits = {
 /** Names of groups start with their partition: the same group id in two partitions is two groups. */
 const partitionName = (topic: string, partition: number): string => `${topic}/${partition}/`;
 const ascending = (offsets: readonly bigint[]): bigint[] => offsets.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-const sizeOf = ({ key, value }: ReadRecord): number => (key?.length ?? 0) + (value?.length ?? 0);
+/** Of the objects that hold a chunk, and of the place of a duplicate. Chunks may be empty, and a great many. */
+const CHUNK_OBJECTS_BYTES = 600;
+const DUPLICATE_BYTES = 64;
+const sizeOf = ({ key, value, headers }: ReadRecord): number =>
+  CHUNK_OBJECTS_BYTES + (key?.length ?? 0) + (value?.length ?? 0) + headerBytes(headers);
 const sameValue = (a: ReadRecord, b: ReadRecord): boolean =>
   Buffer.compare(a.value ?? Buffer.alloc(0), b.value ?? Buffer.alloc(0)) === 0;
 
@@ -104,6 +109,13 @@ class ChunkJoiner<R extends ReadRecord> implements Joiner<R> {
     return lowest;
   }
 
+  giveUpOldest(topic: string, partition: number): JoinOutcome<R> | null {
+    for (const group of this.#groups.values()) {
+      if (group.topic === topic && group.partition === partition) return this.#abandon(group, 'memory-full');
+    }
+    return null;
+  }
+
   committable(topic: string, partition: number, next: bigint): bigint {
     const held = this.lowestHeldOffset(topic, partition);
     return this.#spans.clear(partitionName(topic, partition), held !== null && held < next ? held : next);
@@ -136,7 +148,11 @@ class ChunkJoiner<R extends ReadRecord> implements Joiner<R> {
         group.bytes -= sizeOf(chunk);
         this.#heldBytes -= sizeOf(chunk);
       }
-      group.duplicates.splice(0, Number.POSITIVE_INFINITY, ...group.duplicates.filter((each) => each < offset));
+      const earlier = group.duplicates.filter((each) => each < offset);
+      const forgotten = (group.duplicates.length - earlier.length) * DUPLICATE_BYTES;
+      group.bytes -= forgotten;
+      this.#heldBytes -= forgotten;
+      group.duplicates = earlier;
       if (group.chunks.size === 0) this.#remove(group);
     }
   }
@@ -163,23 +179,38 @@ class ChunkJoiner<R extends ReadRecord> implements Joiner<R> {
     const present = group.chunks.get(place.id);
     if (present !== undefined && sameValue(present, record) && group.count === place.count) {
       group.duplicates.push(record.offset);
-      return [{ kind: 'held' }];
+      return this.#held(group, DUPLICATE_BYTES);
     }
     if (group.count !== place.count) return [this.#abandon(group, 'chunk-count-contradicts', record)];
     if (present !== undefined) return [this.#abandon(group, 'chunk-content-contradicts', record)];
-    group.chunks.set(place.id, record);
-    group.bytes += sizeOf(record);
-    this.#heldBytes += sizeOf(record);
+    const kept = ownRecord(record);
+    group.chunks.set(place.id, kept);
     group.waitedMs = 0;
     group.lookedMs = this.#clock.nowMs();
     if (group.chunks.size === group.count) return [this.#join(group)];
+    return this.#held(group, sizeOf(kept));
+  }
+
+  #held(group: Group<R>, moreBytes: number): readonly JoinOutcome<R>[] {
+    group.bytes += moreBytes;
+    this.#heldBytes += moreBytes;
     const dead = this.#makeRoom();
-    return this.#groups.has(name) ? [...dead, { kind: 'held' }] : dead;
+    return this.#groups.has(group.name) ? [...dead, { kind: 'held' }] : dead;
   }
 
   #open(name: string, { group: id, count }: ChunkPlace, { topic, partition }: R): Group<R> {
     const times = { waitedMs: 0, lookedMs: this.#clock.nowMs() };
-    const group = { name, topic, partition, id, count, chunks: new Map(), duplicates: [], bytes: 0, ...times };
+    const group = {
+      name,
+      topic,
+      partition,
+      id: ownBytes(id),
+      count,
+      chunks: new Map(),
+      duplicates: [],
+      bytes: 0,
+      ...times,
+    };
     this.#groups.set(name, group);
     return group;
   }

@@ -13,6 +13,7 @@ export {
   decodeNumber,
   encodeNumber,
   type HeaderFault,
+  headerValues,
   type MessageHeaders,
   oneHeader,
   readChunkPlace,
@@ -20,6 +21,7 @@ export {
 } from './chunk-headers.ts';
 export { createJoiner } from './create-joiner.ts';
 export type { DeadReason, JoinedMessage, Joiner, JoinerOptions, JoinOutcome, ReadRecord } from './join-outcome.ts';
+export { ownBytes, ownRecord } from './own-bytes.ts';
 export {
   CHUNKS_MAX,
   headerBytes,

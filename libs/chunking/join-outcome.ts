@@ -53,7 +53,7 @@ export interface JoinerOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** A group that has got no new chunk for so long is dead. Default 900,000 ms. */
   readonly waitMs?: number;
-  /** Chunks held in memory, in bytes of their values and keys; beyond it the oldest group is dead. Default 256 MiB. */
+  /** Chunks held in memory, with all that they take; beyond it the oldest group is dead. Default 256 MiB. */
   readonly heldBytesMax?: number;
   /** Unfinished groups; beyond it the oldest is dead. Default 1,000. */
   readonly groupsMax?: number;
@@ -82,6 +82,8 @@ export interface Joiner<R extends ReadRecord> {
    * would wait for the earlier ones in vain after a restart. Call it with ascending `next`.
    */
   committable(topic: string, partition: number, next: bigint): bigint;
+  /** The oldest unfinished group of the partition, dead now: for whoever can wait for it no longer. Null without one. */
+  giveUpOldest(topic: string, partition: number): JoinOutcome<R> | null;
   /** The lowest offset of an unfinished group of the partition; null without one. */
   lowestHeldOffset(topic: string, partition: number): bigint | null;
   /** The partition is somebody else's now: its groups are read again by whoever has it next. */

@@ -37,9 +37,8 @@ export function headerBytes(headers: MessageHeaders): number {
   let total = 0;
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined) continue;
-    for (const each of Array.isArray(value) ? value : [value]) {
-      total += Buffer.byteLength(name) + Buffer.byteLength(each) + HEADER_LENGTHS_BYTES;
-    }
+    const nameBytes = Buffer.byteLength(name) + HEADER_LENGTHS_BYTES;
+    for (const each of Array.isArray(value) ? value : [value]) total += nameBytes + Buffer.byteLength(each ?? '');
   }
   return total;
 }

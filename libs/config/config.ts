@@ -97,7 +97,7 @@ export interface KafkaConfig {
   readonly clientId: string;
   readonly acks: -1 | 0 | 1;
   readonly idempotence: boolean;
-  readonly compression: 'none' | 'gzip';
+  readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
   readonly partitioner: 'java' | 'librdkafka';
   /** Null means not encrypted. */
   readonly ssl: SslConfig | null;

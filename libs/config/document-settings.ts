@@ -32,8 +32,10 @@ function defaultCell(name: SettingName): string {
   return shown.startsWith('(') ? shown : `\`${shown}\``;
 }
 
-const INTRODUCTION = `Settings come from the command line, the environment, and a YAML file (\`--config\` or
-\`${ENV_PREFIX}CONFIG\`), in this order of precedence. Durations are in seconds, decimals allowed; sizes in bytes. An empty
+const INTRODUCTION = `Settings come from the command line, the environment, a file \`.env\`, and a YAML file (\`--config\` or
+\`${ENV_PREFIX}CONFIG\`), in this order of precedence. The file \`.env\` is the one in the folder in which a program is started, and
+is read when it is there; of it count the lines that begin with \`${ENV_PREFIX}\`, and nothing else is put into the environment.
+\`kafka-row-sender config show\` says where each value comes from. Durations are in seconds, decimals allowed; sizes in bytes. An empty
 value is an unset one. A secret can come from a file instead, named by the same variable with \`_FILE\` behind it. Unknown
 names, wrong types and contradictions are refused at start, all of them in one message.`;
 

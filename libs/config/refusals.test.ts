@@ -45,7 +45,7 @@ const REFUSED_VALUES: readonly (readonly [string, string, RegExp])[] = [
   ['SHUTDOWN_TIMEOUT', '-1', /give seconds/],
   ['KAFKA_SSL', 'maybe', /give true or false/],
   ['KAFKA_ACKS', '2', /give all, 1, 0 or -1/],
-  ['KAFKA_COMPRESSION', 'zstd', /"zstd" is not allowed; give none or gzip: the Kafka client has no other/],
+  ['KAFKA_COMPRESSION', 'brotli', /"brotli" is not allowed; give none, gzip, snappy, lz4 or zstd/],
   ['ROW_FAULT_POLICY', 'skip', /dead-letter, park-key or halt/],
   ['SOURCE_GAP_MODE', 'lock', /auto, transactions, locks or time/],
   ['START_FROM', '-3', /earliest, latest or an id/],

@@ -1,5 +1,5 @@
 /** Turns what mysql2 throws into RelayError. SQL text and values stay out: driver errors carry both. */
-import { type ErrorCode, RelayError } from '#runtime';
+import { describeThrown, type ErrorCode, isError, isOfClass, propertyOf, RelayError } from '#runtime';
 import { classify } from './error-table.ts';
 
 interface DriverError extends Error {
@@ -17,18 +17,18 @@ const MESSAGE_IS_SAFE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 const isDriverError = (thrown: unknown): thrown is DriverError =>
-  thrown instanceof Error && ('errno' in thrown || 'code' in thrown);
+  isError(thrown) && (propertyOf(thrown, 'errno') !== undefined || propertyOf(thrown, 'code') !== undefined);
 
 /** `what` says what we were doing, in words for the log. A RelayError passes through unchanged. */
 export function asDatabaseError(thrown: unknown, what: string): RelayError {
-  if (thrown instanceof RelayError) return thrown;
+  if (isOfClass(thrown, RelayError)) return thrown;
   if (!isDriverError(thrown)) {
     // The one fault mysql2 reports without a code: a command on a connection that has failed meanwhile.
-    if (thrown instanceof Error && thrown.constructor === Error && 'fatal' in thrown) {
+    if (isError(thrown) && propertyOf(thrown, 'constructor') === Error && propertyOf(thrown, 'fatal') !== undefined) {
       return new RelayError('DB_UNREACHABLE', `${what}: the connection is closed`);
     }
     // Not the driver's: a programming error of ours. Its message holds no SQL, so it is kept for the log.
-    return new RelayError('INTERNAL', `${what}: ${thrown instanceof Error ? thrown.message : String(thrown)}`, {
+    return new RelayError('INTERNAL', `${what}: ${describeThrown(thrown).message}`, {
       cause: thrown,
     });
   }

@@ -7,7 +7,7 @@ import { createRetriableConsumer, type Handler } from '#retriable-consumer';
 import { silentLogger, systemClock } from '#runtime';
 import { createTestTopic, readTopic, type TestTopic, testEnvironment, uniqueName, until } from '#testkit';
 import { type DeadLetter, readDeadLetters, redriveDeadLetters } from './index.ts';
-import { rangesText } from './read-dead-letters.ts';
+import { rangesText } from './redriven-marks.ts';
 
 const DEADLINE_MS = 40_000;
 const topics: TestTopic[] = [];

@@ -15,7 +15,8 @@ import { type PendingRecord, routeRecord } from '#retriable-consumer';
 import { asRelayError, crashPoint, RelayError } from '#runtime';
 import { type DeadLetter, MARK_KEY, REDRIVEN_HEADER } from './dead-letter.ts';
 import { type LetterFilter, matches } from './letter-filter.ts';
-import { rangesText, readDeadLetters } from './read-dead-letters.ts';
+import { readDeadLetters } from './read-dead-letters.ts';
+import { rangesText } from './redriven-marks.ts';
 
 export interface RedriveOptions {
   readonly kafka: KafkaOptions;

@@ -8,7 +8,7 @@
  */
 import { systemClock, withDeadline } from '#runtime';
 import { askKafkajsBroker, knownTopics, speaks } from './ask-kafkajs-broker.ts';
-import { ConsumerFetch, type FetchMethod } from './consumer-fetch.ts';
+import { ConsumerFetch, type FetchAnswer, type FetchHooks, type FetchRequest } from './consumer-fetch.ts';
 import { CODE } from './fault-table.ts';
 import { type Broker, createErrorFromCode } from './kafkajs.ts';
 import { type Committed, TopicPositions } from './topic-positions.ts';
@@ -30,7 +30,7 @@ interface MetadataAnswer {
 export interface ConsumerRequests {
   metadata(topics?: readonly string[]): Promise<MetadataAnswer>;
   offsetFetch(request: object): Promise<OffsetAnswer>;
-  readonly fetch: FetchMethod;
+  fetch(request: FetchRequest): Promise<FetchAnswer>;
 }
 
 export interface ConsumerCluster {
@@ -42,7 +42,7 @@ export interface ConsumerCluster {
   refreshMetadata(): Promise<void>;
 }
 
-export interface TopicHooks {
+export interface TopicHooks extends Pick<FetchHooks, 'onUnreadable' | 'onRead'> {
   /** The topic is another one than the group's offset is of, and is read from its beginning. Once for each topic made anew. */
   onMadeAnew(facts: { readonly topic: string; readonly topicId: string; readonly committed: number }): void;
   /** The group has no offset for the partition: it begins where the consumer is told to begin. */
@@ -98,6 +98,8 @@ export class ConsumedTopics {
     this.#fetch = new ConsumerFetch(this.#positions, {
       onGone: wantRound,
       onOutOfRange: hooks.onOutOfRange,
+      onUnreadable: (topic, partition, fault) => hooks.onUnreadable?.(topic, partition, fault),
+      onRead: (read) => hooks.onRead?.(read),
       refresh: () => this.#refresh(),
     });
   }
@@ -156,7 +158,6 @@ export class ConsumedTopics {
   mend(broker: Broker & ConsumerRequests): ConsumerRequests {
     const metadata = broker.metadata.bind(broker);
     const offsetFetch = broker.offsetFetch.bind(broker);
-    const fetch = broker.fetch.bind(broker);
     return {
       metadata: (topics = []) => this.#metadata(broker, metadata, topics),
       offsetFetch: async (request) => {
@@ -167,7 +168,7 @@ export class ConsumedTopics {
         }
         return answer;
       },
-      fetch: (request) => this.#fetch.fetch(broker, fetch, request),
+      fetch: (request) => this.#fetch.fetch(broker, request),
     };
   }
 

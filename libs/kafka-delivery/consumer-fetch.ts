@@ -1,12 +1,14 @@
 /** Fetches for a kafkajs consumer: records of the topic that the offset belongs to, and never of another one of its name. */
-import { systemClock } from '#runtime';
+import { type RelayError, systemClock } from '#runtime';
 import { askKafkajsBroker, knownTopics, speaks } from './ask-kafkajs-broker.ts';
 import { BeyondEnd } from './beyond-end.ts';
-import { CODE } from './fault-table.ts';
-import type { FetchedMessage, FetchedPartitionData } from './fetched-message.ts';
-import { type Broker, createErrorFromCode, decodeRecords } from './kafkajs.ts';
+import { type DecodedSet, decodeSet, type InflateBudget } from './consumed-records.ts';
+import { CODE, faultOfCode } from './fault-table.ts';
+import type { FetchedPartitionData } from './fetched-message.ts';
+import { type Broker, createErrorFromCode } from './kafkajs.ts';
 import type { TopicPositions } from './topic-positions.ts';
 import { EARLIEST, listOffsets } from './wire/cluster-requests.ts';
+import { fetchByName } from './wire/fetch-by-name.ts';
 import {
   describeTopicIds,
   FETCH_BY_ID,
@@ -37,13 +39,26 @@ export interface FetchAnswer {
   readonly responses: readonly { readonly topicName: string; readonly partitions: readonly FetchedPartition[] }[];
 }
 
-export type FetchMethod = (request: FetchRequest) => Promise<FetchAnswer>;
+/** How far a partition is, by a broker's answer. */
+export interface PartitionRead {
+  readonly topic: string;
+  readonly partition: number;
+  readonly position: number;
+  /** Where what is readable ends: before the first open transaction. */
+  readonly stable: number;
+  /** Where what is written ends. */
+  readonly end: number;
+  readonly hasRecords: boolean;
+}
 
 export interface FetchHooks {
   /** A topic that is fetched is missing, or another one now: offsets have to be placed anew. */
   onGone(): void;
   /** The position is not in the log; `start` is where the log begins. */
   onOutOfRange(topic: string, partition: number, start: number): void;
+  /** The partition stands at its position, for this reason; the others go on. It is tried again every few seconds. */
+  onUnreadable?(topic: string, partition: number, fault: RelayError): void;
+  onRead?(read: PartitionRead): void;
   /** Another broker may lead the partition by now. */
   refresh(): Promise<void>;
 }
@@ -59,6 +74,12 @@ interface Asked {
 /** UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID, INCONSISTENT_TOPIC_ID. */
 const GONE: readonly number[] = [CODE.unknownTopic, 100, 103];
 const OUT_OF_RANGE = 1;
+/** LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH: kafkajs looks for the leader. */
+const LEADER_MOVED: readonly number[] = [5, 6, 74, 75];
+/** A partition that cannot be read, or is not answered for, is not asked for meanwhile. */
+const HELD_MS = 2_000;
+/** What one fetch may come to. A batch that is begun with this much left may come to more, up to its own bound. */
+const FETCH_INFLATED_BYTES_MAX = 64 * 1024 * 1024;
 /** Before a question is repeated to which there was no answer. */
 const PAUSE_MS = 100;
 const OUT_OF_RANGE_PAUSE_MS = 500;
@@ -72,9 +93,10 @@ const grouped = (fetched: readonly (readonly [topic: string, data: FetchedPartit
   })),
 });
 
-async function toPartition(fetched: FetchedById): Promise<FetchedPartition> {
-  const { partition, highWatermark, lastStableOffset, logStart, aborted, preferredReplica, topicId } = fetched;
-  const messages = await decodeRecords<FetchedMessage>(fetched.sized);
+type Fetched = Omit<FetchedById, 'topicId'>;
+
+function toPartition(fetched: Fetched, { messages }: DecodedSet, { topicId }: Asked): FetchedPartition {
+  const { partition, highWatermark, lastStableOffset, logStart, aborted, preferredReplica } = fetched;
   for (const message of messages) message.topicId = topicId;
   const data = {
     partition,
@@ -92,10 +114,17 @@ async function toPartition(fetched: FetchedById): Promise<FetchedPartition> {
   return data;
 }
 
+function limitsOf(request: FetchRequest) {
+  const { maxWaitTime: waitMs, minBytes: bytesMin, maxBytes: bytesMax, isolationLevel: isolation } = request;
+  return { waitMs, bytesMin, bytesMax, isolation, rackId: request.rackId ?? '' };
+}
+
 export class ConsumerFetch {
   readonly #positions: TopicPositions;
   readonly #hooks: FetchHooks;
   readonly #beyond = new BeyondEnd();
+  /** Until when partitions are not asked for. */
+  readonly #held = new Map<string, number>();
   #fetches = 0;
 
   constructor(positions: TopicPositions, hooks: FetchHooks) {
@@ -103,7 +132,7 @@ export class ConsumerFetch {
     this.#hooks = hooks;
   }
 
-  async fetch(broker: Broker, byName: FetchMethod, request: FetchRequest): Promise<FetchAnswer> {
+  async fetch(broker: Broker, request: FetchRequest): Promise<FetchAnswer> {
     const asked = this.#askedOf(request);
     // Between two rounds nothing is known of the offsets that kafkajs still has.
     if (asked.length === 0) {
@@ -113,7 +142,7 @@ export class ConsumerFetch {
     const hasIds = asked.every(({ topicId }) => topicId !== null);
     return hasIds && speaks(broker, FETCH_BY_ID)
       ? await this.#fetchById(broker, request, asked)
-      : await this.#fetchByName(broker, byName, request, asked);
+      : await this.#fetchByName(broker, request, asked);
   }
 
   /** What is placed, beginning elsewhere each time: an answer may have room for the first ones only (KIP-74). */
@@ -121,7 +150,8 @@ export class ConsumerFetch {
     const asked = topics.flatMap(({ topic, partitions }) =>
       partitions.flatMap(({ partition, fetchOffset, maxBytes: bytesMax }) => {
         const topicId = this.#positions.topicIdOf(topic, partition);
-        return topicId === undefined ? [] : [{ topic, partition, topicId, offset: Number(fetchOffset), bytesMax }];
+        if (topicId === undefined || this.#isHeld(`${topic}/${partition}`)) return [];
+        return [{ topic, partition, topicId, offset: Number(fetchOffset), bytesMax }];
       }),
     );
     this.#fetches = (this.#fetches + 1) % Number.MAX_SAFE_INTEGER;
@@ -129,30 +159,62 @@ export class ConsumerFetch {
     return [...asked.slice(first), ...asked.slice(0, first)];
   }
 
+  #isHeld(place: string): boolean {
+    const untilMs = this.#held.get(place);
+    if (untilMs === undefined || untilMs > systemClock.nowMs()) return untilMs !== undefined;
+    this.#held.delete(place);
+    return false;
+  }
+
   async #fetchById(broker: Broker, request: FetchRequest, asked: readonly Asked[]): Promise<FetchAnswer> {
-    const { maxWaitTime: waitMs, minBytes: bytesMin, maxBytes: bytesMax, isolationLevel: isolation } = request;
-    const limits = { waitMs, bytesMin, bytesMax, isolation, rackId: request.rackId ?? '' };
     const places = asked.map((each) => ({ ...each, topicId: each.topicId ?? '' }));
-    const answer = await askKafkajsBroker(broker, fetchById(places, limits));
+    const answer = await askKafkajsBroker(broker, fetchById(places, limitsOf(request)));
     if (answer.code !== CODE.none) throw createErrorFromCode(answer.code);
+    return await this.#take(broker, answer.partitions, ({ topicId, partition }) =>
+      asked.find((each) => each.topicId === topicId && each.partition === partition),
+    );
+  }
+
+  async #take<Each extends Fetched>(
+    broker: Broker,
+    fetched: readonly Each[],
+    placeFor: (each: Each) => Asked | undefined,
+  ): Promise<FetchAnswer> {
     const good: [topic: string, data: FetchedPartition][] = [];
     const gone: Asked[] = [];
-    let fault: number | null = null;
-    for (const fetched of answer.partitions) {
-      const { topicId, partition, code } = fetched;
-      const place = asked.find((each) => each.topicId === topicId && each.partition === partition);
+    const budget: InflateBudget = { bytesLeft: FETCH_INFLATED_BYTES_MAX };
+    let moved: number | null = null;
+    for (const each of fetched) {
+      const place = placeFor(each);
+      const { code } = each;
       if (place === undefined) continue;
-      if (code === CODE.none) {
-        this.#beyond.forget(placeOf(place));
-        good.push([place.topic, await toPartition(fetched)]);
-      } else if (GONE.includes(code)) gone.push(place);
+      if (code === CODE.none) good.push([place.topic, await this.#decode(each, place, budget)]);
+      else if (GONE.includes(code)) gone.push(place);
       else if (code === OUT_OF_RANGE) await this.#findStart(broker, place);
-      else fault ??= code;
+      else if (LEADER_MOVED.includes(code)) moved ??= code;
+      else this.#hold(place, faultOfCode(code, { step: 'read', topic: place.topic, partition: place.partition }));
     }
     if (gone.length > 0) await this.#lookAfter(broker, gone);
-    // kafkajs knows what to do with any other fault. What came beside it is fetched again.
-    if (fault !== null) throw createErrorFromCode(fault);
+    // kafkajs knows what to do. What came beside it is fetched again.
+    if (moved !== null) throw createErrorFromCode(moved);
     return grouped(good);
+  }
+
+  async #decode(fetched: Fetched, place: Asked, budget: InflateBudget): Promise<FetchedPartition> {
+    const { topic, partition, offset: position } = place;
+    this.#beyond.forget(placeOf(place));
+    const decoded = await decodeSet(fetched.sized, position, budget);
+    const hasRecords = decoded.messages.length > 0;
+    const { lastStableOffset: stable, highWatermark: end } = fetched;
+    // What comes before it is handled first.
+    if (decoded.fault !== null && !hasRecords) this.#hold(place, decoded.fault);
+    else this.#hooks.onRead?.({ topic, partition, position, stable, end, hasRecords });
+    return toPartition(fetched, decoded, place);
+  }
+
+  #hold(place: Asked, fault: RelayError): void {
+    this.#held.set(placeOf(place), systemClock.nowMs() + HELD_MS);
+    this.#hooks.onUnreadable?.(place.topic, place.partition, fault);
   }
 
   /** A leader that has not heard of the topic yet answers as one from which it was taken. */
@@ -185,40 +247,21 @@ export class ConsumerFetch {
    * The broker's log may be of another topic than the id we have. It learns of a topic before it opens the topic's log:
    * where it names our id afterwards, what it answered was ours.
    */
-  async #fetchByName(broker: Broker, byName: FetchMethod, request: FetchRequest, asked: readonly Asked[]) {
-    const isAsked = (topic: string, partition: number) =>
-      asked.some((each) => each.topic === topic && each.partition === partition);
-    const topics = request.topics
-      .map(({ topic, partitions }) => ({
-        topic,
-        partitions: partitions.filter(({ partition }) => isAsked(topic, partition)),
-      }))
-      .filter(({ partitions }) => partitions.length > 0);
-    let answer: FetchAnswer;
-    try {
-      answer = await byName({ ...request, topics });
-    } catch (thrown) {
-      const { name, topic, partition } = thrown as Error & { topic?: string; partition?: number };
-      const place = asked.find((each) => each.topic === topic && each.partition === partition);
-      if (name !== 'KafkaJSOffsetOutOfRange' || place === undefined) throw thrown;
-      await this.#findStart(broker, place);
-      return { responses: [] };
-    }
-    for (const place of asked) this.#beyond.forget(placeOf(place));
+  async #fetchByName(broker: Broker, request: FetchRequest, asked: readonly Asked[]): Promise<FetchAnswer> {
+    const found = await askKafkajsBroker(broker, fetchByName(asked, limitsOf(request)));
+    if (found.code !== CODE.none) throw createErrorFromCode(found.code);
+    const isAnswered = (topic: string) => asked.find((each) => each.topic === topic)?.topicId !== null;
+    const unnamed = found.partitions.find(({ topic, code }) => GONE.includes(code) && !isAnswered(topic));
+    // Nobody can be asked for the id: kafkajs looks what is there.
+    if (unnamed !== undefined) throw createErrorFromCode(unnamed.code);
     const withId = asked.filter(({ topicId }) => topicId !== null);
-    const hasRecords = answer.responses.some(({ partitions }) =>
-      partitions.some(({ messages }) => messages.length > 0),
-    );
-    if (!hasRecords || withId.length === 0 || !speaks(broker, METADATA_WITH_IDS)) return answer;
-    const changed = await this.#changed(broker, withId);
+    const hasRecords = found.partitions.some(({ sized }) => sized.length > 4);
+    const canAsk = hasRecords && withId.length > 0 && speaks(broker, METADATA_WITH_IDS);
+    const changed = canAsk ? await this.#changed(broker, withId) : new Set<string>();
     if (changed.size > 0) this.#hooks.onGone();
-    const idOf = new Map(asked.map(({ topic, topicId }) => [topic, topicId]));
-    const responses = answer.responses.filter(({ topicName }) => !changed.has(topicName));
-    for (const { topicName, partitions } of responses) {
-      for (const { messages } of partitions) {
-        for (const message of messages) message.topicId = idOf.get(topicName) ?? null;
-      }
-    }
-    return { responses };
+    const ours = found.partitions.filter(({ topic }) => !changed.has(topic));
+    return await this.#take(broker, ours, ({ topic, partition }) =>
+      asked.find((each) => each.topic === topic && each.partition === partition),
+    );
   }
 }

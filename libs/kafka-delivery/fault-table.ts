@@ -2,7 +2,7 @@
  * The closed table of Kafka's error codes and of kafkajs's error classes, and what they mean to us. Nothing decides on
  * message texts. Codes: kafka.apache.org/protocol, "Error codes".
  */
-import { type ErrorCode, RelayError } from '#runtime';
+import { describeThrown, type ErrorCode, RelayError } from '#runtime';
 import {
   KafkaJSConnectionError,
   KafkaJSError,
@@ -167,7 +167,7 @@ function classify(error: unknown): { readonly known: ErrorCode | undefined; read
   }
   if (error instanceof KafkaJSRequestTimeoutError) return { known: UNREACHABLE, type: 'REQUEST_TIMEOUT' };
   if (error instanceof KafkaJSLockTimeout) return { known: UNREACHABLE, type: 'LOCK_TIMEOUT' };
-  return { known: undefined, type: error instanceof Error ? error.name : typeof error };
+  return { known: undefined, type: describeThrown(error).name };
 }
 
 /** kafkajs wraps what happened in errors of its own: the innermost one of its kind says most. */
@@ -193,7 +193,7 @@ export function faultOfThrown(thrown: unknown, place: FaultPlace): RelayError {
       : new RelayError(code, inner.message, { cause: inner, details: { ...inner.details, step: place.step } });
   }
   const { known, type } = classify(inner);
-  const text = inner instanceof Error ? inner.message : String(inner);
+  const text = describeThrown(inner).message;
   return new RelayError(verdictOf(known, place.step), `Kafka ${place.step} failed: ${text}`, {
     cause: thrown,
     details: detailsOf(place, type),

@@ -3,6 +3,9 @@
 export interface FetchedMessage {
   readonly offset: string;
   readonly key: Buffer | null;
+  readonly value?: Buffer | null;
+  readonly headers?: Readonly<Record<string, Buffer | null | (Buffer | null)[]>>;
+  readonly timestamp?: string;
   /** Not shown to anybody, but counted when kafkajs looks for the next offset. */
   isControlRecord: boolean;
   readonly batchContext?: { readonly producerId: string; readonly inTransaction: boolean };

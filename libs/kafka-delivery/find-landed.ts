@@ -9,6 +9,7 @@ import type { LeftoverContext } from './end-leftovers.ts';
 import { CODE, faultOfCode, faultOfThrown, isUnanswerable } from './fault-table.ts';
 import { findOffsets, findPartitions, findProducers, type PartitionPlace, placeName } from './find-producers.ts';
 import { type MarkerNote, oldestDoubtMs } from './marker-note.ts';
+import { readingAt } from './wire/batches.ts';
 import { LATEST } from './wire/cluster-requests.ts';
 import { fetchRecords } from './wire/fetch-request.ts';
 import { type TracedRecord, traceTransactions } from './wire/read-record-batches.ts';
@@ -45,7 +46,12 @@ export async function findLanded(context: LandedContext, question: LandedQuestio
   try {
     return await new Search(context, question).run();
   } catch (error) {
-    if (!isUnanswerable(faultOfThrown(error, { step: 'read' }))) throw error;
+    const fault = faultOfThrown(error, { step: 'read' });
+    if (fault.code === 'KAFKA_UNREADABLE') {
+      context.settings.logger.warn({ err: fault }, 'what arrived of the last transactions cannot be read back');
+      return null;
+    }
+    if (!isUnanswerable(fault)) throw error;
     context.settings.logger.debug({ err: error }, 'what arrived of the last transactions cannot be read back');
     return null;
   }
@@ -161,7 +167,9 @@ class Search {
           for (const record of records) this.#judge(record, committed, note);
           if (timestampMs === cursor.lastMs && cursor.open.size === 0) done.add(cursor);
         };
-        cursor.position = traceTransactions(set, cursor.position, wanted, { open: cursor.open, onEnd });
+        const { position, open } = cursor;
+        const trace = () => traceTransactions(set, position, wanted, { open, onEnd });
+        cursor.position = readingAt(topic, partition, trace);
       }
     }
     return done;

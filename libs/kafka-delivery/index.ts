@@ -4,6 +4,7 @@
  */
 export { connectKafka, type KafkaConnection, type KafkajsOptions, openKafkajs } from './connect-kafka.ts';
 export type { ConsumedTopics, TopicHooks } from './consumed-topics.ts';
+export type { PartitionRead } from './consumer-fetch.ts';
 export { type ClosableKafkaPort, createKafkaPort, createKafkaPortOn, scopeOf } from './create-kafka-port.ts';
 export { createGroupTransactions, type GroupTransactionOptions, type GroupTransactions } from './group-transactions.ts';
 export {

@@ -6,6 +6,7 @@ import { RelayError } from '#runtime';
 import type { Brokers } from './brokers.ts';
 import type { KafkaConnection } from './connect-kafka.ts';
 import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
+import { readingAt } from './wire/batches.ts';
 import { EARLIEST, LATEST, type LogEnd, listOffsets } from './wire/cluster-requests.ts';
 import { type FetchedPartition, fetchRecords } from './wire/fetch-request.ts';
 import { type FetchedRecord, readRecordBatches } from './wire/read-record-batches.ts';
@@ -119,7 +120,9 @@ function take(cursor: Cursor, fetched: FetchedPartition, withValues: boolean): R
   const { topic, partition } = cursor;
   if (fetched.code !== CODE.none) throw faultOfCode(fetched.code, { step: 'read', topic, partition });
   const before = cursor.position;
-  const { records, nextOffset } = readRecordBatches(fetched.set, before, fetched.aborted, withValues);
+  const { records, nextOffset } = readingAt(topic, partition, () =>
+    readRecordBatches(fetched.set, before, fetched.aborted, withValues),
+  );
   if (nextOffset === before) return null;
   cursor.position = nextOffset;
   const wanted = nextOffset <= cursor.end ? records : records.filter(({ offset }) => offset < cursor.end);
@@ -159,7 +162,7 @@ async function findAgain(brokers: Brokers, topics: readonly string[], cursors: r
 
 /**
  * Yields batches in offset order per partition. Memory is bounded by one fetch answer.
- * Throws KAFKA_TOPIC_MISSING, KAFKA_REFUSED, KAFKA_UNSUPPORTED, or KAFKA_UNREACHABLE when nothing moves any more.
+ * Throws KAFKA_TOPIC_MISSING, KAFKA_REFUSED, KAFKA_UNSUPPORTED, KAFKA_UNREADABLE, or KAFKA_UNREACHABLE when nothing moves any more.
  */
 export async function* readTopics(connection: KafkaConnection, options: ReadOptions): AsyncGenerator<ReadBatch> {
   const { clock } = connection.settings;

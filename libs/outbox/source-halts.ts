@@ -29,6 +29,7 @@ export const ANSWERS: Readonly<Record<LastingCode, Answer>> = {
   // A column that the settings name and that never was delivered, an index, the type of the id: nothing was moved by it.
   DB_SCHEMA: 'end',
   DB_UNSUPPORTED: 'end',
+  KAFKA_UNREADABLE: 'end',
   KAFKA_UNSUPPORTED: 'end',
   // One row: whoever reads it meets it again, and moves nothing past it.
   DB_ROW_REFUSED: 'end',

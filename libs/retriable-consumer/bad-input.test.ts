@@ -134,8 +134,17 @@ test('dead-letter topic with a small limit: smaller and smaller chunks, then an 
   assert.deepEqual(seen, ['vvvvv', 'after']);
 });
 
+/** Headers of retries, as no consumer writes them. */
+const MALFORMED: readonly IHeaders[] = [
+  { retriable_kafka_attempt: 'one' },
+  { retriable_kafka_attempt: encodeNumber(1), retriable_kafka_timestamp: Buffer.alloc(7) },
+  { retriable_kafka_attempt: [encodeNumber(1), encodeNumber(2)] },
+  { retriable_kafka_attempt: Buffer.alloc(8, 0xff) },
+  { retriable_kafka_attempt: encodeNumber(2 ** 40) },
+];
+
 test('missing and malformed headers, counts and contents that contradict each other: buried with the reason', async () => {
-  const [base, deadLetterTopic] = [await topic(), await topic()];
+  const [base, retryTopic, deadLetterTopic] = [await topic(), await topic(), await topic()];
   const group = Buffer.alloc(16, 7);
   const chunk = (id: number, count: number, changes: IHeaders = {}) => ({
     key: group,
@@ -153,33 +162,120 @@ test('missing and malformed headers, counts and contents that contradict each ot
     chunk(0, 2, { retriable_kafka_chunk_group: 'short' }),
     chunk(5, 2),
     chunk(0, 20_000),
-    { value: 'no number', headers: { retriable_kafka_attempt: 'one' } },
-    {
-      value: 'no time',
-      headers: { retriable_kafka_attempt: encodeNumber(1), retriable_kafka_timestamp: Buffer.alloc(7) },
-    },
-    { value: 'two that differ', headers: { retriable_kafka_attempt: [encodeNumber(1), encodeNumber(2)] } },
+    chunk(0, 2, { retriable_kafka_number_of_chunks: encodeNumber(10 ** 9) }),
+    chunk(0, 2, { retriable_kafka_number_of_chunks: Buffer.alloc(8, 0xff) }),
     chunk(0, 3),
     chunk(1, 4),
     { value: 'good' },
   ];
   await producer.send({ topic: base, messages });
+  await producer.send({ topic: retryTopic, messages: MALFORMED.map((headers) => ({ value: 'bad', headers })) });
   const seen: string[] = [];
   await consume(
-    { topics: [{ topic: base, deadLetterTopic }], handler: ({ value }) => void seen.push(String(value)) },
+    { topics: [{ topic: base, retryTopic, deadLetterTopic }], handler: ({ value }) => void seen.push(String(value)) },
     async () => {
-      return seen.includes('good') && (await lettersIn(deadLetterTopic)).length >= 11;
+      return seen.includes('good') && (await lettersIn(deadLetterTopic)).length >= 15;
     },
   );
   const reasons = (await lettersIn(deadLetterTopic)).map(reasonOf).sort();
   assert.deepEqual(reasons, [
     ...Array(2).fill('chunk-count-contradicts'),
     'chunk-id-out-of-range',
-    ...Array(5).fill('malformed-header'),
+    ...Array(8).fill('malformed-header'),
     ...Array(2).fill('missing-header'),
-    'too-many-chunks',
+    ...Array(2).fill('too-many-chunks'),
   ]);
   assert.deepEqual(seen, ['good']);
+});
+
+test('headers that mean something elsewhere are ignored on a topic, whatever they say; no partition stands', async () => {
+  const [base, retryTopic, deadLetterTopic] = [await topic(), await topic(), await topic()];
+  const due = { retriable_kafka_timestamp: encodeNumber(2 ** 40) };
+  const claims: IHeaders = {
+    kafka_row_sender_origin_topic: 'somebody-elses',
+    kafka_row_sender_origin_partition: '7',
+    kafka_row_sender_origin_offset: '9'.repeat(30),
+    kafka_row_sender_dead_letter_redriven: '0-999999',
+    kafka_row_sender_dead_letter_envelope: 'json-base64',
+  };
+  const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`h${n}`, 'x']));
+  const strange: IHeaders[] = [due, ...MALFORMED, claims, many, { ['__proto__']: 'x', constructor: 'y' }];
+  const messages = strange.map((headers, n) => ({ value: String(n), headers }));
+  await producer.send({ topic: base, messages });
+  const latin1 = Buffer.from([0xe9, 0xff, 0xfe]);
+  const others = { name: latin1, none: null, twice: ['a', 'b'] };
+  await sendLarge({ topic: base, key: null, value: Buffer.from('others'), headers: others, spread: 0 });
+  // Written long ago, so that the longest delay is over; and written in the future.
+  const [past, future] = [String(Date.now() - 600_000), String(Date.now() + 600_000)];
+  const retries = [
+    { value: 'past', headers: { retriable_kafka_attempt: encodeNumber(1), ...due }, timestamp: past },
+    { value: 'future', headers: { retriable_kafka_attempt: encodeNumber(1), ...due }, timestamp: future },
+  ];
+  await producer.send({ topic: retryTopic, messages: retries });
+  const seen = new Map<string, Parameters<Handler>[0]>();
+  const handler: Handler = (message) => {
+    seen.set(String(message.value), message);
+    if (String(message.value) === '6') throw new Error('with claims');
+  };
+  const rule = { topic: base, retryTopic, deadLetterTopic, retries: 0, delayMaxMs: 60_000 };
+  await consume({ topics: [rule], handler }, async () => {
+    return seen.size === messages.length + 3 && (await lettersIn(deadLetterTopic)).length === 1;
+  });
+  for (let n = 0; n < messages.length; n += 1) assert.equal(seen.get(String(n))?.attempt, 0);
+  const [letter] = await lettersIn(deadLetterTopic);
+  assert.equal(letter?.headers.kafka_row_sender_origin_topic, base);
+  assert.equal(letter?.headers.kafka_row_sender_dead_letter_redriven, undefined);
+  assert.equal(letter?.headers.kafka_row_sender_dead_letter_envelope, undefined);
+  assert.equal(Object.keys(seen.get('7')?.headers ?? {}).length, 5_000);
+  const { name, none, twice } = seen.get('others')?.headers ?? {};
+  assert.ok(Buffer.isBuffer(name) && name.equals(latin1));
+  assert.deepEqual([none, String(twice)], [null, 'a,b']);
+});
+
+test('whatever a handler throws becomes a dead letter, and whatever it produces that cannot be written', async () => {
+  const [base, deadLetterTopic] = [await topic(), await topic()];
+  const boom = () => {
+    throw new Error('boom');
+  };
+  class Getters extends Error {
+    override get message(): string {
+      return boom() ?? '';
+    }
+  }
+  const thrown: readonly (() => unknown)[] = [
+    () => Object.create(null),
+    () => new Proxy({}, { get: boom, has: boom, getPrototypeOf: boom }),
+    () => new Getters(),
+    () => Symbol('s'),
+    () => undefined,
+    () => 10n,
+    () => new Error('x'.repeat(5_000_000)),
+  ];
+  const produced: readonly object[] = [
+    { topic: base, value: 'x', headers: { n: 5 } },
+    { topic: base, value: 'x', partition: -1 },
+    { topic: base, value: 5 },
+    { value: 'x' },
+  ];
+  const count = thrown.length + produced.length;
+  const messages = Array.from({ length: count }, (_, n) => ({ value: String(n) }));
+  await producer.send({ topic: base, messages: [...messages, { value: 'after' }] });
+  const seen: string[] = [];
+  const handler: Handler = ({ value }, { produce }) => {
+    const n = Number(value);
+    if (String(value) === 'after') seen.push('after');
+    else if (n < thrown.length) throw thrown[n]?.();
+    else produce(produced[n - thrown.length] as Parameters<typeof produce>[0]);
+  };
+  const nonRetriable = (error: unknown): boolean => (error as Error).message === 'never';
+  await consume({ topics: [{ topic: base, deadLetterTopic, retries: 0 }], handler, nonRetriable }, async () => {
+    return seen.length > 0 && (await lettersIn(deadLetterTopic)).length >= count;
+  });
+  const letters = await lettersIn(deadLetterTopic);
+  assert.deepEqual(
+    letters.map(({ value }) => Number(value)).sort((a, b) => a - b),
+    [...Array(count).keys()],
+  );
 });
 
 test('a record whose topic is gone when it is written: the dead letter instead, with the reason', async () => {

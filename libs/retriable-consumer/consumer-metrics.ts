@@ -12,6 +12,8 @@ export interface ConsumerMetrics {
   released(topic: string, partition: number): void;
   /** Partitions that wait for a due time, and chunks of unfinished messages. */
   held(partitions: number, chunkBytes: number): void;
+  /** Whether `health()` says so, and how many partitions stand: records wait in them, or may, and none is read. */
+  health(isHealthy: boolean, standing: number): void;
 }
 
 const PREFIX = 'kafka_row_sender_consumer_';
@@ -37,7 +39,13 @@ export function createConsumerMetrics(registry: Registry): ConsumerMetrics {
   const lag = gauge('lag_records', 'Records not read yet', ['topic', 'partition']);
   const waiting = gauge('waiting_partitions', 'Partitions that wait until their next message is due');
   const held = gauge('held_chunk_bytes', 'Chunks of messages that are not whole yet');
+  const healthy = gauge('healthy', '1 while health() says so, 0 otherwise, also once the consumer has ended');
+  const standing = gauge('standing_partitions', 'Partitions that cannot be read, or that nobody answers for');
   return {
+    health: (isHealthy, partitions) => {
+      healthy.set(isHealthy ? 1 : 0);
+      standing.set(partitions);
+    },
     handled: (topic, outcome, time) => seconds.observe({ topic, outcome }, time),
     retried: (topic) => retries.inc({ topic }),
     deadLettered: (topic, reason) => dead.inc({ topic, reason }),

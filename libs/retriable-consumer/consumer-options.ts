@@ -1,6 +1,16 @@
 /** What a retriable consumer is made from, checked and completed in one place. */
 import type { KafkajsOptions } from '#kafka-delivery';
-import { type Clock, type Logger, type Random, RelayError, silentLogger, systemClock, systemRandom } from '#runtime';
+import {
+  type Clock,
+  isOfClass,
+  type Logger,
+  type Random,
+  RelayError,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from '#runtime';
+import { bearingFaults } from './bearing-faults.ts';
 import type { ConsumerMetrics } from './consumer-metrics.ts';
 import type { Handler } from './message.ts';
 import { WorkerHandlerError, type WorkerOptions } from './worker-pool.ts';
@@ -105,7 +115,17 @@ const noHandler: Handler = () => {
 
 /** Errors from a worker thread have the class only by name. */
 const isOf = (error: unknown, each: ErrorClass): boolean =>
-  error instanceof each || (error instanceof WorkerHandlerError && error.name === each.name);
+  isOfClass(error, each) || (isOfClass(error, WorkerHandlerError) && error.name === each.name);
+
+/** What the caller gave may throw, for an error that nobody can look at above all: such an attempt is repeated like any other. */
+function verdictOf(nonRetriable: NonNullable<ConsumerOptions['nonRetriable']>, error: unknown): boolean {
+  try {
+    if (typeof nonRetriable === 'function') return nonRetriable(error) === true;
+    return nonRetriable.some((each) => isOf(error, each));
+  } catch {
+    return false;
+  }
+}
 
 function ruleOf(options: TopicOptions): TopicRule {
   const rule = {
@@ -147,6 +167,14 @@ function checkTopics(topics: readonly TopicRule[]): void {
     throw invalid(`${read.deadLetterTopic} is a dead-letter topic and consumed as well: a message would go in circles`);
 }
 
+/** A logger or a meter of the caller's that throws harms no message. */
+function bearing({ logger, metrics }: ConsumerOptions): Pick<ConsumerOptions, 'logger' | 'metrics'> {
+  return {
+    ...(logger === undefined || logger === silentLogger ? {} : { logger: bearingFaults(logger) }),
+    ...(metrics === undefined ? {} : { metrics: bearingFaults(metrics) }),
+  };
+}
+
 /** Throws CONFIG_INVALID, with one clear line. */
 export function settingsFrom(options: ConsumerOptions): ConsumerSettings {
   const { nonRetriable = [], handler = noHandler } = options;
@@ -170,10 +198,10 @@ export function settingsFrom(options: ConsumerOptions): ConsumerSettings {
     clock: systemClock,
     random: systemRandom,
     ...options,
+    ...bearing(options),
     handler,
     topics: options.topics.map(ruleOf),
-    isNonRetriable:
-      typeof nonRetriable === 'function' ? nonRetriable : (error) => nonRetriable.some((each) => isOf(error, each)),
+    isNonRetriable: (error) => verdictOf(nonRetriable, error),
   };
   if ((options.handler === undefined) === (options.worker === undefined)) {
     throw invalid('give either a handler or a worker');

@@ -3,16 +3,20 @@ import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { createJoiner } from '#chunking';
 import { type ConsumedTopics, type GroupMember, mendConsumer, openKafkajs } from '#kafka-delivery';
 import { createProgressHealth, type ProgressHealth } from '#observability';
-import { asRelayError, RelayError, withDeadline } from '#runtime';
+import { asRelayError, RelayError } from '#runtime';
+import { closeInOrder } from './close-in-order.ts';
 import { commitWhile } from './commit-offsets.ts';
+import { ConsumerEnd, complainer } from './consumer-end.ts';
+import type { RetriableConsumer } from './consumer-handle.ts';
 import { type ConsumerOptions, type ConsumerSettings, settingsFrom } from './consumer-options.ts';
-import { drainBatch, type SettleTools, settle } from './drain-batch.ts';
-import { expireChunks } from './expire-chunks.ts';
+import { drainBatch } from './drain-batch.ts';
 import { HandlerPool } from './handler-pool.ts';
+import { type House, keepHouse } from './housekeeping.ts';
 import { isMembershipLost } from './membership.ts';
 import type { SourceRecord } from './message.ts';
 import { openConsumer } from './open-consumer.ts';
 import { type Generation, PartitionState } from './partition-state.ts';
+import { PartitionWatch } from './partition-watch.ts';
 import { type BatchRun, type BatchWorld, topicIdOf } from './run-batch.ts';
 import type { MessageWorld } from './run-message.ts';
 import { SettlementWriter } from './settlement-writer.ts';
@@ -21,20 +25,8 @@ import { TopicWatch } from './topic-watch.ts';
 import { Wakers } from './wakers.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
-export interface RetriableConsumer {
-  /**
-   * Resolves when the group is joined. Throws KAFKA_TOPIC_MISSING when a topic or a dead-letter topic is not there. A retry
-   * topic that is not there is reported, and its messages go to the dead letters.
-   */
-  start(): Promise<void>;
-  /** Starts nothing new, waits for what runs up to `drainTimeoutMs`, commits, leaves the group. May be called again. */
-  stop(): Promise<void>;
-  /** Healthy while there is progress, or nothing to do. */
-  health(): ReturnType<ProgressHealth['health']>;
-}
-
-const TICK_MS = 1_000;
-const CLOSE_DEADLINE_MS = 10_000;
+/** Before a batch is read again that has failed as a whole. */
+const STEP_BACK_MS = 1_000;
 /** Batches handled side by side; handlers are bounded by `concurrency` over all of them. */
 const PARTITIONS_AT_ONCE = 256;
 
@@ -54,6 +46,8 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   readonly #consumer: Consumer;
   readonly #consumed: ConsumedTopics;
   readonly #watch: TopicWatch;
+  readonly #end: ConsumerEnd;
+  readonly #places: PartitionWatch;
   readonly #writer: SettlementWriter;
   readonly #pool: HandlerPool;
   readonly #wakers: Wakers;
@@ -79,12 +73,17 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
       onMadeAnew: (facts) => this.#watch.madeAnew(facts),
       onNoOffset: (topic, partition) => this.#watch.noOffset(topic, partition, settings.fromBeginning),
       onOutOfRange: (topic, partition, start) => this.#beginAt(topic, partition, start),
+      onUnreadable: (topic, partition, fault) => this.#places.unreadable(topic, partition, fault),
+      onRead: (read) => this.#places.read(read),
     });
     this.#consumer = openConsumer(this.#kafka, settings, () => this.#isStopping);
     this.#writer = new SettlementWriter(settings);
     this.#pool = new HandlerPool(settings.concurrency);
     this.#health = createProgressHealth({ clock, stallMs: settings.stallMs });
     this.#watch = new TopicWatch(settings.logger, this.#health);
+    const watched = { ...settings, health: this.#health };
+    this.#end = new ConsumerEnd({ ...watched, isStopping: () => this.#isStopping });
+    this.#places = new PartitionWatch({ ...watched, complain: complainer(settings.logger) });
     this.#wakers = new Wakers(clock, {
       pause: (topic, partition) => this.#consumer.pause([{ topic, partitions: [partition] }]),
       resume: (topic, partition, offset) => this.#resume(topic, partition, offset),
@@ -103,23 +102,28 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     for (const topic of this.#topics.missingRetryTopics) {
       logger.error({ topic }, 'the retry topic does not exist: failed messages go to the dead letters');
     }
-    const { GROUP_JOIN, CRASH } = this.#consumer.events;
-    this.#consumer.on(GROUP_JOIN, () => this.#beginGeneration());
-    this.#consumer.on(CRASH, ({ payload }) => {
-      logger.error({ err: asRelayError(payload.error), restart: payload.restart }, 'the consumer failed');
-      if (this.#isStopping) return;
-      if (payload.restart) this.#health.working('consumer');
-      else this.#health.stuck('consumer', 'ended by a fault');
+    this.#end.watch(this.#consumer);
+    this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) => {
+      this.#beginGeneration();
+      this.#places.assigned(payload.memberAssignment);
     });
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topics: [...this.#topics.ruleOf.keys()], fromBeginning });
-    this.#ticking = this.#tick();
+    this.#ticking = keepHouse(this.#house(), this.#stopping.signal);
     await this.#consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
       eachBatch: (payload) => this.#onBatch(payload),
     });
+    const { fault } = this.#end;
+    if (fault === null) return;
+    await this.stop();
+    throw fault;
+  }
+
+  ended(): Promise<RelayError | null> {
+    return this.#end.ended;
   }
 
   stop(): Promise<void> {
@@ -137,16 +141,29 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     while (this.#batches.size > 0) await Promise.allSettled(this.#batches);
     await this.#ticking;
     this.#wakers.clear();
-    const { logger } = this.#settings;
-    const close = async (what: string, work: Promise<unknown>) => {
-      await withDeadline(work, CLOSE_DEADLINE_MS, what).catch((thrown) => {
-        logger.warn({ err: asRelayError(thrown) }, `${what} failed`);
-      });
+    await closeInOrder(this.#settings.logger, {
+      'leaving the group': () => this.#consumer.disconnect(),
+      'closing the producer': () => this.#writer.close(),
+      'ending the worker threads': () => this.#closeWorkers(),
+      'closing the admin client': () => this.#admin.disconnect(),
+    });
+    this.#end.stopped();
+  }
+
+  #house(): House {
+    return {
+      consumer: this.#consumer,
+      consumed: this.#consumed,
+      topics: this.#watch,
+      places: this.#places,
+      end: this.#end,
+      health: this.#health,
+      writer: this.#writer,
+      wakers: this.#wakers,
+      messages: () => this.#messageWorld(),
+      generation: () => this.#generation,
+      track: (work) => this.#track(work),
     };
-    await close('leaving the group', this.#consumer.disconnect());
-    await close('closing the producer', this.#writer.close());
-    await close('ending the worker threads', this.#closeWorkers());
-    await close('closing the admin client', this.#admin.disconnect());
   }
 
   #newGeneration(): Generation {
@@ -157,9 +174,9 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
 
   /** Everything is read again from the committed offsets: kafkajs does so after each round of the group. */
   #beginGeneration(): void {
-    this.#health.idle('consumer');
     for (const { name, topic, partition } of this.#generation.partitions.values()) {
       this.#health.forget(name);
+      this.#health.forget(`committing ${name}`);
       this.#settings.metrics?.released(topic, partition);
     }
     this.#generation = this.#newGeneration();
@@ -196,12 +213,8 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     // Read before the last round of the group, of a topic that is another one by now.
     if (topicId !== (this.#consumed.topicIdOf(topic, partition) ?? null)) return;
     const work = this.#runBatch(payload, topicId);
-    this.#batches.add(work);
-    try {
-      await work;
-    } finally {
-      this.#batches.delete(work);
-    }
+    this.#track(work);
+    await work;
   }
 
   async #runBatch(payload: EachBatchPayload, topicId: string | null): Promise<void> {
@@ -228,13 +241,13 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     try {
       const seekTo = await drainBatch(run, { closing, abandoned }, tools);
       if (seekTo !== null) this.#readFrom(generation, state.topic, state.partition, seekTo);
+      this.#health.idle(state.name);
     } catch (thrown) {
-      if (!isMembershipLost(thrown)) this.#stepBack(state, thrown);
-      throw thrown;
+      if (isMembershipLost(thrown)) throw thrown;
+      this.#stepBack(state, thrown);
     } finally {
       this.#stopping.signal.removeEventListener('abort', close);
       state.active = false;
-      this.#health.idle(state.name);
       settings.metrics?.lag(state.topic, state.partition, Number(payload.batch.offsetLag()));
     }
   }
@@ -263,35 +276,20 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     this.#readFrom(this.#generation, topic, partition, BigInt(start));
   }
 
-  /** A fault in the middle of a batch: what was read and not handled must be read again. */
+  /**
+   * A fault in the middle of a batch: what was read and not handled is read again, after a while. It stays unhealthy until a batch
+   * comes through. The other partitions go on, which they would not if kafkajs heard of it.
+   */
   #stepBack({ topic, partition, ledger }: PartitionState, thrown: unknown): void {
-    this.#settings.logger.error({ err: asRelayError(thrown), topic, partition }, 'the batch failed; it is read again');
-    this.#resume(topic, partition, ledger.committed);
+    const { logger, clock } = this.#settings;
+    logger.error({ err: asRelayError(thrown), topic, partition }, 'the batch failed; it is read again');
+    if (this.#isStopping) return;
+    const dueMs = clock.wallMs() + STEP_BACK_MS;
+    this.#wakers.set(topic, partition, { dueMs, offset: ledger.committed, paused: true });
   }
 
-  /** What no batch does: chunks that waited too long, and commits of partitions where nothing comes. */
-  async #tick(): Promise<void> {
-    const { clock, metrics, logger, topics } = this.#settings;
-    const deadLetterTopics = topics.map(({ deadLetterTopic }) => deadLetterTopic);
-    while (!this.#isStopping) {
-      await clock.sleep(TICK_MS, this.#stopping.signal);
-      if (this.#isStopping) return;
-      await this.#watch.check(this.#consumed, deadLetterTopics);
-      const generation = this.#generation;
-      const commit = commitWhile(
-        () => generation === this.#generation,
-        (offset) => this.#consumer.commitOffsets([offset]),
-      );
-      expireChunks(this.#messageWorld(), generation, this.#wakers);
-      metrics?.held(this.#wakers.pausedCount, generation.joiner.heldBytes);
-      for (const state of generation.partitions.values()) {
-        if (state.active || this.#isStopping) continue;
-        const { member } = generation;
-        const tools: SettleTools = { writer: this.#writer, commit, member, signal: this.#stopping.signal };
-        await settle(state, tools).catch((thrown) => {
-          logger.debug({ err: asRelayError(thrown), topic: state.topic }, 'commit failed, tried again soon');
-        });
-      }
-    }
+  #track(work: Promise<void>): void {
+    this.#batches.add(work);
+    void work.finally(() => this.#batches.delete(work)).catch(() => undefined);
   }
 }

@@ -10,7 +10,7 @@ export const ENVELOPE_HEADER = `${DEAD_LETTER_PREFIX}envelope`;
 const FORMAT = 'json-base64';
 const SHORT_CHARACTERS_MAX = 200;
 
-type Headers = readonly (readonly [string, string])[];
+type Headers = readonly (readonly [string, string | null])[];
 
 interface EnvelopeContent {
   readonly key: Buffer | null;
@@ -28,11 +28,11 @@ const keyOf = (headers: MessageHeaders): Buffer =>
 /** Headers of the death stay outside, shortened, to be found by `dlt list`. */
 export function inEnvelope(letter: PendingRecord): PendingRecord {
   const outside: MessageHeaders = { [ENVELOPE_HEADER]: FORMAT };
-  const inside: [string, string][] = [];
+  const inside: [string, string | null][] = [];
   for (const [name, value] of Object.entries(letter.headers)) {
     if (value === undefined) continue;
     if (isOwnHeader(name)) outside[name] = String(value).slice(0, SHORT_CHARACTERS_MAX);
-    else for (const each of listOf(value)) inside.push([name, base64(each)]);
+    else for (const each of listOf(value)) inside.push([name, each === null ? null : base64(each)]);
   }
   const { key, value } = letter;
   const content = { key: key && base64(key), value: value && base64(value), headers: inside };
@@ -42,7 +42,8 @@ export function inEnvelope(letter: PendingRecord): PendingRecord {
 
 const isText = (value: unknown): value is string | null => value === null || typeof value === 'string';
 const isHeaders = (value: unknown): value is Headers =>
-  Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isText));
+  Array.isArray(value) &&
+  value.every((pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string' && isText(pair[1]));
 
 /** What was put in; null for bytes that are no envelope. */
 export function fromEnvelope(bytes: Buffer): EnvelopeContent | null {
@@ -54,12 +55,13 @@ export function fromEnvelope(bytes: Buffer): EnvelopeContent | null {
   }
   const { key, value, headers } = content ?? {};
   if (!isText(key) || !isText(value) || !isHeaders(headers)) return null;
-  const found: MessageHeaders = {};
-  for (const [name, text] of headers) {
-    const each = Buffer.from(text, 'base64');
-    const before = found[name];
-    found[name] = before === undefined ? each : [...listOf(before), each];
-  }
   const bytesOf = (text: string | null) => (text === null ? null : Buffer.from(text, 'base64'));
-  return { key: bytesOf(key), value: bytesOf(value), headers: found };
+  const found = new Map<string, (Buffer | null)[]>();
+  for (const [name, text] of headers) {
+    const before = found.get(name);
+    if (before === undefined) found.set(name, [bytesOf(text)]);
+    else before.push(bytesOf(text));
+  }
+  const listed = [...found].map(([name, values]) => [name, values.length === 1 ? values[0] : values]);
+  return { key: bytesOf(key), value: bytesOf(value), headers: Object.fromEntries(listed) };
 }

@@ -4,10 +4,12 @@
  * After a crash the uncommitted messages are read again: each is handled at least once. A retry or dead letter is written in
  * one Kafka transaction with the offset that passes its message: exactly once.
  */
+
+export type { RetriableConsumer } from './consumer-handle.ts';
 export type { ConsumerMetrics } from './consumer-metrics.ts';
 export { createConsumerMetrics } from './consumer-metrics.ts';
 export type { ConsumerOptions, Ordering, TopicOptions } from './consumer-options.ts';
-export { createRetriableConsumer, type RetriableConsumer } from './create-retriable-consumer.ts';
+export { createRetriableConsumer } from './create-retriable-consumer.ts';
 export { ENVELOPE_HEADER, fromEnvelope } from './envelope.ts';
 export type { ConsumedMessage, Handler, HandlerContext, Origin, PendingRecord, ProducedRecord } from './message.ts';
 export {

@@ -32,6 +32,10 @@ export class PartitionState {
   settling: Promise<void> = Promise.resolve();
   /** A record was refused: each message's records go in a transaction of their own until the culprit is found. */
   narrow = false;
+  /** A commit outside of batches is under way. */
+  isSettling = false;
+  /** Where the last commit has come to, and since when there has been something to commit behind it. */
+  lastCommit = { offset: -1n, sinceMs: 0 };
   /** The last transaction was given up before anybody knew whether it is committed. */
   inDoubt = false;
 

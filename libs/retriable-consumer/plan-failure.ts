@@ -1,7 +1,9 @@
 /** What becomes of a message whose attempt failed. Pure. */
+import { ownRecord } from '#chunking';
+import { RelayError } from '#runtime';
 import type { ConsumerSettings, TopicRule } from './consumer-options.ts';
 import type { ConsumedMessage, PendingGroup, PendingRecord, ProducedRecord, SourceRecord } from './message.ts';
-import { deathHeaders, originHeaders, retryHeaders } from './retry-headers.ts';
+import { deathHeaders, originHeaders, retryHeaders, withoutNotes } from './retry-headers.ts';
 
 export interface FailedAttempt {
   readonly message: ConsumedMessage;
@@ -67,7 +69,25 @@ export function deadSource(
   const note = { ...about, reason, error, attempts: 0, topic, partition, offsets: [offset] };
   const added = { ...originHeaders({ topic, partition, offset }), ...deathHeaders(note) };
   const place = { kind: 'dead', topic: rule.deadLetterTopic, partition: null } as const;
-  return { ...place, key, value, headers: { ...headers, ...added }, mayBeSplit: false };
+  return { ...place, ...ownRecord({ key, value, headers: { ...withoutNotes(headers), ...added } }), mayBeSplit: false };
+}
+
+const isHeaderValue = (value: unknown): boolean =>
+  value === undefined || value === null || typeof value === 'string' || Buffer.isBuffer(value);
+
+/** What the types say, of a caller without them: later it could not be written, for ever. Throws KAFKA_RECORD_REFUSED. */
+function checkProduced({ topic, partition, headers = {} }: ProducedRecord): void {
+  const refuse = (what: string): never => {
+    throw new RelayError('KAFKA_RECORD_REFUSED', `a handler produced a record ${what}`);
+  };
+  if (typeof topic !== 'string' || topic === '') refuse('without a topic');
+  const isPartition = partition === undefined || (Number.isInteger(partition) && partition >= 0 && partition < 2 ** 31);
+  if (!isPartition) refuse(`for topic ${topic} with a partition that is no number of one`);
+  if (headers === null || typeof headers !== 'object') refuse(`for topic ${topic} with headers that are no object`);
+  for (const [name, value] of Object.entries(headers)) {
+    const isGood = Array.isArray(value) ? value.every(isHeaderValue) : isHeaderValue(value);
+    if (!isGood) refuse(`for topic ${topic} whose header ${name} is no text and no bytes`);
+  }
 }
 
 /** What a handler that succeeded has produced; the dead letter of its message where that cannot be written. */
@@ -80,6 +100,7 @@ export function outputGroup(
     value === null || value === undefined ? null : Buffer.from(value);
   const records = produced.map((record): PendingRecord => {
     const { topic, partition = null, headers = {} } = record;
+    checkProduced(record);
     const body = { key: bytes(record.key), value: bytes(record.value), headers };
     return { kind: 'output', topic, partition, ...body, mayBeSplit: about.splitOutputs };
   });

@@ -1,6 +1,6 @@
 /** Makes of what messages leave behind the records that Kafka gets: whole or in chunks, in an envelope, or another record instead. */
 import { headerBytes, type MessageHeaders, type OutgoingMessage, splitMessage } from '#chunking';
-import { type HeaderValue, pickPartition, type RoutedRecord } from '#kafka-delivery';
+import { pickPartition, type RoutedRecord } from '#kafka-delivery';
 import { RelayError } from '#runtime';
 import { ENVELOPE_HEADER, inEnvelope } from './envelope.ts';
 import type { PendingGroup, PendingRecord } from './message.ts';
@@ -20,9 +20,7 @@ const sizeOf = ({ key, value, headers }: OutgoingMessage): number =>
   (key?.length ?? 0) + (value?.length ?? 0) + headerBytes(headers) + RECORD_OVERHEAD_BYTES;
 
 const wireHeaders = (headers: MessageHeaders): RoutedRecord['headers'] =>
-  Object.fromEntries(
-    Object.entries(headers).filter((entry): entry is [string, HeaderValue | HeaderValue[]] => entry[1] !== undefined),
-  );
+  Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)) as RoutedRecord['headers'];
 
 /** The record or its chunks; null when it cannot be made to fit. */
 function cut(record: PendingRecord, world: RouteWorld): readonly OutgoingMessage[] | null {

@@ -9,7 +9,7 @@ import type { HandlerPool } from './handler-pool.ts';
 import type { ConsumedMessage, SourceRecord } from './message.ts';
 import type { Generation, PartitionState } from './partition-state.ts';
 import { deadSource } from './plan-failure.ts';
-import { ownHeaders, readOrigin, readRetryState } from './retry-headers.ts';
+import { ownHeaders, readOrigin, retryStateOf } from './retry-headers.ts';
 import { type MessageWorld, runMessage } from './run-message.ts';
 import type { Wakers } from './wakers.ts';
 
@@ -53,16 +53,15 @@ function toMessage({ state }: BatchRun, joined: JoinedMessage<SourceRecord>, att
   const { topic, partition, timestampMs } = joined.records[0] as SourceRecord;
   const offset = joined.offsets[0] as bigint;
   const { key, value, headers } = joined;
+  const here = { topic, partition, offset };
   return {
-    topic,
-    partition,
-    offset,
+    ...here,
     key,
     value,
     headers: ownHeaders(headers),
     timestampMs,
     attempt: attempt + (state.attempts.get(offset) ?? 0),
-    origin: readOrigin(headers, { topic, partition, offset }),
+    origin: topic === state.rule.retryTopic ? readOrigin(headers, here) : here,
   };
 }
 
@@ -141,6 +140,15 @@ async function take(run: BatchRun, record: SourceRecord, attempt: number): Promi
   }
 }
 
+/** Read behind the first chunk of a message that is not whole. */
+const LEDGER_OFFSETS_MAX = 100_000;
+
+/** Nothing is committed past a chunk that waits: what was read since is remembered, which must end somewhere. */
+function giveUpChunks({ generation, state, world }: BatchRun): void {
+  const outcome = generation.joiner.giveUpOldest(state.topic, state.partition);
+  if (outcome?.kind === 'dead') buryOutcome(world, state, outcome);
+}
+
 /** Records that wait to be written, of one partition. */
 const PENDING_BYTES_MAX = 32 * 1024 * 1024;
 
@@ -155,7 +163,7 @@ async function step(run: BatchRun, record: SourceRecord): Promise<Step> {
     payload.resolveOffset(String(record.offset));
     return 'next';
   }
-  const retry = readRetryState(record.headers);
+  const retry = retryStateOf(record, state.rule, world.settings.clock.wallMs());
   if (retry === null) {
     const outcome = { kind: 'dead', reason: 'malformed-header', records: [record], offsets: [record.offset] } as const;
     buryOutcome(world, state, outcome);
@@ -164,6 +172,7 @@ async function step(run: BatchRun, record: SourceRecord): Promise<Step> {
     return 'stop';
   } else {
     ledger.open(record.offset);
+    if (ledger.size > LEDGER_OFFSETS_MAX) giveUpChunks(run);
     await take(run, record, retry.attempt);
     if (run.closing.aborted) return 'stop';
   }

@@ -1,5 +1,6 @@
 /** One attempt at one message: the handler, and what its failure leads to. */
-import { RelayError } from '#runtime';
+import { ownRecord } from '#chunking';
+import { describeThrown, RelayError } from '#runtime';
 import type { ConsumerSettings } from './consumer-options.ts';
 import type { ConsumedMessage, PendingGroup, PendingRecord, ProducedRecord } from './message.ts';
 import type { PartitionState } from './partition-state.ts';
@@ -29,7 +30,8 @@ type Outcome = { readonly pending: readonly PendingGroup[] } | { readonly error:
 async function outputs(world: MessageWorld, run: MessageRun, produced: readonly ProducedRecord[]) {
   if (produced.length === 0) return [];
   const { groupId, splitOutputs, clock } = world.settings;
-  const { message, offsets, state } = run;
+  const { offsets, state } = run;
+  const message = ownRecord(run.message);
   const group = outputGroup({ message, offsets, rule: state.rule }, produced, {
     groupId,
     splitOutputs,
@@ -66,14 +68,16 @@ async function attempt(world: MessageWorld, run: MessageRun): Promise<Outcome> {
 
 function failed(world: MessageWorld, run: MessageRun, error: unknown): void {
   const { settings } = world;
-  const { state, message, offsets, lane } = run;
+  const { state, offsets, lane } = run;
+  // What is left behind waits to be written, which may take long.
+  const message = ownRecord(run.message);
   const attempted: FailedAttempt = { message, offsets, error, rule: state.rule };
   const wallMs = settings.clock.wallMs();
   const retryTopicExists = !world.missingRetryTopics.includes(state.rule.retryTopic ?? '');
   const verdict = judgeFailure(attempted, settings, { wallMs, retryTopicExists });
   const { topic, partition, offset, attempt } = message;
-  const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  const facts = { error: why, topic, partition, offset: String(offset), attempt };
+  const { name, message: text } = describeThrown(error);
+  const facts = { error: `${name}: ${text}`, topic, partition, offset: String(offset), attempt };
   if (verdict.kind === 'wait') {
     state.parked.set(lane ?? `offset ${offset}`, { offset, dueMs: verdict.dueMs });
     state.attempts.set(offset, (state.attempts.get(offset) ?? 0) + 1);

@@ -1,6 +1,7 @@
 /** What runs in a worker thread: the user's handler with a message, its outcome as something that can be cloned. */
 import { pathToFileURL } from 'node:url';
 import { workerData } from 'node:worker_threads';
+import { describeThrown } from '#runtime';
 import type { ConsumedMessage, Handler, ProducedRecord } from './message.ts';
 
 export interface WorkerTask {
@@ -45,10 +46,13 @@ export default async function runTask({ message }: WorkerTask): Promise<WorkerOu
     await handler(revive(message), { signal, produce: (record) => void produced.push(record) });
     return { kind: 'handled', produced };
   } catch (error) {
-    if (!(error instanceof Error)) return { kind: 'failed', name: typeof error, message: String(error) };
-    const { name, message: text, stack } = error;
-    const { code } = error as { code?: unknown };
-    const known = typeof code === 'string' || typeof code === 'number' ? { code } : {};
-    return { kind: 'failed', name, message: text, ...(stack === undefined ? {} : { stack }), ...known };
+    const { name, message: text, stack, code } = describeThrown(error);
+    return {
+      kind: 'failed',
+      name,
+      message: text,
+      ...(stack === null ? {} : { stack }),
+      ...(code === null ? {} : { code }),
+    };
   }
 }

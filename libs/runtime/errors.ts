@@ -1,5 +1,7 @@
 /** The one error type of the project: a closed set of codes, each with a verdict. Nothing decides on message texts. */
 
+import { describeThrown, isOfClass } from './describe-thrown.ts';
+
 /** What a caller does with a fault: try again later, treat the row as the culprit, or stop and say so. */
 export type Verdict = 'retry' | 'row-fault' | 'fatal';
 
@@ -35,6 +37,7 @@ const FACTS = {
   KAFKA_FENCED: { verdict: 'retry', exit: EXIT.unreachable },
   KAFKA_OUTCOME_UNKNOWN: { verdict: 'retry', exit: EXIT.unreachable },
   KAFKA_RECORD_REFUSED: { verdict: 'row-fault', exit: EXIT.halted },
+  KAFKA_UNREADABLE: { verdict: 'fatal', exit: EXIT.halted },
   KAFKA_UNSUPPORTED: { verdict: 'fatal', exit: EXIT.usage },
   REDIS_UNREACHABLE: { verdict: 'retry', exit: EXIT.unreachable },
   REDIS_REFUSED: { verdict: 'retry', exit: EXIT.unreachable },
@@ -76,9 +79,8 @@ export class RelayError extends Error {
   }
 }
 
-/** Turns anything thrown into a RelayError; what we do not know becomes INTERNAL, which is fatal: unknown means stop. */
+/** Turns anything thrown into a RelayError; what we do not know becomes INTERNAL, which is fatal: unknown means stop. Never throws. */
 export function asRelayError(thrown: unknown): RelayError {
-  if (thrown instanceof RelayError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new RelayError('INTERNAL', message, { cause: thrown });
+  if (isOfClass(thrown, RelayError)) return thrown;
+  return new RelayError('INTERNAL', describeThrown(thrown).message, { cause: thrown });
 }

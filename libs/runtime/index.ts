@@ -3,6 +3,7 @@ export { type BackoffLimits, backoffMs } from './backoff.ts';
 export { backgroundClock, type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 export { crashPoint } from './crash-point.ts';
 export { withDeadline } from './deadline.ts';
+export { describeThrown, isError, isOfClass, propertyOf, type ThrownFacts } from './describe-thrown.ts';
 export {
   asRelayError,
   type ErrorCode,

@@ -1,6 +1,8 @@
 /** Logging by pino: JSON lines, or readable on a terminal. One line per event that matters; no payload, no secret. */
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
+import { describeThrown, isError, isOfClass, propertyOf } from './describe-thrown.ts';
+import { RelayError } from './errors.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
@@ -26,15 +28,17 @@ const REDACTED = ['password', '*.password', 'sasl', '*.sasl', 'ssl', '*.ssl', 'u
 
 /** Errors are logged as code, message and cause code: enough to act on, without driver internals. */
 function errorFacts(error: unknown): object {
-  if (!(error instanceof Error)) return { message: String(error) };
-  const { code, verdict, details } = error as Error & { code?: unknown; verdict?: unknown; details?: object };
-  const cause = error.cause instanceof Error ? error.cause : undefined;
+  const { message, code } = describeThrown(error);
+  if (!isError(error)) return { message };
+  const known = isOfClass(error, RelayError) ? { verdict: error.verdict, details: error.details } : null;
+  const cause = propertyOf(error, 'cause');
+  const { code: causeCode, message: causeMessage } = describeThrown(cause);
   return {
-    code,
-    verdict,
-    message: error.message,
-    ...details,
-    ...(cause ? { cause: { code: (cause as { code?: unknown }).code, message: cause.message } } : {}),
+    ...(code === null ? {} : { code }),
+    ...(known === null ? {} : { verdict: known.verdict }),
+    message,
+    ...known?.details,
+    ...(isError(cause) ? { cause: { ...(causeCode === null ? {} : { code: causeCode }), message: causeMessage } } : {}),
   };
 }
 

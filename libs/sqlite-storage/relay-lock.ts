@@ -3,8 +3,9 @@
  * operating system ends it with its process, however that dies, and it is never in the application's way. It is for order
  * only; a relay that lost it in some unheard-of way is still fenced by the epoch and by Kafka.
  */
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { asSqliteError, isBusy } from './as-sqlite-error.ts';
+import { loadSqlite } from './load-sqlite.ts';
 
 export interface RelayLock {
   release(): void;
@@ -17,7 +18,7 @@ export function tryRelayLock(path: string): RelayLock | null {
   const lockPath = relayLockPath(path);
   let db: DatabaseSync | null = null;
   try {
-    db = new DatabaseSync(lockPath, { timeout: 0 });
+    db = new (loadSqlite().DatabaseSync)(lockPath, { timeout: 0 });
     db.exec('BEGIN EXCLUSIVE');
     const held = db;
     return { release: () => held.close() };

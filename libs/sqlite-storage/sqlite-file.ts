@@ -8,9 +8,10 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { backoffMs, type Clock, nextTurn, type Random, RelayError, systemClock, systemRandom } from '#runtime';
 import { asSqliteError, isBusy } from './as-sqlite-error.ts';
+import { loadSqlite } from './load-sqlite.ts';
 
 export interface SqliteFileOptions {
   readonly path: string;
@@ -78,7 +79,7 @@ export class SqliteFile {
     this.#random = options.random ?? systemRandom;
     this.#busyDeadlineMs = options.busyDeadlineMs ?? BUSY_DEADLINE_MS_DEFAULT;
     try {
-      this.#db = new DatabaseSync(path, { timeout: 0 });
+      this.#db = new (loadSqlite().DatabaseSync)(path, { timeout: 0 });
       this.#inode = statSync(path, { bigint: true }).ino;
     } catch (thrown) {
       throw asSqliteError(thrown, `opening ${path}`);

@@ -181,7 +181,7 @@ describe('leftovers', () => {
     const named = (path: string): boolean =>
       scripts.includes(path) || sources.some((other) => other.path !== path && other.text.includes(nameOf(path)));
     const faults = sources
-      .filter((source) => !isTest(source) && !source.path.endsWith('/main.ts'))
+      .filter((source) => !isTest(source) && !/\/(main|bin)\.ts$/.test(source.path))
       .filter(({ path }) => !imported.has(path) && !named(path))
       .map(({ path }) => `nobody imports ${path}`);
     none(faults);

@@ -1,5 +1,5 @@
 /** Rows that were sent in chunks: one row when all of them are there, and none as long as they are not. */
-import { type MessageHeaders, readChunkPlace } from '#chunking';
+import { CHUNKS_MAX, type MessageHeaders, readChunkPlace } from '#chunking';
 
 export interface MaybeChunk {
   readonly topic: string;
@@ -20,7 +20,7 @@ export class ChunkedRows {
     const place = readChunkPlace(rawHeaders ?? {});
     if (place === null) return { key };
     // Nothing that this relay writes: a joiner buries it.
-    if (typeof place === 'string') return null;
+    if (typeof place === 'string' || place.count > CHUNKS_MAX) return null;
     const { group, id, count } = place;
     const name = `${topic}/${partition}/${group.toString('hex')}`;
     const seen = this.#open.get(name) ?? new Set();

@@ -18,5 +18,6 @@ export {
   type SourceCheck,
 } from './delivery-check.ts';
 export { LastIds } from './last-ids.ts';
+export { PositionRanges, type Range } from './position-ranges.ts';
 export { PositionSet } from './position-set.ts';
 export { type CheckTotals, summarise, summaryLine } from './summarise.ts';

@@ -1,9 +1,18 @@
 /**
  * Decodes the record sets of a fetch: every batch is reported with its last offset, also those without
  * a visible record (control batches, aborted data, compacted ones), so that a reader's position always moves past them.
+ * What cannot be read throws KAFKA_UNREADABLE.
  */
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { RelayError } from '#runtime';
+import {
+  ATTRIBUTE_CONTROL,
+  ATTRIBUTE_TRANSACTIONAL,
+  type Batch,
+  cutOffAt,
+  eachRecord,
+  isAbortMarker,
+  readBatch,
+} from './batches.ts';
+import { putHeader, putOwn } from './put-header.ts';
 import { WireReader } from './wire-reader.ts';
 
 export interface FetchedRecord {
@@ -32,107 +41,50 @@ export interface FetchedSet {
 /** Headers of retriable-kafka-client, whose values are numbers and ids in bytes. */
 const BINARY_PREFIX = 'retriable_kafka_';
 const EMPTY = Buffer.alloc(0);
-const BATCH_OVERHEAD = 12;
-const COMPRESSION_MASK = 7;
-const ATTRIBUTE_TRANSACTIONAL = 16;
-const ATTRIBUTE_CONTROL = 32;
 
-interface Batch {
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-  readonly attributes: number;
-  readonly baseTimestampMs: number;
-  readonly producerId: number;
-  readonly count: number;
-  readonly body: Buffer;
-}
+type RawHeaders = Record<string, Buffer | Buffer[]>;
 
-/** Null when the rest is a batch cut off by the fetch's byte limit. */
-function readBatch(reader: WireReader): Batch | null {
-  const { bytes } = reader;
-  if (bytes.length - reader.offset < BATCH_OVERHEAD) return null;
-  const baseOffset = reader.int64();
-  const length = reader.int32();
-  if (bytes.length - reader.offset < length) return null;
-  const end = reader.offset + length;
-  reader.offset += 4; // partition leader epoch
-  const magic = reader.int8();
-  if (magic !== 2) {
-    throw new RelayError('KAFKA_UNSUPPORTED', `the topic holds records in the old message format ${magic}`);
+/** Collects the headers of one record after the other. */
+class Headers {
+  readonly #isRaw: (name: string) => boolean;
+  #texts: Record<string, string> = {};
+  #raw: RawHeaders | null = null;
+
+  constructor(withValues: boolean) {
+    this.#isRaw = (name) => withValues || name.startsWith(BINARY_PREFIX);
   }
-  reader.offset += 4; // CRC: TCP and the broker have checked it
-  const attributes = reader.int16();
-  const lastOffset = baseOffset + reader.int32();
-  const baseTimestampMs = reader.int64();
-  reader.offset += 8; // max timestamp
-  const producerId = reader.int64();
-  reader.offset += 6; // epoch and sequence
-  const count = reader.int32();
-  const body = reader.take(end - reader.offset);
-  return { baseOffset, lastOffset, attributes, baseTimestampMs, producerId, count, body };
-}
 
-function inflate(batch: Batch): Buffer {
-  const codec = batch.attributes & COMPRESSION_MASK;
-  if (codec === 0) return batch.body;
-  if (codec === 1) return gunzipSync(batch.body);
-  if (codec === 4) return zstdDecompressSync(batch.body);
-  const name = codec === 2 ? 'snappy' : codec === 3 ? 'lz4' : String(codec);
-  throw new RelayError('KAFKA_UNSUPPORTED', `records compressed with ${name} cannot be read here`);
-}
-
-/** Varlong timestamp delta: read as a number, exact for anything a clock says. */
-function readVarlong(reader: WireReader): number {
-  let value = 0;
-  let scale = 1;
-  for (;;) {
-    const byte = reader.bytes[reader.offset++];
-    if (byte === undefined || scale > 2 ** 63) throw new RangeError('malformed varlong in a record');
-    value += (byte & 127) * scale;
-    if (byte < 128) break;
-    scale *= 128;
+  add(nameBytes: Buffer, value: Buffer | null): void {
+    const name = nameBytes.toString('utf8');
+    const bytes = value ?? EMPTY;
+    putOwn(this.#texts, name, bytes.toString('utf8'));
+    if (!this.#isRaw(name)) return;
+    this.#raw ??= {};
+    putHeader(this.#raw, name, bytes);
   }
-  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-}
 
-function readRecord(reader: WireReader, batch: Batch, withValues: boolean): FetchedRecord {
-  const end = reader.varint() + reader.offset;
-  reader.offset += 1; // attributes
-  const timestampMs = batch.baseTimestampMs + readVarlong(reader);
-  const offset = batch.baseOffset + reader.varint();
-  const keyLength = reader.varint();
-  const key = keyLength < 0 ? null : reader.take(keyLength);
-  const valueLength = reader.varint();
-  const value = valueLength < 0 ? null : reader.take(valueLength);
-  const headers: Record<string, string> = {};
-  let rawHeaders: Record<string, Buffer | Buffer[]> | null = null;
-  const count = reader.varint();
-  for (let i = 0; i < count; i += 1) {
-    const name = reader.take(reader.varint()).toString('utf8');
-    const length = reader.varint();
-    const bytes = length < 0 ? EMPTY : reader.take(length);
-    headers[name] = bytes.toString('utf8');
-    if (withValues || name.startsWith(BINARY_PREFIX)) {
-      rawHeaders ??= {};
-      const before = rawHeaders[name];
-      rawHeaders[name] = before === undefined ? bytes : [...(Array.isArray(before) ? before : [before]), bytes];
-    }
+  /** Those of the record that has just been read; the next begins anew. */
+  take(): Pick<FetchedRecord, 'headers' | 'rawHeaders'> {
+    const taken = { headers: this.#texts, rawHeaders: this.#raw };
+    this.#texts = {};
+    this.#raw = null;
+    return taken;
   }
-  reader.offset = end;
-  const valueBytes = value === null ? null : value.length;
-  return { offset, timestampMs, key, headers, rawHeaders, valueBytes, value: withValues ? value : null };
 }
 
-/** Abort markers are control records whose key is version int16, type int16, with type 0. */
-function isAbortMarker(batch: Batch): boolean {
-  const reader = new WireReader(batch.body);
-  reader.varint();
-  reader.offset += 1;
-  readVarlong(reader);
-  reader.varint();
-  reader.varint();
-  reader.int16();
-  return reader.int16() === 0;
+/** Throws KAFKA_UNREADABLE. */
+function recordsOf(batch: Batch, withValues: boolean): FetchedRecord[] {
+  const headers = new Headers(withValues);
+  const records: FetchedRecord[] = [];
+  eachRecord(
+    batch,
+    (name, value) => headers.add(name, value),
+    ({ offset, timestampMs, key, value }) => {
+      const valueBytes = value === null ? null : value.length;
+      records.push({ offset, timestampMs, key, ...headers.take(), valueBytes, value: withValues ? value : null });
+    },
+  );
+  return records;
 }
 
 /**
@@ -160,12 +112,10 @@ export function readRecordBatches(
       continue;
     }
     if (batch.attributes & ATTRIBUTE_TRANSACTIONAL && abortedProducers.has(batch.producerId)) continue;
-    const body = new WireReader(inflate(batch));
-    for (let i = 0; i < batch.count; i += 1) {
-      const record = readRecord(body, batch, withValues);
-      if (record.offset >= position) records.push(record);
-    }
+    if (batch.lastOffset < position) continue;
+    for (const record of recordsOf(batch, withValues)) if (record.offset >= position) records.push(record);
   }
+  if (nextOffset === position && reader.offset === 0 && set.length > 0) throw cutOffAt(position);
   return { records, nextOffset };
 }
 
@@ -205,11 +155,7 @@ export function traceTransactions(
       onEnd(records, !isAbortMarker(batch), batch.baseTimestampMs);
       continue;
     }
-    const body = new WireReader(inflate(batch));
-    for (let i = 0; i < batch.count; i += 1) {
-      const { timestampMs, headers } = readRecord(body, batch, false);
-      records.push({ timestampMs, headers });
-    }
+    for (const { timestampMs, headers } of recordsOf(batch, false)) records.push({ timestampMs, headers });
     open.set(producerId, records);
   }
   return nextOffset;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
+import { COMPRESSIONS } from '../codecs/codecs.ts';
 import { crc32c } from './crc32c.ts';
 import { readRecordBatches } from './read-record-batches.ts';
 import { type BatchContext, type RecordContent, writeRecordBatch } from './record-batch.ts';
@@ -84,7 +85,7 @@ for (const [title, records] of Object.entries(CASES)) {
   });
 
   test(`what was written is read: ${title}`, async () => {
-    for (const compression of ['none', 'gzip'] as const) {
+    for (const compression of COMPRESSIONS) {
       const set = await ours(records, { compression });
       const read = readRecordBatches(set, 0, [], true);
       assert.equal(read.nextOffset, records.length);
@@ -107,10 +108,10 @@ test('a batch stops at its bound, but takes its first record whatever its size',
 
 test('a set cut off in the middle gives the whole batches and where to go on', async () => {
   const set = await ours([record(), record()]);
-  assert.deepEqual(readRecordBatches(set.subarray(0, set.length - 1), 5, [], false), {
-    records: [],
-    nextOffset: 5,
-  });
+  const cut = set.subarray(0, set.length - 1);
+  assert.equal(readRecordBatches(Buffer.concat([set, cut]), 0, [], false).nextOffset, 2);
+  // Brokers give at least the first batch whole: to wait for it would be to wait for ever.
+  assert.throws(() => readRecordBatches(cut, 5, [], false), { code: 'KAFKA_UNREADABLE' });
 });
 
 test('CRC-32C: the check value of the standard, and kafkajs on every alignment', () => {

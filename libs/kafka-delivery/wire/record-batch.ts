@@ -3,14 +3,11 @@
  * The bytes are those of kafkajs's own encoder (a test compares them); only the way there is shorter.
  * Format: kafka.apache.org/documentation, "Record Batch".
  */
-import { promisify } from 'node:util';
-import { gzip as gzipCallback } from 'node:zlib';
+import { type Compression, codecNumber, deflate } from '../codecs/codecs.ts';
 import { crc32c } from './crc32c.ts';
 import { putInt64, type WireWriter } from './wire-writer.ts';
 
-const gzip = promisify(gzipCallback);
-
-export type Compression = 'none' | 'gzip';
+export type { Compression };
 
 /** Who writes the batch; `producerId` -1 for a plain producer, whose epoch and sequence are -1 too. */
 export interface BatchContext {
@@ -24,8 +21,8 @@ export interface BatchContext {
   readonly bytesMax: number;
 }
 
-/** Kafka's header values are bytes; text is written as UTF-8. A name that occurs several times has a list. */
-export type HeaderValue = string | Buffer;
+/** Kafka's header values are bytes, or none; text is written as UTF-8. A name that occurs several times has a list. */
+export type HeaderValue = string | Buffer | null;
 
 export interface RecordContent {
   readonly key: Buffer | null;
@@ -37,7 +34,6 @@ const BATCH_HEADER_BYTES = 61;
 /** Batch length counts from the field after itself. */
 const LENGTH_COUNTS_FROM = 12;
 const CRC_COVERS_FROM = 21;
-const ATTRIBUTE_GZIP = 1;
 const ATTRIBUTE_TRANSACTIONAL = 16;
 
 const varintSize = (zigzagged: number): number =>
@@ -83,9 +79,14 @@ function putText(bytes: Buffer, offset: number, text: string): number {
 }
 
 /** Headers that are bytes, or several of one name. */
-function putHeaders(bytes: Buffer, offset: number, name: string, header: Buffer | readonly HeaderValue[]): number {
+function putHeaders(
+  bytes: Buffer,
+  offset: number,
+  name: string,
+  header: Buffer | null | readonly HeaderValue[],
+): number {
   let at = offset;
-  for (const each of Buffer.isBuffer(header) ? [header] : header) {
+  for (const each of Array.isArray(header) ? header : [header as Buffer | null]) {
     at = putText(bytes, at, name);
     at = typeof each === 'string' ? putText(bytes, at, each) : putBytes(bytes, at, each);
   }
@@ -101,10 +102,11 @@ function putRecord(writer: WireWriter, start: number, record: RecordContent, off
   for (let i = 0; i < names.length; i += 1) {
     const name = names[i] as string;
     const header = headers[name] as HeaderValue | readonly HeaderValue[];
-    if (typeof header === 'string' || Buffer.isBuffer(header)) textLength += name.length + header.length;
+    if (header === null) textLength += name.length;
+    else if (typeof header === 'string' || Buffer.isBuffer(header)) textLength += name.length + header.length;
     else {
       count += header.length - 1;
-      for (const each of header) textLength += name.length + each.length;
+      for (const each of header) textLength += name.length + (each?.length ?? 0);
     }
   }
   const payload = (key === null ? 0 : key.length) + (value === null ? 0 : value.length);
@@ -156,8 +158,8 @@ export async function writeRecordBatch(
     at = after;
     next += 1;
   }
-  if (context.compression === 'gzip') {
-    const squeezed = await gzip(writer.bytes.subarray(recordsStart, at));
+  if (context.compression !== 'none') {
+    const squeezed = await deflate(context.compression, writer.bytes.subarray(recordsStart, at));
     writer.offset = recordsStart;
     writer.reserve(squeezed.length);
     writer.bytes.set(squeezed, recordsStart);
@@ -173,8 +175,7 @@ function putBatchHeader(bytes: Buffer, start: number, end: number, count: number
   bytes.writeInt32BE(end - start - LENGTH_COUNTS_FROM, start + 8);
   bytes.writeInt32BE(0, start + 12); // partition leader epoch: the broker's to give
   bytes.writeInt8(2, start + 16); // magic
-  const attributes =
-    (context.compression === 'gzip' ? ATTRIBUTE_GZIP : 0) | (context.transactional ? ATTRIBUTE_TRANSACTIONAL : 0);
+  const attributes = codecNumber(context.compression) | (context.transactional ? ATTRIBUTE_TRANSACTIONAL : 0);
   bytes.writeInt16BE(attributes, start + 21);
   bytes.writeInt32BE(count - 1, start + 23);
   putInt64(bytes, start + 27, context.timestampMs);
