@@ -74,5 +74,5 @@ async function isStillThere(session: Session, { threadId, client, sql }: GivenUp
   );
   if (row === undefined || row.client !== client) return false;
   if (/:\d+$/.test(client)) return true;
-  return row.statement !== null && row.statement.startsWith(sql.slice(0, SQL_COMPARED));
+  return row.statement?.startsWith(sql.slice(0, SQL_COMPARED)) ?? false;
 }

@@ -17,6 +17,7 @@ export { foldSqliteName, quoteKnownName, quoteSqliteName } from './quote-sqlite-
 export { type BoundedRows, type ReadBounds, readBounded } from './read-bounded.ts';
 export { type RetryTransientOptions, retryTransient } from './retry-transient.ts';
 export { RowBytes } from './row-bytes.ts';
+export { requireWritable } from './server-identity.ts';
 export type { RunResult, Session } from './session.ts';
 export { bytesLiteral, failWith, numberLiteral, OUT_OF_RANGE_ERRNO, textLiteral } from './sql-literals.ts';
 export type { SqlValue } from './sql-value.ts';

@@ -9,7 +9,7 @@ import { StatementEnder } from './end-statement.ts';
 import type { DatabaseOptions } from './options.ts';
 import { identify } from './server-identity.ts';
 import { Session } from './session.ts';
-import { setUp } from './session-setup.ts';
+import { askFreely, setUp } from './session-setup.ts';
 
 /** What earlier sessions of the same options found out. */
 export class ServerMemory {
@@ -62,6 +62,7 @@ async function openAt(
   const ready = async (): Promise<Session> => {
     await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
     const session = new Session(connection, options.readTimeoutMs, ender);
+    await askFreely(session);
     session.engine = await detectEngine(session, memory.engine);
     const { kind } = session.engine;
     await setUp(session, kind, options, memory.unknownSettings);

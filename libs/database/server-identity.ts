@@ -51,7 +51,7 @@ export async function identify(session: Session, kind: EngineKind, writable: boo
   };
   if (writable && ofServer(kind)) {
     if (Number(row.is_read_only ?? 0) === 1) throw readOnly(identity.hostName);
-    await requireWritable(session, identity.hostName);
+    await probe(session, identity.hostName);
   }
   return identity;
 }
@@ -69,7 +69,7 @@ async function ask(session: Session, kind: EngineKind): Promise<Record<string, u
 }
 
 /** Only an account that may write in spite of --read-only may begin such a transaction then; it costs nothing and changes nothing. */
-async function requireWritable(session: Session, hostName: string): Promise<void> {
+async function probe(session: Session, hostName: string): Promise<void> {
   try {
     await session.run('START TRANSACTION READ WRITE');
   } catch (thrown) {
@@ -77,6 +77,11 @@ async function requireWritable(session: Session, hostName: string): Promise<void
     throw error.code === 'DB_READ_ONLY' ? readOnly(hostName) : error;
   }
   await session.run('ROLLBACK');
+}
+
+/** For a session outside of a transaction. Throws DB_READ_ONLY, and gives the session up, when it may not write any more. */
+export async function requireWritable(session: Session): Promise<void> {
+  if (ofServer(session.engine.kind)) await probe(session, session.server ?? '');
 }
 
 const readOnly = (hostName: string): RelayError =>

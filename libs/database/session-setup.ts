@@ -19,6 +19,13 @@ const NOT_TO_BE_SET: ReadonlySet<number> = new Set([
   1193, 1227, 1231, 1232, 1228, 1229, 1238, 1235, 1064, 1105, 1290, 8133,
 ]);
 
+/** Before anything is asked: answers could be cut, or refused, for what a server's settings say of large results. */
+const WHOLE_ANSWERS =
+  'SET SESSION sql_select_limit = 18446744073709551615, SESSION max_join_size = 18446744073709551615, SESSION sql_big_selects = 1';
+
+/** For every engine that knows such settings: makes sure that questions are answered in full. */
+export const askFreely = (session: Session): Promise<unknown> => setQuietly(session, WHOLE_ANSWERS);
+
 const setAll = (settings: readonly SessionSetting[]): string =>
   `SET ${settings.map(({ name, value }) => `SESSION ${name} = ${value}`).join(', ')}`;
 
