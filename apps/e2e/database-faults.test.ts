@@ -118,6 +118,18 @@ test('a table that is locked: nothing of ours piles up at the server', async () 
   await arrived('rows after the lock');
 });
 
+test('a topic longer than any: the row is refused by its policy, and those around it arrive', async () => {
+  const { first } = world;
+  await insert();
+  const insertTopic = `INSERT INTO ${TABLE} (customer, note, topic) VALUES ('eve', 'no', ?)`;
+  for (const topic of ['t'.repeat(2_000), 'ü'.repeat(249), 'a b']) await first.query(insertTopic, [topic]);
+  await insert();
+  await arrived('rows around those without a topic');
+  const isDead = () =>
+    sender.log.filter(({ event }) => event === 'row-dead' || event === 'row-retry-failed').length >= 3;
+  await until('the rows to be refused', isDead, DEADLINE_MS);
+});
+
 test('a primary that was demoted with its sessions kept: both go on at its successor', async () => {
   const { first, second, proxy } = world;
   await first.setReadOnly(true);

@@ -135,11 +135,13 @@ export async function openTwoDatabases(): Promise<TwoDatabases> {
       KAFKA_RETRY_BACKOFF_BASE: '0.1',
       KAFKA_RETRY_BACKOFF_MAX: '0.5',
       LANES: '2',
+      KAFKA_TOPIC_COLUMN: 'topic',
+      KAFKA_MAX_RETRIES: '1',
     },
   });
   const { name } = deployment;
   const [a, b] = [first.in(name), second.in(name)];
-  const columns = 'id BIGINT AUTO_INCREMENT PRIMARY KEY, customer VARCHAR(50), note TEXT';
+  const columns = 'id BIGINT AUTO_INCREMENT PRIMARY KEY, customer VARCHAR(50), note TEXT, topic TEXT';
   await a.query(`CREATE TABLE ${TABLE} (${columns}) ENGINE=InnoDB CHARACTER SET utf8mb4`);
   await a.query(`GRANT ALL ON ${name}.* TO relay@'%'`);
   await b.catchUp(a);

@@ -36,6 +36,8 @@ function wayTo(options: DatabaseOptions, address: string | null): ConnectionOpti
   return ssl?.verify && isIP(host) !== 0 ? { stream: () => socketNamed(host, port, host) } : {};
 }
 
+const isPrivate = ({ ssl, socketPath }: DatabaseOptions): boolean => Boolean(socketPath) || ssl?.verify === true;
+
 /** `address`: one of those that the host's name stands for; null: by the name. */
 export function connectionOptions(options: DatabaseOptions, address: string | null): ConnectionOptions {
   const password = typeof options.password === 'function' ? options.password() : options.password;
@@ -50,6 +52,8 @@ export function connectionOptions(options: DatabaseOptions, address: string | nu
     ...(options.ssl && !options.socketPath ? { ssl: sslOf(options.ssl) } : {}),
     ...wayTo(options, address),
     ...(options.applicationName ? { connectAttributes: { program_name: options.applicationName } } : {}),
+    // Passwords of PAM, LDAP and tokens of clouds go as they are: only where nobody else can read them.
+    enableCleartextPlugin: isPrivate(options),
     authPlugins: { client_ed25519: () => (challenge: Buffer) => signEd25519(password, challenge) },
     charset: 'UTF8MB4_GENERAL_CI',
     // Exact values: the caller turns strings into what it needs, nothing passes through a double on the way.
