@@ -47,7 +47,7 @@ export async function withDatabase<T>(
   patience: Patience = IMPATIENT,
 ): Promise<T> {
   refuseSqlite(config, 'this command');
-  const pool = createPool(databaseOptions(config, 'kafka-row-sender cli'));
+  const pool = createPool(databaseOptions(config, 'kafka-row-sender cli', false));
   const note = (why: string) => patience.note(`waiting for the database: ${why}`);
   try {
     await untilReachable(() => pool.engine(), patience.waitMs, note);

@@ -43,11 +43,11 @@ const WRITER: Readonly<Record<WriterEvent['kind'], readonly [string, string]>> =
   'commit-unknown': ['The answer to a COMMIT was lost; the watermark row told what happened.', NOTHING],
   'writer-retry': [
     'The database is away or refuses. It is tried again after `delayMs`, for as long as it takes.',
-    'See `code`: DB_REFUSED is a password or a grant, DB_READ_ONLY the wrong server, DB_FULL a disk.',
+    'See `code`: DB_REFUSED is a password or a grant, DB_READ_ONLY the wrong server, DB_FULL a disk, memory or a limit, DB_ROW_REFUSED a row larger than max_allowed_packet, DB_UNKNOWN an [error that this program does not know](#database-errors).',
   ],
   'source-halted': [
     'The source cannot go on by itself; the others do. With `code` SOURCE_HALTED it is halted for every writer, also after a restart, until `source accept`; the process stays and waits. With any other code this process gives the source up, and ends with 2 or 4 when it was its last one.',
-    'SOURCE_HALTED: see `reason`, and [halted sources](#halted-sources). DB_SCHEMA names the table or column; DB_ROW_REFUSED a row larger than max_allowed_packet: mend it and restart the writer.',
+    'SOURCE_HALTED: see `reason`, and [halted sources](#halted-sources). DB_SCHEMA names the table or column: mend it and restart the writer.',
   ],
   'source-resumed': ['An operator has accepted what had halted the source; this writer may lead it again.', NOTHING],
   'column-type-changed': [

@@ -6,13 +6,18 @@ import { asRelayError, backoffMs, type Logger, RelayError, systemClock, systemRa
 
 /** How long a starting process waits for its database before it gives up with exit code 3. */
 const STARTUP_WAIT_MS = 60_000;
+/** What somebody has to mend first, and a password that is wrong stays wrong: asking again would lock the account. */
+const ENDS_START: ReadonlySet<string> = new Set(['DB_REFUSED', 'STOPPED']);
 const STARTUP_BACKOFF = { baseMs: 250, maxMs: 3_000 };
 
-export function databaseOptions(config: Config, applicationName: string): DatabaseOptions {
+/** `writable`: a server that this account may not write to is of no use. */
+export function databaseOptions(config: Config, applicationName: string, writable = true): DatabaseOptions {
   const { db } = config;
   return {
     host: db.host,
     port: db.port,
+    socketPath: db.socketPath,
+    writable,
     user: db.user,
     password: db.password,
     database: db.database,
@@ -24,8 +29,8 @@ export function databaseOptions(config: Config, applicationName: string): Databa
 }
 
 /**
- * Rejects with the last fault: DB_UNREACHABLE after the startup wait, anything else at once; DB_SCHEMA or DB_UNSUPPORTED where
- * our tables are missing or of another version.
+ * Rejects with the last fault: after the startup wait for one that may pass, at once for a refused login, and with DB_SCHEMA or
+ * DB_UNSUPPORTED where our tables are missing or of another version.
  */
 export async function openDatabase(config: Config, name: string, logger: Logger, signal: AbortSignal): Promise<Pool> {
   if (config.sqlite !== null) {
@@ -47,7 +52,7 @@ export async function openDatabase(config: Config, name: string, logger: Logger,
       return pool;
     } catch (thrown) {
       const error = asRelayError(thrown);
-      const waits = error.code === 'DB_UNREACHABLE' || error.code === 'DEADLINE_EXCEEDED';
+      const waits = error.verdict === 'retry' && !ENDS_START.has(error.code);
       if (!waits || systemClock.nowMs() >= deadlineMs || signal.aborted) {
         await pool.close();
         throw error;

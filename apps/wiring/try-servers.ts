@@ -2,7 +2,10 @@
 import { asRelayError, backoffMs, systemClock, systemRandom } from '#runtime';
 
 const PAUSE = { baseMs: 200, maxMs: 2_000 };
-const WAITED_FOR = new Set(['DB_UNREACHABLE', 'KAFKA_UNREACHABLE', 'REDIS_UNREACHABLE', 'DEADLINE_EXCEEDED']);
+const WAITED_FOR = new Set([
+  ...['DB_UNREACHABLE', 'KAFKA_UNREACHABLE', 'REDIS_UNREACHABLE', 'DEADLINE_EXCEEDED'],
+  ...['DB_READ_ONLY', 'DB_TRANSIENT', 'DB_FULL', 'DB_UNKNOWN'],
+]);
 
 /** Runs `attempt` until it succeeds, `waitMs` are over, or it fails with a fault that waiting cannot mend. */
 export async function untilReachable<T>(attempt: () => Promise<T>, waitMs: number, onWait: (why: string) => void) {

@@ -34,8 +34,12 @@ export function sourceOptions(
     store,
     openReader: async (delivered) => {
       // Anew for each term: after a fail-over another server answers, and rights may have been granted or taken.
-      const proof = await proveGapMode({ pool: parts.pool, wanted: source.gapMode });
-      const reader = await createSourceReader({ pool: parts.pool, source, gapMode: proof.mode, logger, delivered });
+      const server = await parts.pool.server();
+      const proof = await proveGapMode({ pool: parts.pool.onServer(server), wanted: source.gapMode });
+      // In mode time only the clock tells, so that any server of several will do.
+      const bound = proof.mode === 'time' ? null : server;
+      const common = { source, gapMode: proof.mode, logger, delivered };
+      const reader = await createSourceReader({ ...common, pool: parts.pool.onServer(bound), server: bound });
       logGapMode(logger, source, proof, reader.graceMs);
       return reader;
     },

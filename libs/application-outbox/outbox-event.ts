@@ -82,6 +82,8 @@ export function refuseEvent(reason: EventRefusal, message: string, cause?: unkno
 /** Characters the table's columns hold; topics as Kafka takes them. */
 export const NAME_LENGTH_MAX = 255;
 const VERSION_LENGTH_MAX = 64;
+/** What a MEDIUMTEXT holds. */
+const HEADERS_BYTES_MAX = 2 ** 24 - 1;
 const TRACESTATE_LENGTH_MAX = 512;
 const TOPIC = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/;
@@ -121,6 +123,9 @@ function checkHeaders(headers: Readonly<Record<string, string>> = {}): Readonly<
     if (typeof value !== 'string') throw refuseEvent('malformed', `the header ${name} of an event is not a text`);
     if (RESERVED_HEADERS.has(name)) throw refuseEvent('malformed', `the header ${name} is set by the relay`);
     requireUtf8('headers', name + value);
+  }
+  if (Buffer.byteLength(JSON.stringify(headers)) > HEADERS_BYTES_MAX) {
+    throw refuseEvent('too-long', `the headers of an event have at most ${HEADERS_BYTES_MAX} bytes as JSON`);
   }
   return { ...headers };
 }

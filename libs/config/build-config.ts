@@ -19,6 +19,7 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
     db: {
       host: values.DB_HOST,
       port: values.DB_PORT,
+      socketPath: values.DB_SOCKET,
       user: values.DB_USER ?? '',
       password: values.DB_PASSWORD ?? '',
       database: values.DB_NAME ?? '',

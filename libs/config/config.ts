@@ -81,6 +81,8 @@ export interface SourceConfig {
 export interface DatabaseConfig {
   readonly host: string;
   readonly port: number;
+  /** A unix socket instead of host and port; null means TCP. */
+  readonly socketPath: string | null;
   /** Empty only when the command did not say that it needs the database. */
   readonly user: string;
   readonly password: string;

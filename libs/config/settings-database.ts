@@ -13,6 +13,11 @@ export const DATABASE = {
   }),
   DB_HOST: plainText({ default: 'localhost', text: 'Database host.' }),
   DB_PORT: integer({ default: '3306', min: 1, max: 65535, text: 'Database port.' }),
+  DB_SOCKET: plainText({
+    default: null,
+    defaultText: '(none: host and port)',
+    text: 'Unix socket of the database, instead of `DB_HOST` and `DB_PORT`; TLS is then not used.',
+  }),
   DB_USER: plainText({ default: null, required: true, text: 'Database user name.' }),
   DB_PASSWORD: secretText({
     default: null,

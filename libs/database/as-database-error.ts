@@ -34,12 +34,24 @@ export function asDatabaseError(thrown: unknown, what: string): RelayError {
   }
   const errno = typeof thrown.errno === 'number' ? thrown.errno : undefined;
   // Socket errors carry negative numbers of the operating system; only the server's are in the table.
-  const code = classify(errno !== undefined && errno > 0 ? errno : undefined, thrown.code) ?? 'INTERNAL';
+  const serverErrno = errno !== undefined && errno > 0 ? errno : undefined;
+  const code = classify(serverErrno, thrown.code) ?? 'DB_UNKNOWN';
   const name = thrown.code ?? 'unknown error';
   const text = MESSAGE_IS_SAFE.has(code) ? `: ${thrown.message}` : '';
-  return new RelayError(code, `${what}: ${name}${text}`, {
-    details: { driverCode: name, ...(errno === undefined ? {} : { errno }) },
+  const more = code === 'DB_UNKNOWN' ? explainUnknown(thrown) : text;
+  return new RelayError(code, `${what}: ${name}${more}`, {
+    details: {
+      driverCode: name,
+      ...(errno === undefined ? {} : { errno }),
+      ...(thrown.sqlState === undefined ? {} : { sqlState: thrown.sqlState }),
+    },
   });
+}
+
+/** The server's own words may hold values, so that they stay in its log. */
+function explainUnknown({ errno, sqlState }: DriverError): string {
+  const number = errno === undefined ? '' : `error ${errno}, SQLSTATE ${sqlState ?? 'none'}, `;
+  return ` (${number}not known to this program): it is tried again for as long as it takes; look the number up, and see the error log and the triggers of the server`;
 }
 
 /** The server's error number inside a RelayError made here, or null. */

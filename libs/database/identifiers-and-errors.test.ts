@@ -1,7 +1,7 @@
 /** Identifiers, and the error table. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asDatabaseError, quoteIdentifier } from './index.ts';
+import { asDatabaseError, FATAL_ERRORS, quoteIdentifier } from './index.ts';
 
 test('identifiers outside the allow-list never reach SQL', () => {
   assert.equal(quoteIdentifier('orders'), '`orders`');
@@ -11,7 +11,7 @@ test('identifiers outside the allow-list never reach SQL', () => {
   }
 });
 
-test('driver errors map by number before name; what is unknown is INTERNAL', () => {
+test('driver errors map by number before name; what is unknown is tried again', () => {
   const codeOf = (facts: object) => asDatabaseError(Object.assign(new Error('text'), facts), 'x').code;
   assert.equal(codeOf({ errno: 1213, code: 'ER_LOCK_DEADLOCK' }), 'DB_TRANSIENT');
   assert.equal(codeOf({ errno: 3572, code: 'ER_LOCK_NOWAIT' }), 'DB_TRANSIENT');
@@ -22,5 +22,31 @@ test('driver errors map by number before name; what is unknown is INTERNAL', () 
   assert.equal(codeOf({ errno: 1927, code: 'ER_CONNECTION_KILLED' }), 'DB_UNREACHABLE');
   assert.equal(codeOf({ code: 'PROTOCOL_SEQUENCE_TIMEOUT' }), 'DEADLINE_EXCEEDED');
   assert.equal(codeOf({ errno: 1062, code: 'ER_DUP_ENTRY' }), 'INTERNAL');
-  assert.equal(codeOf({ errno: 99999, code: 'ER_NEW' }), 'INTERNAL');
+  assert.equal(codeOf({ errno: 1615, code: 'ER_NEED_REPREPARE' }), 'DB_TRANSIENT');
+  assert.equal(codeOf({ errno: 1461, code: 'ER_MAX_PREPARED_STMT_COUNT_REACHED' }), 'DB_FULL');
+  for (const errno of [1105, 1180, 1028, 1644, 99999]) assert.equal(codeOf({ errno, code: 'ER_NEW' }), 'DB_UNKNOWN');
+  assert.equal(codeOf({ code: 'ERR_SSL_NEVER_SEEN' }), 'DB_UNKNOWN');
+  const { verdict, message } = asDatabaseError(
+    Object.assign(new Error('secret'), { errno: 1644, code: 'ER_SIGNAL_EXCEPTION', sqlState: '45000' }),
+    'UPDATE',
+  );
+  assert.equal(verdict, 'retry');
+  assert.match(message, /^UPDATE: ER_SIGNAL_EXCEPTION \(error 1644, SQLSTATE 45000, .*tried again/);
+  assert.doesNotMatch(message, /secret/);
+});
+
+test('only named errors are fatal, each with a reason, and none has two meanings', () => {
+  for (const [engine, list] of Object.entries(FATAL_ERRORS)) {
+    assert.equal(new Set(list.map(({ errno }) => errno)).size, list.length, engine);
+    for (const { errno, name, code, reason } of list) {
+      const error = asDatabaseError(Object.assign(new Error('text'), { errno, code: name }), 'x');
+      assert.deepEqual([error.code, error.verdict], [code, 'fatal'], name);
+      assert.ok(reason.length > 10, name);
+    }
+  }
+  for (let errno = 1; errno < 10_000; errno += 1) {
+    const { verdict } = asDatabaseError(Object.assign(new Error('text'), { errno, code: 'ER_ANY' }), 'x');
+    const isNamed = FATAL_ERRORS.mariadb.some((fatal) => fatal.errno === errno);
+    assert.equal(verdict === 'fatal', isNamed, String(errno));
+  }
 });

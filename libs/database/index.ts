@@ -7,15 +7,17 @@
 export { asDatabaseError, errnoOf } from './as-database-error.ts';
 export { detectEngine } from './detect-engine.ts';
 export type { Engine, EngineKind } from './engine.ts';
+export { FATAL_ERRORS, type FatalError } from './fatal-errors.ts';
 export { inspectServer, type OpenTransaction, type ServerFacts } from './inspect-server.ts';
 export { openSession } from './open-session.ts';
 export type { DatabaseOptions, DatabaseSslOptions } from './options.ts';
-export { createPool, type Pool } from './pool.ts';
+export { createPool, type Pool, requireServer } from './pool.ts';
 export { quoteIdentifier } from './quote-identifier.ts';
 export { foldSqliteName, quoteKnownName, quoteSqliteName } from './quote-sqlite-name.ts';
 export { type BoundedRows, type ReadBounds, readBounded } from './read-bounded.ts';
 export { type RetryTransientOptions, retryTransient } from './retry-transient.ts';
 export { RowBytes } from './row-bytes.ts';
+export { requireWritable } from './server-identity.ts';
 export type { RunResult, Session } from './session.ts';
 export { bytesLiteral, failWith, numberLiteral, OUT_OF_RANGE_ERRNO, textLiteral } from './sql-literals.ts';
 export type { SqlValue } from './sql-value.ts';

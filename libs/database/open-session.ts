@@ -1,91 +1,83 @@
-/** Connects, logs in and sets the session up, within one deadline. */
-
-import { connect as connectSocket, isIP, type Socket } from 'node:net';
-import mysql, { type ConnectionOptions } from 'mysql2';
+/** Connects, logs in and sets the session up, within one deadline; of several addresses the first that serves. */
+import mysql from 'mysql2';
 import { RelayError, withDeadline } from '#runtime';
+import { AddressBook } from './addresses.ts';
 import { asDatabaseError } from './as-database-error.ts';
+import { connectionOptions, placeOf } from './connection-options.ts';
 import { detectEngine, EngineMemory } from './detect-engine.ts';
-import type { DatabaseOptions, DatabaseSslOptions } from './options.ts';
+import { StatementEnder } from './end-statement.ts';
+import type { DatabaseOptions } from './options.ts';
+import { identify } from './server-identity.ts';
 import { Session } from './session.ts';
-import { setupStatements } from './session-setup.ts';
+import { askFreely, setUp } from './session-setup.ts';
 
-/** Prepared statements kept per connection: ours are a few dozen fixed texts. */
-const PREPARED_STATEMENTS_MAX = 200;
-
-function sslOf(ssl: DatabaseSslOptions): NonNullable<Exclude<ConnectionOptions['ssl'], string>> {
-  return {
-    ...(ssl.ca === null ? {} : { ca: ssl.ca }),
-    ...(ssl.cert === null ? {} : { cert: ssl.cert }),
-    ...(ssl.key === null ? {} : { key: ssl.key }),
-    rejectUnauthorized: ssl.verify,
-    // Off by default in mysql2: without it any certificate of a trusted authority passes for any host.
-    verifyIdentity: ssl.verify,
-  };
+/** What earlier sessions of the same options found out. */
+export class ServerMemory {
+  readonly engine = new EngineMemory();
+  readonly addresses = new AddressBook();
+  /** Settings that a server would not take. */
+  readonly unknownSettings = new Set<string>();
 }
+
+/** Ends statements with sessions of its own, whose own statements nobody ends. */
+export const createEnder = (options: DatabaseOptions): StatementEnder =>
+  new StatementEnder(options, (own) => openSession(own, new ServerMemory(), null));
 
 /**
- * mysql2 hands TLS a socket and no name when the host is an address, and Node then compares the certificate with `localhost`:
- * the right one was refused, and one for localhost passed for every address. Node takes the name from the socket if it has one.
- * tls.test.ts fails when that is not so any more.
- */
-function socketNamed(host: string, port: number): Socket {
-  const socket = connectSocket({ host, port, noDelay: true, keepAlive: true });
-  return Object.assign(socket, { _host: host });
-}
-
-function connectionOptions(options: DatabaseOptions): ConnectionOptions {
-  const password = typeof options.password === 'function' ? options.password() : options.password;
-  return {
-    host: options.host,
-    port: options.port,
-    user: options.user,
-    password,
-    ...(options.database === null ? {} : { database: options.database }),
-    connectTimeout: options.connectTimeoutMs,
-    ...(options.ssl ? { ssl: sslOf(options.ssl) } : {}),
-    ...(options.ssl?.verify && isIP(options.host) !== 0
-      ? { stream: () => socketNamed(options.host, options.port) }
-      : {}),
-    ...(options.applicationName ? { connectAttributes: { program_name: options.applicationName } } : {}),
-    charset: 'UTF8MB4_GENERAL_CI',
-    // Exact values: the caller turns strings into what it needs, nothing passes through a double on the way.
-    supportBigNumbers: true,
-    bigNumberStrings: true,
-    dateStrings: true,
-    jsonStrings: true,
-    multipleStatements: false,
-    // A server must never be able to ask us for a local file.
-    flags: ['-LOCAL_FILES'],
-    maxPreparedStatements: PREPARED_STATEMENTS_MAX,
-  };
-}
-
-/**
- * A session that is the caller's alone (a lock, a long transaction); everything else takes one from a pool. `memory` is what
- * earlier sessions on the same server found out.
- * Throws DB_UNREACHABLE, DB_REFUSED, DB_SCHEMA (unknown database), DB_UNSUPPORTED or DEADLINE_EXCEEDED.
+ * A session that is the caller's alone (a lock, a long transaction); everything else takes one from a pool.
+ * Throws DB_UNREACHABLE, DB_REFUSED, DB_SCHEMA (unknown database), DB_UNSUPPORTED, and DB_READ_ONLY with `options.writable`.
  */
 export async function openSession(
   options: DatabaseOptions,
-  memory: EngineMemory = new EngineMemory(),
+  memory: ServerMemory = new ServerMemory(),
+  ender: StatementEnder | null = createEnder(options),
 ): Promise<Session> {
-  const connection = mysql.createConnection(connectionOptions(options));
+  const addresses = options.socketPath ? [null] : await memory.addresses.of(options.host);
+  for (const [at, address] of addresses.entries()) {
+    try {
+      // Each of those that are left has the same share of the time.
+      const session = await openAt(options, address, memory, ender, options.connectTimeoutMs / addresses.length);
+      memory.addresses.served(address);
+      return session;
+    } catch (thrown) {
+      const error = asDatabaseError(thrown, `connecting to ${placeOf(options, address)}`);
+      const mayServe = error.code === 'DB_UNREACHABLE' || error.code === 'DB_READ_ONLY';
+      if (!mayServe || at === addresses.length - 1) throw error;
+    }
+  }
+  throw new RelayError('INTERNAL', 'a host without an address was connected to');
+}
+
+async function openAt(
+  options: DatabaseOptions,
+  address: string | null,
+  memory: ServerMemory,
+  ender: StatementEnder | null,
+  deadlineMs: number,
+): Promise<Session> {
+  const connection = mysql.createConnection(connectionOptions(options, address));
   // mysql2 reports one fault several times; after the first we are no longer interested, and nobody else may be surprised.
   connection.on('error', () => undefined);
-  const setUp = async (): Promise<Session> => {
+  const place = placeOf(options, address);
+  const ready = async (): Promise<Session> => {
     await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
-    const session = new Session(connection, options.readTimeoutMs);
-    session.engine = await detectEngine(session, memory);
-    for (const statement of setupStatements(session.engine.kind)) await session.run(statement);
+    const session = new Session(connection, options.readTimeoutMs, ender);
+    await askFreely(session);
+    session.engine = await detectEngine(session, memory.engine);
+    const { kind } = session.engine;
+    await setUp(session, kind, options, memory.unknownSettings);
+    session.identity = await identify(session, kind, options.writable ?? false);
     return session;
   };
   try {
-    return await withDeadline(setUp(), options.connectTimeoutMs, 'connecting to the database');
+    return await withDeadline(ready(), deadlineMs, 'connecting to the database');
   } catch (thrown) {
     connection.destroy();
-    const error = asDatabaseError(thrown, `connecting to ${options.host}:${options.port}`);
+    const error = asDatabaseError(thrown, `connecting to ${place}`);
     // A server that does not answer in time while connecting is away, whatever we were doing with it.
-    if (error.code !== 'DEADLINE_EXCEEDED') throw error;
-    throw new RelayError('DB_UNREACHABLE', `connecting to ${options.host}:${options.port}: no answer in time`);
+    if (error.code === 'DEADLINE_EXCEEDED')
+      throw new RelayError('DB_UNREACHABLE', `connecting to ${place}: no answer in time`);
+    if (error.code !== 'DB_READ_ONLY') throw error;
+    throw new RelayError('DB_READ_ONLY', `connecting to ${place}: ${error.message}`, { details: error.details });
   }
 }

@@ -12,6 +12,8 @@ export interface DatabaseSslOptions {
 export interface DatabaseOptions {
   readonly host: string;
   readonly port: number;
+  /** A unix socket instead of host and port, which then only name the server; null or absent: TCP. */
+  readonly socketPath?: string | null;
   readonly user: string;
   /** A function is asked again for every connection, so that a rotated secret is picked up. */
   readonly password: string | (() => string);
@@ -24,6 +26,8 @@ export interface DatabaseOptions {
   readonly ssl: DatabaseSslOptions | null;
   /** Shown by the server as the program's name (performance_schema.session_connect_attrs). */
   readonly applicationName?: string;
+  /** Refuse a server that this account may not write to (DB_READ_ONLY), and look for another one; false unless said. */
+  readonly writable?: boolean;
   /** Connections a pool opens at most; 8 unless said. */
   readonly connectionsMax?: number;
 }

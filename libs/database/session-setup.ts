@@ -1,43 +1,58 @@
-/** The statements that make a fresh connection one of ours, by engine. */
+/** Makes a fresh connection one of ours: the settings of session-settings.ts, in as few statements as the server allows. */
+import { asDatabaseError, errnoOf } from './as-database-error.ts';
 import type { EngineKind } from './engine.ts';
-
-/** Our own waits on a lock are short: a long one is somebody's stuck transaction, and we come again. */
-export const LOCK_WAIT_SECONDS = 5;
-
-/**
- * A paused or cut-off process of ours must not keep its row locks for hours: the server ends a connection that rests inside
- * a transaction this long. MySQL has no such limit; there the limit on any rest stands in for it, and the pool reconnects.
- */
-const TRANSACTION_IDLE_SECONDS = 5;
-const CONNECTION_IDLE_SECONDS = 20;
+import type { Session } from './session.ts';
+import { type SessionLimits, type SessionSetting, sessionSettings } from './session-settings.ts';
 
 /**
  * A server may ignore the character set that the driver names as it logs in (--skip-character-set-client-handshake), or change it
  * after (init_connect). Texts of prepared statements and all answers would then be in another one.
  */
 const NAMES = 'SET NAMES utf8mb4 COLLATE utf8mb4_general_ci';
-
-const STRICT_MODE = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
-
+/** READ COMMITTED because deletes under REPEATABLE READ deadlocked with the writer's inserts. */
+const ISOLATION = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED';
 /**
- * READ COMMITTED because deletes under REPEATABLE READ deadlocked with the writer's inserts; the sql_mode is set whole, so that
- * neither NO_BACKSLASH_ESCAPES nor ANSI_QUOTES of the server's configuration can change how our statements are read.
+ * No such variable; needs a right; a value it does not take; global or read-only; not for sessions; not supported; fixed by an
+ * option (1290, as --secure-timestamp). Nothing is set by a statement that fails.
  */
-export function setupStatements(kind: EngineKind): readonly string[] {
-  const common = [NAMES, 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'];
-  const settings = `SET SESSION autocommit = 1, sql_mode = '${STRICT_MODE}', time_zone = '+00:00'`;
-  const lockWait = `innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`;
-  switch (kind) {
-    case 'mariadb':
-      return [...common, `${settings}, ${lockWait}, idle_transaction_timeout = ${TRANSACTION_IDLE_SECONDS}`];
-    case 'mysql':
-      return [...common, `${settings}, ${lockWait}, wait_timeout = ${CONNECTION_IDLE_SECONDS}`];
-    case 'tidb':
-      return [...common, `${settings}, ${lockWait}`];
-    case 'singlestore':
-      // It is READ COMMITTED by nature, and does not know innodb_lock_wait_timeout; setting time_zone does nothing there.
-      return [NAMES, "SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES'"];
-    case 'unknown':
-      return [...common, settings];
+const NOT_TO_BE_SET: ReadonlySet<number> = new Set([
+  1193, 1227, 1231, 1232, 1228, 1229, 1238, 1235, 1064, 1105, 1290, 8133,
+]);
+
+/** Before anything is asked: answers could be cut, or refused, for what a server's settings say of large results. */
+const WHOLE_ANSWERS =
+  'SET SESSION sql_select_limit = 18446744073709551615, SESSION max_join_size = 18446744073709551615, SESSION sql_big_selects = 1';
+
+/** For every engine that knows such settings: makes sure that questions are answered in full. */
+export const askFreely = (session: Session): Promise<unknown> => setQuietly(session, WHOLE_ANSWERS);
+
+const setAll = (settings: readonly SessionSetting[]): string =>
+  `SET ${settings.map(({ name, value }) => `SESSION ${name} = ${value}`).join(', ')}`;
+
+/** `unknown`: settings that a server of this pool would not take, by name; the session adds what it finds. */
+export async function setUp(
+  session: Session,
+  kind: EngineKind,
+  limits: SessionLimits,
+  unknown: Set<string>,
+): Promise<void> {
+  const settings = sessionSettings(kind, limits);
+  await session.run(NAMES);
+  if (kind !== 'singlestore') await session.run(ISOLATION);
+  await session.run(setAll(settings.filter(({ needed }) => needed)));
+  const wanted = settings.filter(({ name, needed }) => !needed && !unknown.has(name));
+  if (wanted.length === 0 || (await setQuietly(session, setAll(wanted)))) return;
+  for (const setting of wanted) if (!(await setQuietly(session, setAll([setting])))) unknown.add(setting.name);
+}
+
+/** False when the server does not know it or does not let us. */
+async function setQuietly(session: Session, statement: string): Promise<boolean> {
+  try {
+    await session.run(statement);
+    return true;
+  } catch (thrown) {
+    const errno = errnoOf(asDatabaseError(thrown, 'SET'));
+    if (!session.broken && errno !== null && NOT_TO_BE_SET.has(errno)) return false;
+    throw thrown;
   }
 }

@@ -6,10 +6,13 @@
 
 import type { Connection, QueryError } from 'mysql2';
 import { RelayError, withDeadline } from '#runtime';
-import { asDatabaseError } from './as-database-error.ts';
+import { asDatabaseError, errnoOf } from './as-database-error.ts';
+import type { StatementEnder } from './end-statement.ts';
 import type { Engine } from './engine.ts';
+import { tellsToLeave } from './error-table.ts';
 import { fillStatement } from './fill-statement.ts';
 import { PreparedRunner } from './run-prepared.ts';
+import type { ServerIdentity } from './server-identity.ts';
 import type { SqlValue } from './sql-value.ts';
 import { type ByteSink, streamBytes } from './stream-bytes.ts';
 
@@ -31,11 +34,16 @@ export class Session {
   readonly #readTimeoutMs: number;
   #broken: RelayError | null = null;
   #rejectPending: ((error: RelayError) => void) | null = null;
-  #onBroken: (() => void) | null = null;
+  #onBroken: ((why: RelayError) => void) | null = null;
+  readonly #ender: StatementEnder | null;
+  #identity: ServerIdentity | null = null;
+  /** What is at the server, for as long as it is; without values. */
+  #running: string | null = null;
 
-  /** Takes over a connection that has just logged in. */
-  constructor(connection: Connection, readTimeoutMs: number) {
+  /** Takes over a connection that has just logged in. `ender` ends at the server what is given up here. */
+  constructor(connection: Connection, readTimeoutMs: number, ender: StatementEnder | null = null) {
     this.#connection = connection;
+    this.#ender = ender;
     this.#prepared = new PreparedRunner(connection);
     this.#readTimeoutMs = readTimeoutMs;
     this.threadId = connection.threadId;
@@ -54,13 +62,22 @@ export class Session {
     this.#engine = engine;
   }
 
+  /** Equal for sessions on one server; null: not known, or one of many that stand for one another. */
+  get server(): string | null {
+    return this.#identity?.server ?? null;
+  }
+
+  set identity(identity: ServerIdentity) {
+    this.#identity = identity;
+  }
+
   get broken(): boolean {
     return this.#broken !== null;
   }
 
   /** Told once, at once when the connection is lost: the pool forgets the session. */
-  whenBroken(listener: () => void): void {
-    if (this.#broken) listener();
+  whenBroken(listener: (why: RelayError) => void): void {
+    if (this.#broken) listener(this.#broken);
     else this.#onBroken = listener;
   }
 
@@ -70,7 +87,7 @@ export class Session {
     values: readonly SqlValue[] = [],
   ): Promise<Row[]> {
     const text = fillStatement(sql, values);
-    const rows = await this.#send(nameOf(sql), (done) => {
+    const rows = await this.#send(sql, (done) => {
       this.#connection.query({ sql: text }, done as never);
     });
     return rows as Row[];
@@ -79,7 +96,7 @@ export class Session {
   /** A statement without a result set. */
   async run(sql: string, values: readonly SqlValue[] = []): Promise<RunResult> {
     const text = fillStatement(sql, values);
-    const result = await this.#send(nameOf(sql), (done) => {
+    const result = await this.#send(sql, (done) => {
       this.#connection.query({ sql: text }, done as never);
     });
     return { affectedRows: (result as { affectedRows?: number }).affectedRows ?? 0 };
@@ -87,7 +104,7 @@ export class Session {
 
   /** The same as a server-side prepared statement, kept per connection: for a few fixed texts with many or binary values. */
   async runPrepared(sql: string, values: readonly SqlValue[]): Promise<RunResult> {
-    const result = await this.#send(nameOf(sql), (done) => {
+    const result = await this.#send(sql, (done) => {
       this.#prepared.run(sql, values, done);
     });
     return { affectedRows: (result as { affectedRows?: number }).affectedRows ?? 0 };
@@ -96,7 +113,7 @@ export class Session {
   /** Hands over each row of a SELECT as it comes in and keeps none. */
   async stream<Row extends object>(sql: string, values: readonly SqlValue[], onRow: (row: Row) => void): Promise<void> {
     const text = fillStatement(sql, values);
-    await this.#send(nameOf(sql), (done) => {
+    await this.#send(sql, (done) => {
       let failed: QueryError | null = null;
       const command = this.#connection.query({ sql: text });
       command.on('result', (row) => onRow(row as unknown as Row));
@@ -110,9 +127,12 @@ export class Session {
   /** Hands over each row of a SELECT as undecoded bytes; the sink says when it has enough. */
   async streamBytes(sql: string, values: readonly SqlValue[], sink: ByteSink): Promise<void> {
     const text = fillStatement(sql, values);
-    await this.#send(nameOf(sql), (done) => {
-      const giveUp = () =>
+    await this.#send(sql, (done) => {
+      const giveUp = () => {
+        // The server writes to a closed connection, and so ends the statement by itself.
+        this.#running = null;
         this.destroy(new RelayError('DB_UNREACHABLE', 'given up with an unwanted result on its way'));
+      };
       streamBytes({ connection: this.#connection, sql: text, sink, done, giveUp });
     });
   }
@@ -130,23 +150,25 @@ export class Session {
     this.destroy();
   }
 
-  async #send(name: string, start: (done: Done) => void): Promise<unknown> {
+  async #send(sql: string, start: (done: Done) => void): Promise<unknown> {
+    const name = nameOf(sql);
     if (this.#broken) throw new RelayError(this.#broken.code, this.#broken.message, { details: this.#broken.details });
     if (this.#rejectPending) throw new RelayError('INTERNAL', `${name}: the session is busy with another statement`);
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#rejectPending = reject;
+      this.#running = sql;
       start((error, result) => (error ? reject(error) : resolve(result)));
     });
     try {
       return await withDeadline(answer, this.#readTimeoutMs, name);
     } catch (thrown) {
       const error = asDatabaseError(thrown, name);
-      // A late answer would be taken for the next statement's: only the connection's end makes that impossible.
-      const lost = error.code === 'DEADLINE_EXCEEDED' || error.code === 'DB_UNREACHABLE';
-      if (lost || (thrown as { fatal?: unknown }).fatal === true) this.#breakWith(error);
+      if (isDoubtful(error, this.#identity !== null) || (thrown as { fatal?: unknown }).fatal === true)
+        this.#breakWith(error);
       throw error;
     } finally {
       this.#rejectPending = null;
+      this.#running = null;
     }
   }
 
@@ -154,7 +176,28 @@ export class Session {
     if (this.#broken) return;
     this.#broken = error;
     this.#connection.destroy();
+    this.#endAtServer(error);
     this.#rejectPending?.(error);
-    this.#onBroken?.();
+    this.#onBroken?.(error);
   }
+
+  /** The server has not answered, so that it may still be at it. */
+  #endAtServer(error: RelayError): void {
+    const { client = null, threadId = 0, server = null } = this.#identity ?? {};
+    const errno = errnoOf(error) ?? 0;
+    const isOpen = errno <= 0 && (error.code === 'DEADLINE_EXCEEDED' || error.code === 'DB_UNREACHABLE');
+    if (!isOpen || this.#running === null || client === null) return;
+    this.#ender?.end({ threadId, server, client, sql: this.#running });
+  }
+}
+
+/**
+ * A late answer would be taken for the next statement's: only the connection's end makes that impossible. A server that tells us to
+ * leave is left. After a fault that nobody knows nothing is known of the session either, unless it was only being set up: there it
+ * is asked for things that it may not have.
+ */
+function isDoubtful({ code, details }: RelayError, isSetUp: boolean): boolean {
+  if (code === 'DEADLINE_EXCEEDED' || code === 'DB_UNREACHABLE') return true;
+  const errno = typeof details.errno === 'number' ? details.errno : null;
+  return isSetUp && (code === 'DB_UNKNOWN' || code === 'DB_READ_ONLY' || tellsToLeave(errno));
 }

@@ -45,8 +45,8 @@ async function openSavepoint(connection: Connection): Promise<string> {
  * The last column's expression sees what the others keep, and fails where that is not what they were given: without a strict
  * sql_mode a server cuts an id that its column is too short for, and takes two events for one.
  */
-function insertSql({ table, consumer, eventId }: InboxKey): string {
-  const [consumerBytes, idBytes] = [consumer, eventId].map((text) => bytesLiteral(Buffer.from(text)));
+function insertSql({ table, consumer, idBytes: id }: InboxKey): string {
+  const [consumerBytes, idBytes] = [Buffer.from(consumer), id].map(bytesLiteral);
   const differs = (column: string, bytes = '') =>
     `WHEN NOT (COALESCE(CAST(${column} AS BINARY) <=> ${bytes}, FALSE)) THEN ${failWith(column)}`;
   const kept = `CASE ${differs('consumer', consumerBytes)} ${differs('event_id', idBytes)} ELSE UTC_TIMESTAMP(3) END`;

@@ -2,7 +2,7 @@
  * The writer's transaction. The compare-and-set of the watermark row comes first and its row lock lasts to the COMMIT: two
  * writers take turns, the second finds the row moved (I2), and ids of a lane become visible in id order (I3).
  */
-import { errnoOf, type Session, type SqlValue, transaction } from '#database';
+import { errnoOf, requireServer, type Session, type SqlValue, transaction } from '#database';
 import type { AppendRequest } from '#outbox';
 import { crashPoint, RelayError } from '#runtime';
 import { writeGaps } from './gap-pages.ts';
@@ -33,7 +33,7 @@ export function appendStatements({ tables }: Storage): AppendStatements {
 
 /**
  * Throws DB_COMMIT_UNKNOWN when the answer to COMMIT was lost; with every other fault nothing was written.
- * DB_ROW_REFUSED names a row the server cannot take. INVARIANT_BROKEN: an id was there already.
+ * DB_ROW_REFUSED names a row the server cannot take. DB_UNREACHABLE: this is another server than the request is about. INVARIANT_BROKEN: an id was there already.
  */
 export async function append(
   { pool, tables }: Storage,
@@ -43,6 +43,7 @@ export async function append(
 ): Promise<'committed' | 'fenced'> {
   const messages = request.messages.map(encodeMessage);
   const outcome = await transaction(pool, async (session) => {
+    requireServer(session, request.server ?? null);
     const asText = session.engine.kind === 'singlestore' || session.engine.kind === 'unknown';
     const plan = planStatements(messages, session.engine.statementBytesMax, asText);
     if (!(await compareAndSet(session, statements, request))) return 'fenced';

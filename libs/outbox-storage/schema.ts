@@ -6,7 +6,7 @@
 import type { EngineKind } from '#database';
 import type { OutboxTables } from '#outbox';
 
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 const COMMENT_PREFIX = 'kafka-row-sender schema ';
 
 /** The version a table comment names, or null when it is none of ours. */
@@ -18,13 +18,16 @@ export function versionIn(comment: string): number | null {
 /** Compared byte by byte, so that two names that differ in case or accents stay two. */
 const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
-/** The columns a message has, in the outbox and in the dead letters alike. Names too long for Kafka are judged by the sender. */
+/**
+ * The columns a message has, in the outbox and in the dead letters alike. None has a bound of its own: whatever a source's row says
+ * gets here, and what Kafka does not take is the fault of that row, judged by the sender.
+ */
 const MESSAGE_COLUMNS = `
-  event_id VARCHAR(1024) ${TEXT} NOT NULL,
-  topic VARCHAR(1024) ${TEXT} NOT NULL,
+  event_id LONGTEXT ${TEXT} NOT NULL,
+  topic LONGTEXT ${TEXT} NOT NULL,
   record_key LONGBLOB NULL,
   payload LONGBLOB NULL,
-  headers MEDIUMTEXT ${TEXT} NULL,
+  headers LONGTEXT ${TEXT} NULL,
   size INT UNSIGNED NOT NULL,`;
 
 /** Where the source began, for `verify`: rows above the position, and in the gaps that were open then. NULL: not known. */
@@ -77,7 +80,7 @@ const sourceFactsTable = (tables: OutboxTables, { create, engine }: Dialect): st
   `${create} ${tables.sourceFacts} (
   source VARCHAR(255) ${TEXT} NOT NULL,
   delivered_columns MEDIUMTEXT ${TEXT} NULL,
-  mark TEXT ${TEXT} NULL,
+  mark MEDIUMTEXT ${TEXT} NULL,
   sample MEDIUMTEXT ${TEXT} NULL,
   next_position DECIMAL(20,0) NULL,
   updated_at DATETIME(6) NOT NULL,

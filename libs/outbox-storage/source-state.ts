@@ -4,6 +4,7 @@
  */
 import { type Session, transaction } from '#database';
 import {
+  errorText,
   incarnationsToText,
   type SourceAcceptance,
   type SourceHalt,
@@ -15,11 +16,9 @@ import {
 import { writeGaps } from './gap-pages.ts';
 import { retryDeadlock, type Storage } from './storage.ts';
 
-const WHY_LENGTH_MAX = 4_000;
-
 export async function haltSource(storage: Storage, { source, epoch, cause, why }: SourceHalt): Promise<boolean> {
   const sql = `UPDATE ${storage.tables.watermark} SET state = 'halted', cause = ?, why = ?, epoch = epoch + 1, updated_at = NOW(6) WHERE source = ? AND epoch = ? AND state = 'running'`;
-  const values = [cause, why.slice(0, WHY_LENGTH_MAX), source, epoch];
+  const values = [cause, errorText(why), source, epoch];
   return (await retryDeadlock(storage, () => storage.pool.run(sql, values))).affectedRows === 1;
 }
 

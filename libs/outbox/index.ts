@@ -42,7 +42,7 @@ export { runSource } from './run-source.ts';
 export type { RunSourceOptions, StartFrom } from './run-source-options.ts';
 export { Sender } from './sender.ts';
 export type { RowFaultPolicy, SenderOptions } from './sender-options.ts';
-export { sentTopics, TOPIC_LENGTH_MAX } from './sent-topics.ts';
+export { isTopicName, sentTopics } from './sent-topics.ts';
 export type * from './source-definition.ts';
 export { howToGoOn } from './source-halts.ts';
 export { bytesOf } from './split-batch.ts';

@@ -113,6 +113,8 @@ export interface SourceReader {
   readonly gapMode: GapMode;
   /** The grace that the gap mode needs here, in milliseconds, where no setting says otherwise. */
   readonly graceMs: number;
+  /** The server that what this reader has found out is true of; only compared. Null or absent: it does not depend on one. */
+  readonly server?: string | null;
   /** Columns delivered now; grows when the table gets one. Absent: rows are not made of columns that could go. */
   readonly columns?: readonly DeliveredColumn[];
   /** Present in mode `consume` only. */

@@ -36,6 +36,8 @@ export interface AppendRequest {
    * and append rejects with DB_TRANSIENT: nothing is written, and the table has to be read anew.
    */
   readonly takeOut?: (transaction: object) => Promise<boolean>;
+  /** The reader's: gaps were closed by what that server said. On any other, append rejects with DB_UNREACHABLE. */
+  readonly server?: string | null;
 }
 
 export interface WriterStore {

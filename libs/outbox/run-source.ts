@@ -15,6 +15,9 @@ import { Wake } from './wake.ts';
 const HALTED_LOOK_MS = 2_000;
 const PACE_MIN_MS = 4;
 const PACE_GROWTH = 1.5;
+/** A deadlock is tried again at once so many times in a row. */
+const TRANSIENT_SOON_MAX = 5;
+const TRANSIENT_PAUSE_MS = 50;
 
 interface Life {
   readonly signal: AbortSignal;
@@ -107,9 +110,11 @@ async function leadOnce(
       throw error;
     }
     const attempt = faults + 1;
-    // Deadlocks and lock waits pass by themselves; everything else is waited out at the configured pace.
-    const delayMs =
-      error.code === 'DB_TRANSIENT' ? 50 * options.random() : backoffMs(attempt, options.backoff, options.random);
+    // Deadlocks and lock waits pass by themselves, unless they come again and again; the rest is waited out at the configured pace.
+    const isSoon = error.code === 'DB_TRANSIENT' && attempt <= TRANSIENT_SOON_MAX;
+    const delayMs = isSoon
+      ? TRANSIENT_PAUSE_MS * options.random()
+      : backoffMs(attempt, options.backoff, options.random);
     options.onEvent({ kind: 'writer-retry', ...facts, attempt, delayMs });
     return delayMs;
   } finally {

@@ -15,8 +15,14 @@ const NOTED_MS = 3_600_000;
 const LOOKED_AT_MS = 7 * 86_400_000;
 /** More are not looked at: what they hold cannot be told then. */
 const TOPICS_MAX = 10_000;
-/** Longer ones are no topics of Kafka's; their rows are refused. */
-export const TOPIC_LENGTH_MAX = 249;
+/** Kafka's own rule (Topic.validate). */
+const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
+
+/**
+ * What else a row names is no topic: Kafka refuses the row, and would refuse whoever looks for what such a topic holds. The rule is
+ * the row's matter alone, so that no name in one row holds up the others.
+ */
+export const isTopicName = (topic: string): boolean => TOPIC_NAME.test(topic);
 
 export class TopicNotes {
   readonly #options: Pick<SenderOptions, 'store' | 'clock'>;
@@ -32,7 +38,7 @@ export class TopicNotes {
     const { store, clock } = this.#options;
     const nowMs = clock.nowMs();
     const isDue = (topic: string) =>
-      topic.length <= TOPIC_LENGTH_MAX && (this.#notedUntilMs.get(topic) ?? nowMs) <= nowMs;
+      isTopicName(topic) && (this.#notedUntilMs.get(topic) ?? nowMs) <= nowMs;
     const due = [...topics].filter(isDue).sort();
     if (due.length === 0) return;
     await store.noteTopics(due, NOTED_MS);
@@ -45,5 +51,5 @@ export const sentTopics =
   (store: SenderStore): SentTopics =>
   async () => {
     const topics = await store.listTopics(LOOKED_AT_MS, TOPICS_MAX + 1);
-    return topics.length > TOPICS_MAX ? null : topics;
+    return topics.length > TOPICS_MAX ? null : topics.filter(isTopicName);
   };

@@ -31,8 +31,9 @@ export const ANSWERS: Readonly<Record<LastingCode, Answer>> = {
   DB_UNSUPPORTED: 'end',
   KAFKA_UNREADABLE: 'end',
   KAFKA_UNSUPPORTED: 'end',
+  // One row that the outbox cannot take as the server is set up: it goes on once max_allowed_packet is large enough.
+  DB_ROW_REFUSED: 'wait',
   // One row: whoever reads it meets it again, and moves nothing past it.
-  DB_ROW_REFUSED: 'end',
   EVENT_REFUSED: 'end',
   KAFKA_RECORD_REFUSED: 'end',
   // A defect of this program. The append is one transaction, so nothing is half-done.

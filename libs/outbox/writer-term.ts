@@ -142,6 +142,7 @@ export class WriterTerm {
         expectedNextSequence: this.#nextSequence,
         next: { position: move.position, gaps: move.gaps.changesSince(this.#gaps), nextSequence },
         messages,
+        server: this.#options.reader.server ?? null,
         ...this.#takeOut(move.rows),
       };
       const onUnderWay = () => this.#planAhead(move);

@@ -21,6 +21,7 @@ const FACTS = {
   DB_TRANSIENT: { verdict: 'retry', exit: EXIT.unreachable },
   DB_READ_ONLY: { verdict: 'retry', exit: EXIT.unreachable },
   DB_FULL: { verdict: 'retry', exit: EXIT.unreachable },
+  DB_UNKNOWN: { verdict: 'retry', exit: EXIT.unreachable },
   DB_COMMIT_UNKNOWN: { verdict: 'retry', exit: EXIT.unreachable },
   DB_SCHEMA: { verdict: 'fatal', exit: EXIT.usage },
   DB_UNSUPPORTED: { verdict: 'fatal', exit: EXIT.usage },

@@ -43,6 +43,8 @@ export interface SourceReaderOptions {
   readonly source: SourceDefinition;
   /** As `proveGapMode` found it. */
   readonly gapMode: GapMode;
+  /** The server it was found on, whose sessions `pool` has; null or absent: of no account. */
+  readonly server?: string | null;
   readonly logger: Logger;
   /** Columns delivered so far; null or absent: not known. */
   readonly delivered?: readonly DeliveredColumn[] | null;
@@ -98,6 +100,7 @@ async function graceMsOf(pool: Pool, gapMode: GapMode, { indexesBefore }: TableF
 class TableReader implements SourceReader {
   readonly gapMode: GapMode;
   readonly graceMs: number;
+  readonly server: string | null;
   readonly #pool: Pool;
   readonly #lister: TransactionLister;
   readonly #source: SourceDefinition;
@@ -112,6 +115,7 @@ class TableReader implements SourceReader {
   constructor(options: SourceReaderOptions, kind: EngineKind, table: TableFacts, graceMs: number) {
     this.gapMode = options.gapMode;
     this.graceMs = graceMs;
+    this.server = options.server ?? null;
     this.#pool = options.pool;
     this.#lister = listerOf(options.pool, systemClock);
     this.#source = options.source;

@@ -4,7 +4,16 @@
  * ended. For mode `locks` a read must see a row of ours that is not committed. There are servers that call themselves MySQL 8 and
  * answer such questions with nothing, which would count open transactions as rolled back and lose their rows.
  */
-import { type Engine, errnoOf, openSession, type Pool, quoteIdentifier, rollback, type Session } from '#database';
+import {
+  type Engine,
+  errnoOf,
+  openSession,
+  type Pool,
+  quoteIdentifier,
+  requireServer,
+  rollback,
+  type Session,
+} from '#database';
 import type { GapMode } from '#outbox';
 import { asRelayError, RelayError, systemClock } from '#runtime';
 import { CANARY_TABLE_DEFAULT } from './canary-table.ts';
@@ -85,6 +94,15 @@ async function readSettings(pool: Pool): Promise<ServerSettings> {
   };
 }
 
+/**
+ * A fault of the moment says nothing of the server: to take it for an answer would give up rows that a better mode keeps. Errors that
+ * nobody knows are answers, since engines that only resemble these two give them.
+ */
+function isPassing(thrown: unknown): boolean {
+  const { code, verdict } = asRelayError(thrown);
+  return verdict === 'retry' && code !== 'DB_UNKNOWN' && code !== 'DB_REFUSED' && code !== 'DB_TRANSIENT';
+}
+
 /** Runs a flight on the canary table; null when it proves the mode, else why not. */
 async function fly(table: string, flight: (name: string) => Promise<string | null>): Promise<Obstacle | null> {
   try {
@@ -104,10 +122,15 @@ async function fly(table: string, flight: (name: string) => Promise<string | nul
     if (errno === TABLE_ACCESS_DENIED) {
       return { why: `this user may not read and insert into the canary table ${table}`, betterBy: null };
     }
-    if (asRelayError(thrown).verdict === 'retry' && errno === null) throw thrown;
-    if (errno === null) throw asRelayError(thrown);
+    if (errno === null || isPassing(thrown)) throw asRelayError(thrown);
     return { why: `the server answered the canary with error ${errno}`, betterBy: null };
   }
+}
+
+/** During a fail-over they could be on two servers, which show nothing of each other. */
+async function requireSameServer(pool: Pool, ...sessions: readonly Session[]): Promise<void> {
+  const server = await pool.server();
+  for (const session of sessions) requireServer(session, server);
 }
 
 /** A transaction whose INSERT waits owns an id and has no row: the list must show it, for as long as it lasts. */
@@ -115,6 +138,7 @@ async function flyWithoutRow(pool: Pool, name: string): Promise<string | null> {
   const guard = await openSession(pool.options);
   const owner = await openSession(pool.options);
   try {
+    await requireSameServer(pool, guard, owner);
     await guard.run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
     await guard.run('START TRANSACTION');
     await guard.query(`SELECT id FROM ${name} WHERE id > 0 FOR UPDATE NOWAIT`);
@@ -153,6 +177,7 @@ async function isListed(pool: Pool, connection: string, wanted: boolean): Promis
 async function flyUncommitted(pool: Pool, name: string): Promise<string | null> {
   const owner: Session = await openSession(pool.options);
   try {
+    await requireSameServer(pool, owner);
     await owner.run('START TRANSACTION');
     await owner.run(`INSERT INTO ${name} () VALUES ()`);
     const [row] = await owner.query<{ id: string | number }>('SELECT LAST_INSERT_ID() AS id');
@@ -174,7 +199,7 @@ async function findGrant(pool: Pool): Promise<Obstacle | null> {
     return null;
   } catch (thrown) {
     const errno = errnoOf(thrown);
-    if (errno === null) throw thrown;
+    if (errno === null || isPassing(thrown)) throw thrown;
     if (errno !== PRIVILEGE_MISSING)
       return { why: `the server lists no transactions (error ${errno})`, betterBy: null };
     const [row] = await pool.query<{ user: string }>('SELECT CURRENT_USER() AS user');

@@ -32,6 +32,8 @@ export interface FaultProxy extends ProxyTarget {
   cut(): void;
   /** Connections stay open and new ones are taken, but nothing comes through until `pass`. */
   blackHole(): void;
+  /** New connections lead to this server; those that are there stay where they are. */
+  leadTo(target: ProxyTarget): void;
   /** The next request that fits reaches the server; its reply is not delivered, the connection breaks. Resolves then. */
   cutBeforeReply(match?: RequestMatch): Promise<void>;
   /** The reply of the next request that fits comes so much later, and with it all that follows on its connection. */
@@ -50,7 +52,7 @@ export async function startProxy(target: ProxyTarget, options: ProxyOptions = {}
 
 class ProxyServer implements FaultProxy, ProxyState {
   readonly host = HOST;
-  readonly target: ProxyTarget;
+  target: ProxyTarget;
   readonly #kafka: boolean;
   readonly #server: Server;
   readonly #links = new Set<ProxyLink>();
@@ -96,6 +98,10 @@ class ProxyServer implements FaultProxy, ProxyState {
 
   blackHole(): void {
     this.mode = { kind: 'hole' };
+  }
+
+  leadTo({ host, port }: ProxyTarget): void {
+    this.target = { host, port };
   }
 
   cutBeforeReply(match: RequestMatch = {}): Promise<void> {
