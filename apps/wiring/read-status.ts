@@ -1,5 +1,5 @@
 /** Everything `status` shows, read from the database, and from Kafka and Redis where they answer. */
-import { type Config, maskUrl, type SourceConfig } from '#config';
+import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { KafkaConnection } from '#kafka-delivery';
 import {
@@ -11,11 +11,13 @@ import {
   type RunningTransaction,
   type WatermarkState,
 } from '#outbox';
-import { asRelayError, silentLogger, systemClock } from '#runtime';
+import type { RedisTarget } from '#redis';
+import { asRelayError, showRedisAddress, silentLogger, systemClock } from '#runtime';
 import { createSourceReader, type GapModeProof, listerOf, proveGapMode } from '#source-polling';
 import { betterMode, promiseFor } from './gap-mode-promise.ts';
 import type { Operator } from './operator.ts';
 import { type LaneStatus, readLanes, type ServerStatus } from './read-lanes.ts';
+import { redisTarget } from './redis-target.ts';
 
 export interface SourceStatus {
   readonly name: string;
@@ -80,7 +82,7 @@ export interface ReadStatusOptions {
   /** Tries Kafka; a rejection says why it is away. */
   readonly kafka: () => Promise<KafkaConnection>;
   /** Tries Redis. */
-  readonly redis: (url: string) => Promise<void>;
+  readonly redis: (target: RedisTarget) => Promise<void>;
 }
 
 /** Rejects with the database's faults only. */
@@ -136,11 +138,11 @@ function sumBacklog(lanes: readonly LaneStatus[]): Status['backlog'] {
 }
 
 async function lookAtRedis({ config, redis }: ReadStatusOptions): Promise<ServerStatus | null> {
-  const { url } = config.redis;
-  if (url === null) return null;
+  const target = redisTarget(config);
+  if (target === null) return null;
   try {
-    await redis(url);
-    return { reachable: true, says: maskUrl(url) };
+    await redis(target);
+    return { reachable: true, says: showRedisAddress(config.redis.url ?? '') };
   } catch (thrown) {
     return { reachable: false, says: asRelayError(thrown).message };
   }
