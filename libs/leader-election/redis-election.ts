@@ -15,6 +15,8 @@ export interface RedisElectionOptions {
   readonly ttlMs: number;
   /** Elects while Redis does not, and keeps two leaders apart of whom only one is heard by Redis. Null: nobody does. */
   readonly database: (Omit<DatabaseLocksOptions, 'logger'> & { readonly checkIntervalMs: number }) | null;
+  /** How long Redis may be silent before the database elects, in milliseconds; two TTLs when absent. */
+  readonly fallbackAfterMs?: number;
   readonly logger: Logger;
   /** Told `leader-gone` after a clean release. */
   readonly doorbell: Pick<Doorbell, 'ring'>;
@@ -45,6 +47,7 @@ export function createRedisElection(options: RedisElectionOptions): ProvenElecti
       shared: locks,
       database: database && createDatabaseLocks({ ...database, logger }),
       ttlMs,
+      ...(options.fallbackAfterMs === undefined ? {} : { fallbackAfterMs: options.fallbackAfterMs }),
       checkIntervalMs: database?.checkIntervalMs ?? CHECK_INTERVAL_MS,
       clock,
       logger,

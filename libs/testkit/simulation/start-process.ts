@@ -9,6 +9,7 @@ import {
   type TermState,
   type WriterEvent,
 } from '#outbox';
+import type { FakeDatabaseLocks } from '../fakes/database-locks.ts';
 import type { FakeDoorbells } from '../fakes/doorbell.ts';
 import type { FakeElections } from '../fakes/election.ts';
 import { FakeSourceReader } from '../fakes/source.ts';
@@ -30,6 +31,9 @@ export interface ProcessWorld {
   readonly tables: SimTables;
   readonly sources: ReadonlyMap<string, FakeSourceTable>;
   readonly elections: FakeElections;
+  readonly databaseLocks: FakeDatabaseLocks;
+  /** True while the lock service does not answer this writer, whichever of its lives. */
+  readonly isCutOff: (writer: string) => boolean;
   readonly doorbells: FakeDoorbells;
   readonly mutation: Mutation | null;
   readonly trace: Trace | null;
@@ -40,6 +44,7 @@ const BACKOFF = { baseMs: 30, maxMs: 400 };
 const BYTES_MAX = 400;
 export const LEASE_MS = 1_500;
 const TICK_MS = 600;
+const LOCK_CHECK_MS = 700;
 /** Idle looks are most of what there is to simulate, and the same over and over. */
 const PACE_GROWTH = 3;
 
@@ -129,9 +134,18 @@ export async function runWriter(
   const { scenario, mutation } = world;
   const site = siteOf(world, process);
   const doorbell = bellOf(world, process, dice);
+  const databaseLocks = world.databaseLocks.of({
+    isDead: () => process.dead,
+    call: (name, effect) => process.perform('store', STORE_GATES(name), effect),
+  });
   const election = world.elections.candidate(doorbell, {
     clock: process.clock,
     gate: (name) => process.lockGate(name),
+    isCutOff: () => world.isCutOff(process.name.split('.')[0] as string),
+    database: mutation?.databaseLocks?.(databaseLocks, site) ?? databaseLocks,
+    fallbackAfterMs: mutation?.fallbackAfterMs ?? scenario.fallbackAfterMs,
+    checkIntervalMs: LOCK_CHECK_MS,
+    onEvent: (event) => world.trace?.(() => `  ${process.name} ${show(event)}`),
   });
   const plain = storeOf(world, process).writer;
   const store = mutation?.writerStore?.(plain, site) ?? plain;
