@@ -80,8 +80,22 @@ class Simulation {
     const mutation = options.mutation ?? null;
     const databaseLocks = createFakeDatabaseLocks({ ttlMs: LOCK_TTL_MS, clock: databaseClockOf(scheduler).clock });
     const isCutOff = (writer: string) => this.#weather.isCutOff(writer);
+    const fenced = new Map<string, number>();
+    const onFenced = (source: string) => fenced.set(source, (fenced.get(source) ?? 0) + 1);
     const locks = { elections, databaseLocks, isCutOff };
-    this.#world = { scenario, scheduler, kafka, tables, sources, ...locks, doorbells, mutation, trace, report };
+    this.#world = {
+      scenario,
+      scheduler,
+      kafka,
+      tables,
+      sources,
+      ...locks,
+      doorbells,
+      mutation,
+      trace,
+      onFenced,
+      report,
+    };
     const dice = new Dice(streamOf(scenario.seed, 'holds'));
     this.#weather = new SimWeather({
       scenario,
@@ -93,7 +107,7 @@ class Simulation {
       shiftDatabaseClock: shift,
       trace,
     });
-    this.#evidence = { scenario, kafka, tables, application, registeredAt };
+    this.#evidence = { scenario, kafka, tables, application, registeredAt, fenced };
     this.#slots = new Map([
       ...scenario.writers.map((name) => [name, new Slot(name, 'writer', this.#world, this.#weather)] as const),
       ...scenario.senders.map((name) => [name, new Slot(name, 'sender', this.#world, this.#weather)] as const),

@@ -37,6 +37,8 @@ export interface ProcessWorld {
   readonly doorbells: FakeDoorbells;
   readonly mutation: Mutation | null;
   readonly trace: Trace | null;
+  /** Told when a term ends because another one began. */
+  readonly onFenced: (source: string) => void;
   readonly report: (violation: Violation) => void;
 }
 
@@ -190,6 +192,7 @@ function watchWriter(world: ProcessWorld, process: SimProcess): (event: WriterEv
     const next = TERM_MOVES[state][event.kind];
     if (next === 'illegal') world.report(new Violation('I8', `${process.name} reports ${event.kind} while ${state}`));
     else state = next;
+    if (event.kind === 'term-ended' && event.why === 'fenced') world.onFenced(event.source);
     if (event.kind !== 'moved') return;
     const committed = world.tables.watermarks.get(event.source)?.nextSequence ?? 0;
     if (committed >= event.nextSequence) return;
