@@ -7,11 +7,13 @@ import type { Pool } from '#database';
 import { connectKafka, createTopicAdmin, type KafkaConnection, preflight } from '#kafka-delivery';
 import type { WatermarkState } from '#outbox';
 import { checkSchema, createSenderStore } from '#outbox-storage';
+import type { RedisTrial } from '#redis';
 import { asRelayError, EXIT, type ExitCode, RelayError, showRedisAddress, silentLogger } from '#runtime';
 import { sqliteOperator } from '../sqlite/sqlite-operator.ts';
 import { tablesOfFile } from '../sqlite/tables-of-file.ts';
 import { betterMode, promiseFor } from '../wiring/gap-mode-promise.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
+import { mendRefusal, probeRedis, sayRefusal } from '../wiring/probe-redis.ts';
 import { redisTarget } from '../wiring/redis-target.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
 import { trySource } from '../wiring/try-source.ts';
@@ -202,8 +204,17 @@ async function checkRedis(config: Config, findings: Findings): Promise<void> {
     findings.ok('redis', 'not configured; everything works through the database');
     return;
   }
-  await findings.try(`redis ${showRedisAddress(config.redis.url ?? '')}`, async () => {
+  const what = `redis ${showRedisAddress(config.redis.url ?? '')}`;
+  await findings.try(what, async () => {
     await pingRedis(target);
-    return { says: '', value: null };
+    const trials = await probeRedis(config);
+    const refused = trials.filter(({ refusal }) => refusal !== null);
+    for (const trial of refused.slice(1)) findings.warn(what, sayBoth(trial, config));
+    const [first] = refused;
+    if (first !== undefined) throw new RelayError('REDIS_REFUSED', sayBoth(first, config));
+    return { says: `${trials.length} things the relay does there work`, value: null };
   });
 }
+
+const sayBoth = (trial: RedisTrial, config: Config): string =>
+  `${sayRefusal(trial)}; ${mendRefusal(trial, config)}. Rows move all the same, elected and woken by the database`;

@@ -16,4 +16,5 @@ export type { ElectionEvent, Means } from './election-news.ts';
 export type { ProvenTerm } from './hold-term.ts';
 export type { Acquired, Away, HeldLock, LockService, Renewed, SharedLockService } from './lock-service.ts';
 export type { LockSession } from './lock-session.ts';
+export { probeLocks } from './probe-locks.ts';
 export { createRedisElection, type RedisElectionOptions } from './redis-election.ts';

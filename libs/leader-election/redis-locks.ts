@@ -14,7 +14,7 @@ import type { Clock } from '#runtime';
 import type { Away, HeldLock, Renewed, SharedLockService } from './lock-service.ts';
 
 /** Extends the lock, or takes it again when the key has vanished; 0 only when it holds another value. */
-const EXTEND_OR_RETAKE = `
+export const EXTEND_OR_RETAKE = `
   for i, key in ipairs(KEYS) do
     local value = redis.call("get", key)
     if value and value ~= ARGV[1] then

@@ -73,6 +73,8 @@ export function connectTo(
   return reported(
     new Redis({
       ...single,
+      // Also shows a server that is the primary no more.
+      enableReadyCheck: true,
       sentinels: [...address.nodes],
       name: address.name,
       ...(sentinelLogin.username === null ? {} : { sentinelUsername: sentinelLogin.username }),
