@@ -2,6 +2,7 @@
 import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { KafkaConnection } from '#kafka-delivery';
+import { type ElectedBy, whoElected } from '#leader-election';
 import {
   type AsideState,
   currentIncarnation,
@@ -15,6 +16,7 @@ import type { RedisTarget } from '#redis';
 import { asRelayError, showRedisAddress, silentLogger, systemClock } from '#runtime';
 import { createSourceReader, type GapModeProof, listerOf, proveGapMode } from '#source-polling';
 import { betterMode, promiseFor } from './gap-mode-promise.ts';
+import { databaseLockPrefix } from './open-coordination.ts';
 import type { Operator } from './operator.ts';
 import { type LaneStatus, readLanes, type ServerStatus } from './read-lanes.ts';
 import { redisTarget } from './redis-target.ts';
@@ -27,6 +29,8 @@ export interface SourceStatus {
   /** False: a source of these tables that the settings do not name. */
   readonly configured: boolean;
   readonly leader: string | null;
+  /** Whose lock its leader has; null: nobody has one, or that cannot be seen. */
+  readonly electedBy: ElectedBy | null;
   readonly epoch: number | null;
   /** Null: no writer has led the source yet. */
   readonly watermark: bigint | null;
@@ -79,6 +83,8 @@ export interface ReadStatusOptions {
   readonly lookAtTable: LookAtTable;
   /** Null: the server shows no fresh list. Absent: nobody wants to know who holds gaps. */
   readonly listTransactions?: () => Promise<readonly RunningTransaction[] | null>;
+  /** Whose lock each source is led by. Absent: there are no locks, as on a file. */
+  readonly whoElected?: (sources: readonly string[]) => Promise<ReadonlyMap<string, ElectedBy>>;
   /** Tries Kafka; a rejection says why it is away. */
   readonly kafka: () => Promise<KafkaConnection>;
   /** Tries Redis. */
@@ -95,7 +101,9 @@ export async function readStatus(options: ReadStatusOptions): Promise<Status> {
     readLanes({ config: operator.kafkaConfig, operator, kafka: tryKafka }),
     lookAtRedis(options),
   ]);
-  const sources = await readSources(options, watermarks, gaps);
+  const elected = (await options.whoElected?.(config.sources.map(({ name }) => name))) ?? new Map();
+  const found = await readSources(options, watermarks, gaps);
+  const sources = found.map((source) => ({ ...source, electedBy: elected.get(source.name) ?? null }));
   return {
     delivery: config.deliveryMode,
     database,
@@ -121,6 +129,21 @@ async function findGapHolders(
   const oldest = others.reduce((old, each) => (each.startedAt < old.startedAt ? each : old), first);
   return { transactions: others.length + 1, connection: oldest.connection, since: oldest.startedAt };
 }
+
+/** For `whoElected`. */
+export const electedOf =
+  (pool: Pool, config: Config) =>
+  (sources: readonly string[]): Promise<ReadonlyMap<string, ElectedBy>> => {
+    const target = redisTarget(config);
+    return whoElected({
+      sources,
+      redis: target && { target, prefix: config.redis.prefix },
+      database: {
+        query: (sql, values) => pool.use((session) => session.query(sql, values)),
+        prefix: databaseLockPrefix(config),
+      },
+    });
+  };
 
 /** For `listTransactions`. */
 export function transactionsOf(pool: Pool): () => Promise<readonly RunningTransaction[] | null> {
@@ -200,6 +223,7 @@ function sourceStatus(
     ...facts,
     name,
     leader: watermark?.leader ?? null,
+    electedBy: null,
     epoch: watermark?.epoch ?? null,
     watermark: position,
     distance,

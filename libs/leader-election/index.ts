@@ -18,3 +18,4 @@ export type { Acquired, Away, HeldLock, LockService, Renewed, SharedLockService 
 export type { LockSession } from './lock-session.ts';
 export { probeLocks } from './probe-locks.ts';
 export { createRedisElection, type RedisElectionOptions } from './redis-election.ts';
+export { type ElectedBy, type WhoElectedOptions, whoElected } from './who-elected.ts';
