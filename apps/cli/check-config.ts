@@ -2,16 +2,19 @@
  * `config check`: tries what the settings name, one line each, `ok` or what is wrong. Each server has its own deadline, and
  * one that is away does not keep the others from being tried.
  */
-import { type Config, maskUrl, type SourceConfig } from '#config';
+import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import { connectKafka, createTopicAdmin, type KafkaConnection, preflight } from '#kafka-delivery';
 import type { WatermarkState } from '#outbox';
 import { checkSchema, createSenderStore } from '#outbox-storage';
-import { asRelayError, EXIT, type ExitCode, RelayError, silentLogger } from '#runtime';
+import type { RedisTrial } from '#redis';
+import { asRelayError, EXIT, type ExitCode, RelayError, showRedisAddress, silentLogger } from '#runtime';
 import { sqliteOperator } from '../sqlite/sqlite-operator.ts';
 import { tablesOfFile } from '../sqlite/tables-of-file.ts';
 import { betterMode, promiseFor } from '../wiring/gap-mode-promise.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
+import { mendRefusal, probeRedis, sayRefusal } from '../wiring/probe-redis.ts';
+import { redisTarget } from '../wiring/redis-target.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
 import { trySource } from '../wiring/try-source.ts';
 import type { Cli } from './cli.ts';
@@ -196,13 +199,22 @@ async function checkTopics(
 }
 
 async function checkRedis(config: Config, findings: Findings): Promise<void> {
-  const { url } = config.redis;
-  if (url === null) {
+  const target = redisTarget(config);
+  if (target === null) {
     findings.ok('redis', 'not configured; everything works through the database');
     return;
   }
-  await findings.try(`redis ${maskUrl(url)}`, async () => {
-    await pingRedis(url);
-    return { says: '', value: null };
+  const what = `redis ${showRedisAddress(config.redis.url ?? '')}`;
+  await findings.try(what, async () => {
+    await pingRedis(target);
+    const trials = await probeRedis(config);
+    const refused = trials.filter(({ refusal }) => refusal !== null);
+    for (const trial of refused.slice(1)) findings.warn(what, sayBoth(trial, config));
+    const [first] = refused;
+    if (first !== undefined) throw new RelayError('REDIS_REFUSED', sayBoth(first, config));
+    return { says: `${trials.length} things the relay does there work`, value: null };
   });
 }
+
+const sayBoth = (trial: RedisTrial, config: Config): string =>
+  `${sayRefusal(trial)}; ${mendRefusal(trial, config)}. Rows move all the same, elected and woken by the database`;

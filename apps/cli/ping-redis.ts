@@ -1,13 +1,13 @@
 /** Does Redis answer? Within a deadline of its own. */
-import { closeRedis, openRedis, redisErrorCode, waitUntilReady } from '#redis';
+import { closeRedis, openRedis, type RedisTarget, redisErrorCode, waitUntilReady } from '#redis';
 import { RelayError, silentLogger, systemClock, systemRandom } from '#runtime';
 
 const DEADLINE_MS = 3_000;
 
 /** Rejects with REDIS_UNREACHABLE or REDIS_REFUSED, naming the driver's or the server's code. */
-export async function pingRedis(url: string): Promise<void> {
+export async function pingRedis(target: RedisTarget): Promise<void> {
   const redis = openRedis({
-    url,
+    target,
     use: 'kafka-row-sender-cli',
     commandTimeoutMs: DEADLINE_MS,
     logger: silentLogger,

@@ -50,6 +50,7 @@ function renderSources({ sources, members }: Status): readonly string[] {
     `${source.name}${source.configured ? '' : ' (not configured)'}${source.mode === 'consume' ? ' (consume)' : ''}`,
     source.halted === null ? 'running' : 'HALTED',
     source.leader === null || alive.has(source.leader) ? source.leader : `${source.leader} (gone)`,
+    source.electedBy,
     source.epoch,
     source.watermark,
     source.highest,
@@ -58,7 +59,7 @@ function renderSources({ sources, members }: Status): readonly string[] {
     source.gapMode,
   ]);
   return renderTable(
-    ['SOURCE', 'STATE', 'LEADER', 'EPOCH', 'WATERMARK', 'HIGHEST', 'BEHIND', 'OPEN GAPS', 'GAP MODE'],
+    ['SOURCE', 'STATE', 'LEADER', 'ELECTED BY', 'EPOCH', 'WATERMARK', 'HIGHEST', 'BEHIND', 'OPEN GAPS', 'GAP MODE'],
     rows,
   );
 }

@@ -5,7 +5,7 @@ import { systemClock } from '#runtime';
 import { sqliteOperator } from '../sqlite/sqlite-operator.ts';
 import { tablesOfFile } from '../sqlite/tables-of-file.ts';
 import { type Operator, poolOperator } from '../wiring/operator.ts';
-import { type ReadStatusOptions, readStatus, tablesOf, transactionsOf } from '../wiring/read-status.ts';
+import { electedOf, type ReadStatusOptions, readStatus, tablesOf, transactionsOf } from '../wiring/read-status.ts';
 import type { Cli } from './cli.ts';
 import { reachKafka, withDatabase, withSqliteFile } from './connect.ts';
 import { secondsAsMs } from './parse-arguments.ts';
@@ -38,7 +38,11 @@ async function status(cli: Cli, options: StatusOptions): Promise<void> {
   const { config } = cli.load();
   if (config.sqlite === null) {
     await withDatabase(config, (pool) => {
-      const look = { lookAtTable: tablesOf(pool), listTransactions: transactionsOf(pool) };
+      const look = {
+        lookAtTable: tablesOf(pool),
+        listTransactions: transactionsOf(pool),
+        whoElected: electedOf(pool, config),
+      };
       return show(cli, options, config, poolOperator(pool, config), look);
     });
     return;
@@ -53,7 +57,7 @@ async function show(
   options: StatusOptions,
   config: Config,
   operator: Operator,
-  look: Pick<ReadStatusOptions, 'lookAtTable' | 'listTransactions'>,
+  look: Pick<ReadStatusOptions, 'lookAtTable' | 'listTransactions' | 'whoElected'>,
 ): Promise<void> {
   await operator.checkSchema();
   const kafka = () => reachKafka(operator.kafkaConfig);

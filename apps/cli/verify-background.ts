@@ -3,6 +3,7 @@ import type { Config } from '#config';
 import { createJobs } from '#jobs';
 import { checkSchema, listMembers } from '#outbox-storage';
 import { EXIT, type ExitCode, RelayError, silentLogger } from '#runtime';
+import { redisTarget } from '../wiring/redis-target.ts';
 import { pickSources } from '../wiring/verify-delivery.ts';
 import type { Cli } from './cli.ts';
 import { withDatabase } from './connect.ts';
@@ -20,8 +21,9 @@ async function anySenderLives(config: Config): Promise<boolean> {
 
 /** Rejects with CONFIG_INVALID without Redis, REDIS_UNREACHABLE when it does not answer, and the database's faults. */
 export async function verifyInBackground(cli: Cli, config: Config, only: readonly string[]): Promise<ExitCode> {
-  const { url, prefix } = config.redis;
-  if (url === null) {
+  const { prefix } = config.redis;
+  const redis = redisTarget(config);
+  if (redis === null) {
     throw new RelayError(
       'CONFIG_INVALID',
       'verify --background needs KAFKA_ROW_SENDER_REDIS_URL: the senders take the work from there',
@@ -33,7 +35,7 @@ export async function verifyInBackground(cli: Cli, config: Config, only: readonl
   const never = async () => undefined;
   const handlers = { 'retry-due': never, 'refresh-markers': never, cleanup: never, verify: never };
   const jobs = createJobs({
-    redis: { url },
+    redis,
     prefix,
     logger: silentLogger,
     handlers,

@@ -1,6 +1,6 @@
 /** `--keep`: says where everything is and how to look at it, and waits for Ctrl-C. */
 import { once } from 'node:events';
-import { maskUrl } from '#config';
+import { showRedisAddress } from '#runtime';
 import type { Deployment } from '#testkit';
 import type { Fleet } from './fleet.ts';
 
@@ -25,7 +25,7 @@ export async function keepRunning(
   say('It stays up until Ctrl-C (or SIGTERM), which stops and removes everything. Addresses:');
   say(`  MariaDB  mariadb -h ${host} -P ${port} -u ${user} -p${ownServers ? password : ''} ${name}   (table flights)`);
   say(`  Kafka    ${deployment.servers.kafkaBootstrap}, topic ${deployment.topic}`);
-  say(`  Redis    ${maskUrl(deployment.servers.redisUrl ?? '')}`);
+  say(`  Redis    ${showRedisAddress(deployment.servers.redisUrl ?? '')}`);
   for (const process of fleet.running) {
     say(`  ${process.name.padEnd(8)} pid ${process.app.pid}, ${fleet.addressOf(process) ?? 'starting'}/metrics`);
   }

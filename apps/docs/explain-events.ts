@@ -10,6 +10,15 @@ const WRITER: Readonly<Record<WriterEvent['kind'], readonly [string, string]>> =
     NOTHING,
   ],
   elected: ['This writer has the lock of the source.', NOTHING],
+  'election-waits': [
+    'A standby gets no usable answer from Redis: `cause` is its code. After two TTLs (`fallbackInMs`) the lock of the database elects; `database` says why that cannot be had either.',
+    'The line says what to do for `cause`; `doctor` names the command that is refused. [Redis refuses or is away](#redis-refuses-or-is-away).',
+  ],
+  'election-fallback': [
+    'This writer leads while Redis gives no usable answer, `by` the lock of the database, or by the `epoch` alone. Rows move as ever.',
+    'The same.',
+  ],
+  'election-restored': ['Redis says again who leads. The term went on, nobody was fenced.', NOTHING],
   'term-begun': ['It raised the epoch: every earlier writer is fenced. `position` is the watermark.', NOTHING],
   'lanes-differ': [
     'The setting LANES is for a new source only, and this one has another number of lanes.',

@@ -1,6 +1,7 @@
 /** Tells the relay that rows were committed, so that it need not wait for its next poll. A lost ring costs that poll, no more. */
 import { createCommitHints, createRedisDoorbell } from '#doorbell';
-import { RelayError, silentLogger } from '#runtime';
+import { targetOf } from '#redis';
+import { silentLogger } from '#runtime';
 
 export interface OutboxDoorbell {
   /** After the commit. Never throws, never waits. */
@@ -29,11 +30,8 @@ const PREFIX_DEFAULT = 'kafka_row_sender';
 /** Throws CONFIG_INVALID for an address that is none; a Redis that is away is no error. */
 export function createOutboxDoorbell(options: OutboxDoorbellOptions): OutboxDoorbell {
   const { redisUrl: url, prefix = PREFIX_DEFAULT, source = 'outboxevent' } = options;
-  // It may hold a password, so that it is not repeated.
-  if (!/^rediss?:\/\/./.test(url)) {
-    throw new RelayError('CONFIG_INVALID', 'redisUrl of the doorbell begins with redis:// or rediss://');
-  }
-  const doorbell = createRedisDoorbell({ url, prefix, logger: silentLogger });
+  const redis = targetOf(url, 'redisUrl');
+  const doorbell = createRedisDoorbell({ redis, prefix, logger: silentLogger });
   const ring = () => doorbell.ring({ kind: 'source-rows', source });
   const hints = createCommitHints({ ring });
   return {

@@ -196,9 +196,9 @@ export class OutboxPublisher {
     const service: Service = { config, logger, instanceId, signal };
     const pool = await openDatabase(config, 'publisher', logger, signal);
     const doorbell = openDoorbell(config, logger);
-    const election = openElection(config, doorbell, logger);
     const kafka = createKafkaPort(kafkaOptions(config, logger));
     const served = await serve(service, poolOperator(pool, config), { writer: true, sender: true });
+    const election = openElection(config, doorbell, logger, served.onWriterEvent);
     const store = createSenderStore({ pool, tables: config.tables });
     const onEvent = (event: SenderEvent) => {
       served.onSenderEvent(event);

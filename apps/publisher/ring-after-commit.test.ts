@@ -20,6 +20,7 @@ import {
 import { loadConfig } from '#config';
 import { createRedisDoorbell } from '#doorbell';
 import type { Doorbell } from '#outbox';
+import { targetOf } from '#redis';
 import { silentLogger } from '#runtime';
 import { createTestDatabase, freePort, type TestDatabase, testEnvironment, uniqueName, until } from '#testkit';
 import { createOutboxDoorbell, type OutboxDoorbell } from './index.ts';
@@ -43,7 +44,7 @@ before(async () => {
   for (const sql of outboxTableSql()) await pool.query(sql);
   const { redisUrl } = testEnvironment();
   const prefix = uniqueName('krs_ring');
-  relay = createRedisDoorbell({ url: redisUrl, prefix, logger: silentLogger });
+  relay = createRedisDoorbell({ redis: targetOf(redisUrl), prefix, logger: silentLogger });
   // As a writer does: a ring means a look at the table.
   relay.listen((ring) => {
     if (ring.kind !== 'source-rows' || ring.source !== 'outboxevent') return;
@@ -168,7 +169,7 @@ test('a process that ends right after its commit is heard, by the default names'
   const { redisUrl } = testEnvironment();
   // No prefix said: both sides have the same default.
   const { prefix } = loadConfig({ env: NEEDED }).config.redis;
-  const listener = createRedisDoorbell({ url: redisUrl, prefix, logger: silentLogger });
+  const listener = createRedisDoorbell({ redis: targetOf(redisUrl), prefix, logger: silentLogger });
   let heard = 0;
   listener.listen(() => {
     heard += 1;

@@ -22,9 +22,9 @@ export function runAll(options: LoadOptions): Promise<never> {
     if (config.sqlite !== null) return runRelay(service);
     const pool = await openDatabase(config, 'run', logger, signal);
     const doorbell = openDoorbell(config, logger);
-    const election = openElection(config, doorbell, logger);
     const kafka = createKafkaPort(kafkaOptions(config, logger));
     const served = await serve(service, poolOperator(pool, config), { writer: true, sender: true });
+    const election = openElection(config, doorbell, logger, served.onWriterEvent);
     const store = createSenderStore({ pool, tables: config.tables });
     const jobs = runJobs(service, pool, doorbell);
     const onSenderEvent = (event: SenderEvent) => {

@@ -12,6 +12,7 @@ import { createSenderStore, forgetDead, listDueLanes } from '#outbox-storage';
 import { type Logger, RelayError, systemClock } from '#runtime';
 import { summaryLine } from '#verification';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
+import { redisTarget } from '../wiring/redis-target.ts';
 import type { Service } from '../wiring/service.ts';
 import { verifyDelivery } from '../wiring/verify-delivery.ts';
 
@@ -28,10 +29,11 @@ export interface SenderJobs {
 
 export function runJobs(service: Service, pool: Pool, doorbell: Doorbell): SenderJobs {
   const { config, logger } = service;
-  const { url, prefix } = config.redis;
-  if (url === null) return { onEvent: () => undefined, stop: async () => undefined };
+  const { prefix } = config.redis;
+  const redis = redisTarget(config);
+  if (redis === null) return { onEvent: () => undefined, stop: async () => undefined };
   const jobs = createJobs({
-    redis: { url },
+    redis,
     prefix,
     logger,
     handlers: createHandlers(config, pool, doorbell, logger),

@@ -8,6 +8,9 @@ type Level = 'debug' | 'info' | 'warn' | 'error';
 export const WRITER_LINES: Record<WriterEvent['kind'], readonly [Level, string]> = {
   'standing-by': ['info', 'stands by'],
   elected: ['info', 'elected'],
+  'election-waits': ['warn', 'Redis gives no usable answer: nobody is elected by it'],
+  'election-fallback': ['warn', 'leads without Redis'],
+  'election-restored': ['info', 'Redis elects again'],
   'term-begun': ['info', 'term begun'],
   'lanes-differ': ['warn', 'LANES is not what the source has; the lanes in the database count, lane grow changes them'],
   'term-ended': ['info', 'term ended'],

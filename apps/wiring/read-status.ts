@@ -1,7 +1,8 @@
 /** Everything `status` shows, read from the database, and from Kafka and Redis where they answer. */
-import { type Config, maskUrl, type SourceConfig } from '#config';
+import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { KafkaConnection } from '#kafka-delivery';
+import { type ElectedBy, whoElected } from '#leader-election';
 import {
   type AsideState,
   currentIncarnation,
@@ -11,11 +12,14 @@ import {
   type RunningTransaction,
   type WatermarkState,
 } from '#outbox';
-import { asRelayError, silentLogger, systemClock } from '#runtime';
+import type { RedisTarget } from '#redis';
+import { asRelayError, showRedisAddress, silentLogger, systemClock } from '#runtime';
 import { createSourceReader, type GapModeProof, listerOf, proveGapMode } from '#source-polling';
 import { betterMode, promiseFor } from './gap-mode-promise.ts';
+import { databaseLockPrefix } from './open-coordination.ts';
 import type { Operator } from './operator.ts';
 import { type LaneStatus, readLanes, type ServerStatus } from './read-lanes.ts';
+import { redisTarget } from './redis-target.ts';
 
 export interface SourceStatus {
   readonly name: string;
@@ -25,6 +29,8 @@ export interface SourceStatus {
   /** False: a source of these tables that the settings do not name. */
   readonly configured: boolean;
   readonly leader: string | null;
+  /** Whose lock its leader has; null: nobody has one, or that cannot be seen. */
+  readonly electedBy: ElectedBy | null;
   readonly epoch: number | null;
   /** Null: no writer has led the source yet. */
   readonly watermark: bigint | null;
@@ -77,10 +83,12 @@ export interface ReadStatusOptions {
   readonly lookAtTable: LookAtTable;
   /** Null: the server shows no fresh list. Absent: nobody wants to know who holds gaps. */
   readonly listTransactions?: () => Promise<readonly RunningTransaction[] | null>;
+  /** Whose lock each source is led by. Absent: there are no locks, as on a file. */
+  readonly whoElected?: (sources: readonly string[]) => Promise<ReadonlyMap<string, ElectedBy>>;
   /** Tries Kafka; a rejection says why it is away. */
   readonly kafka: () => Promise<KafkaConnection>;
   /** Tries Redis. */
-  readonly redis: (url: string) => Promise<void>;
+  readonly redis: (target: RedisTarget) => Promise<void>;
 }
 
 /** Rejects with the database's faults only. */
@@ -93,7 +101,9 @@ export async function readStatus(options: ReadStatusOptions): Promise<Status> {
     readLanes({ config: operator.kafkaConfig, operator, kafka: tryKafka }),
     lookAtRedis(options),
   ]);
-  const sources = await readSources(options, watermarks, gaps);
+  const elected = (await options.whoElected?.(config.sources.map(({ name }) => name))) ?? new Map();
+  const found = await readSources(options, watermarks, gaps);
+  const sources = found.map((source) => ({ ...source, electedBy: elected.get(source.name) ?? null }));
   return {
     delivery: config.deliveryMode,
     database,
@@ -120,6 +130,21 @@ async function findGapHolders(
   return { transactions: others.length + 1, connection: oldest.connection, since: oldest.startedAt };
 }
 
+/** For `whoElected`. */
+export const electedOf =
+  (pool: Pool, config: Config) =>
+  (sources: readonly string[]): Promise<ReadonlyMap<string, ElectedBy>> => {
+    const target = redisTarget(config);
+    return whoElected({
+      sources,
+      redis: target && { target, prefix: config.redis.prefix },
+      database: {
+        query: (sql, values) => pool.use((session) => session.query(sql, values)),
+        prefix: databaseLockPrefix(config),
+      },
+    });
+  };
+
 /** For `listTransactions`. */
 export function transactionsOf(pool: Pool): () => Promise<readonly RunningTransaction[] | null> {
   const lister = listerOf(pool, systemClock);
@@ -136,11 +161,11 @@ function sumBacklog(lanes: readonly LaneStatus[]): Status['backlog'] {
 }
 
 async function lookAtRedis({ config, redis }: ReadStatusOptions): Promise<ServerStatus | null> {
-  const { url } = config.redis;
-  if (url === null) return null;
+  const target = redisTarget(config);
+  if (target === null) return null;
   try {
-    await redis(url);
-    return { reachable: true, says: maskUrl(url) };
+    await redis(target);
+    return { reachable: true, says: showRedisAddress(config.redis.url ?? '') };
   } catch (thrown) {
     return { reachable: false, says: asRelayError(thrown).message };
   }
@@ -198,6 +223,7 @@ function sourceStatus(
     ...facts,
     name,
     leader: watermark?.leader ?? null,
+    electedBy: null,
     epoch: watermark?.epoch ?? null,
     watermark: position,
     distance,

@@ -9,6 +9,7 @@ import {
 } from '#observability';
 import type { Sender, SenderEvent, WriterEvent } from '#outbox';
 import { systemClock } from '#runtime';
+import { createElectionNotes } from './election-notes.ts';
 import { createHaltedLanes, type HaltedLanes } from './halted-lanes.ts';
 import { createHeldGaps } from './held-gaps.ts';
 import type { Operator } from './operator.ts';
@@ -45,11 +46,13 @@ export async function serve(
   const health = createProgressHealth({ clock: systemClock, stallMs: STALL_MS });
   const haltedLanes = createHaltedLanes(health);
   const heldGaps = createHeldGaps();
+  const elections = createElectionNotes();
   const state = { sender: null as Sender | null, waitsFor: new Set<string>(roles.sender ? ['Kafka'] : []) };
   const shown = {
     onWriterEvent: (event: WriterEvent) => {
       notifier.onWriterEvent(event);
       heldGaps.note(event);
+      elections.note(event);
       showWriterEvent(metrics, health, event);
     },
     onSenderEvent: (event: SenderEvent) => {
@@ -73,7 +76,7 @@ export async function serve(
     health: () => {
       const answer = health.health();
       const stalledMs = state.sender === null ? 0 : systemClock.nowMs() - state.sender.progressAtMs;
-      const notes = heldGaps.lines();
+      const notes = [...heldGaps.lines(), ...elections.lines()];
       if (stalledMs < STALL_MS) return { ...answer, notes };
       return {
         healthy: false,
@@ -119,6 +122,13 @@ function showWriterEvent({ writer }: Metrics, health: ProgressHealth, event: Wri
     case 'term-ended':
       writer.leader(event.source, false);
       if (event.why === 'fenced') writer.fenced();
+      break;
+    case 'election-waits':
+    case 'election-fallback':
+      writer.electedWithoutRedis(event.source, true);
+      break;
+    case 'election-restored':
+      writer.electedWithoutRedis(event.source, false);
       break;
     case 'moved':
       writer.moved(event.source, event.rows, event.late);

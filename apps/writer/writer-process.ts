@@ -12,8 +12,8 @@ export const writerProcess = (): Promise<never> =>
     const { config, logger, signal } = service;
     const pool = await openDatabase(config, 'writer', logger, signal);
     const doorbell = openDoorbell(config, logger);
-    const election = openElection(config, doorbell, logger);
     const served = await serve(service, poolOperator(pool, config), { writer: true, sender: false });
+    const election = openElection(config, doorbell, logger, served.onWriterEvent);
     try {
       await runWriter(service, { pool, doorbell, election, onEvent: served.onWriterEvent });
     } finally {

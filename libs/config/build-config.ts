@@ -1,6 +1,6 @@
 /** Puts the parsed values into the groups that applications read. Decides nothing but the delivery mode. */
 import { isAcksAll } from './check-contradictions.ts';
-import type { Config, KafkaConfig, SaslConfig, SourceConfig, SslConfig } from './config.ts';
+import type { Config, KafkaConfig, RedisSslConfig, SaslConfig, SourceConfig, SslConfig } from './config.ts';
 import type { Values } from './settings.ts';
 import { SQLITE_SCHEME } from './settings-database.ts';
 
@@ -8,6 +8,7 @@ import { SQLITE_SCHEME } from './settings-database.ts';
 export interface ConfigParts {
   readonly dbSsl: SslConfig | null;
   readonly kafkaSsl: SslConfig | null;
+  readonly redisSsl: RedisSslConfig | null;
   readonly sasl: SaslConfig | null;
   readonly sources: readonly SourceConfig[];
 }
@@ -27,7 +28,13 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
       readTimeoutMs: values.DB_READ_TIMEOUT,
       ssl: parts.dbSsl,
     },
-    redis: { url: values.REDIS_URL, prefix: values.REDIS_PREFIX },
+    redis: {
+      url: values.REDIS_URL,
+      prefix: values.REDIS_PREFIX,
+      login: { username: values.REDIS_USERNAME, password: values.REDIS_PASSWORD },
+      sentinelLogin: { username: values.REDIS_SENTINEL_USERNAME, password: values.REDIS_SENTINEL_PASSWORD },
+      ssl: parts.redisSsl,
+    },
     kafka,
     sources: parts.sources,
     tables: {

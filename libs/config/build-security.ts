@@ -7,12 +7,12 @@ import type { Resolved } from './resolve-values.ts';
 import { envName, type SettingName } from './settings.ts';
 
 /** A contradiction is reported under the setting as its user wrote it. */
-function labelOf(resolved: Resolved, name: SettingName): string {
+export function labelOf(resolved: Resolved, name: SettingName): string {
   return resolved.given.get(name)?.label ?? envName(name);
 }
 
 const PEM_KIND = { CA: 'CERTIFICATE', CERT: 'CERTIFICATE', KEY: 'PRIVATE KEY' } as const;
-type SslPart = keyof typeof PEM_KIND;
+export type SslPart = keyof typeof PEM_KIND;
 
 /** The SSL options of `DB` or `KAFKA`, with certificates as PEM text; null when not encrypted. */
 export function buildSsl(
@@ -44,8 +44,8 @@ export function buildSsl(
 }
 
 /** The PEM text of a setting that holds the text or the path of a file with it. The text never gets into a message. */
-function readPem(
-  name: `${'DB' | 'KAFKA'}_SSL_${SslPart}`,
+export function readPem(
+  name: `${'DB' | 'KAFKA' | 'REDIS'}_SSL_${SslPart}`,
   part: SslPart,
   resolved: Resolved,
   problems: Problems,

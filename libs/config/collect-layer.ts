@@ -46,7 +46,8 @@ export function collectLayer(place: Place, problems: Problems): Layer {
       layer.set(base, { raw, origin: place.origin, label });
       continue;
     }
-    layer.set(base, { raw: secretText(raw, label, problems), origin: 'secret file', label });
+    const file = raw === null ? {} : { file: raw };
+    layer.set(base, { raw: secretText(raw, label, problems), origin: 'secret file', label, ...file });
   }
   return layer;
 }

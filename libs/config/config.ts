@@ -10,6 +10,27 @@ export interface SslConfig {
   readonly verify: boolean;
 }
 
+/** Certificates of Redis, and the files that they came from, for whoever reads them anew at each connection; null: given as text. */
+export interface RedisSslConfig extends SslConfig {
+  readonly files: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null };
+}
+
+export interface LoginConfig {
+  readonly username: string | null;
+  readonly password: string | null;
+}
+
+export interface RedisConfig {
+  /** Null: there is no Redis. */
+  readonly url: string | null;
+  readonly prefix: string;
+  /** Null where not set: what the address says counts then. */
+  readonly login: LoginConfig;
+  readonly sentinelLogin: LoginConfig;
+  /** Null means not encrypted. */
+  readonly ssl: RedisSslConfig | null;
+}
+
 export type OauthTokenConfig =
   | { readonly kind: 'command'; readonly command: string }
   | {
@@ -150,7 +171,7 @@ export interface Config {
   /** A file instead of the server of `db`; null means the server. */
   readonly sqlite: { readonly path: string } | null;
   readonly db: DatabaseConfig;
-  readonly redis: { readonly url: string | null; readonly prefix: string };
+  readonly redis: RedisConfig;
   readonly kafka: KafkaConfig;
   readonly sources: readonly SourceConfig[];
   readonly tables: TablesConfig;

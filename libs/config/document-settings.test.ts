@@ -26,6 +26,9 @@ test('each setting is in the table, in the help and in the example, each secret 
     'KAFKA_SASL_PASSWORD',
     'KAFKA_SSL_KEY',
     'NOTIFY_WEBHOOK_URL',
+    'REDIS_PASSWORD',
+    'REDIS_SENTINEL_PASSWORD',
+    'REDIS_SSL_KEY',
     'REDIS_URL',
   ]);
 });

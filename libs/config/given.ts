@@ -9,6 +9,8 @@ export interface Given {
   readonly origin: Origin;
   /** The setting as the user wrote it, for messages. */
   readonly label: string;
+  /** The file that a secret came from. */
+  readonly file?: string;
 }
 
 /** What one place (environment, file, ..) gives. */

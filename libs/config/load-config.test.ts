@@ -119,7 +119,14 @@ test('the required settings alone give the defaults of writer, sender and proces
     oversize: 'dead-letter',
     deadLetterRetentionMs: null,
   });
-  assert.deepEqual(config.redis, { url: null, prefix: 'kafka_row_sender' });
+  const none = { username: null, password: null };
+  assert.deepEqual(config.redis, {
+    url: null,
+    prefix: 'kafka_row_sender',
+    login: none,
+    sentinelLogin: none,
+    ssl: null,
+  });
   assert.deepEqual(config.http, { host: '127.0.0.1', port: null });
   assert.deepEqual(
     [config.logLevel, config.shutdownTimeoutMs, config.instanceId, config.deliveryMode],

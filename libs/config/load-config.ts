@@ -1,5 +1,6 @@
 /** Reads, parses, checks and freezes the configuration. The only reader of the process environment for settings. */
 import { buildConfig } from './build-config.ts';
+import { buildRedisSsl, checkRedis } from './build-redis.ts';
 import { buildSasl, buildSsl } from './build-security.ts';
 import { buildSources } from './build-sources.ts';
 import { checkContradictions, checkRequired, checkSources, type Need } from './check-contradictions.ts';
@@ -71,10 +72,12 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const built = buildSources(resolved, listed, options.sources === undefined ? path : 'options', problems);
   if (!file.refused) checkRequired(options.needs ?? ['database', 'sources'], resolved, isListed, problems);
   checkContradictions(resolved, problems);
+  checkRedis(resolved, problems);
   checkSources(built.sources, resolved, isListed, problems);
   const parts = {
     dbSsl: buildSsl('DB', resolved, problems, warnings),
     kafkaSsl: buildSsl('KAFKA', resolved, problems, warnings),
+    redisSsl: buildRedisSsl(resolved, problems, warnings),
     sasl: buildSasl(resolved, problems, warnings),
     sources: built.sources.map(({ source }) => source),
   };

@@ -1,4 +1,5 @@
 /** How a value is shown without the secret in it. */
+import { showRedisAddress } from '#runtime';
 import type { Mask } from './setting.ts';
 
 export const MASKED = '***';
@@ -26,6 +27,8 @@ export function maskValue(raw: string, mask: Mask): string {
       return MASKED;
     case 'url':
       return maskUrl(raw);
+    case 'redis':
+      return showRedisAddress(raw);
     case 'command':
       return raw.trim().replace(/\s.*$/s, ` ${MASKED}`);
     case 'pem':

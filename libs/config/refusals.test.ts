@@ -60,7 +60,7 @@ const REFUSED_VALUES: readonly (readonly [string, string, RegExp])[] = [
   ['KAFKA_TOPIC', '..', /a topic name/],
   ['KAFKA_BOOTSTRAP_SERVERS', 'localhost', /host:port/],
   ['KAFKA_TRANSACTIONAL_ID_PREFIX', 'a b', /letters, digits/],
-  ['REDIS_URL', 'localhost:6379', /the value is not allowed; give a URL that begins with redis:\/\//],
+  ['REDIS_URL', 'localhost:6379', /the value is not allowed; give redis:\/\//],
   ['LOG_LEVEL', 'loud', /trace, debug/],
   ['DB_USER', 'a\nb', /on one line/],
 ];

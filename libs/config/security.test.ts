@@ -134,7 +134,7 @@ for (const [name, settings, expected] of CASES) {
 const SECRET = 'hunter2TOPSECRET';
 const SECRETS: Short = {
   DB_PASSWORD: SECRET,
-  REDIS_URL: `redis://user:${SECRET}@redis.example:6380/1?password=${SECRET}`,
+  REDIS_URL: `redis://user:${SECRET}@redis.example:6380/1`,
   DB_SSL: 'true',
   DB_SSL_CERT: CERTIFICATE,
   DB_SSL_KEY: KEY.replace('TOPSECRET', SECRET),
@@ -161,7 +161,7 @@ for (const login of LOGINS) {
     assert.ok(!JSON.stringify([rows, loaded.warnings, loaded.origins]).includes(SECRET));
     const shown = new Map(rows.map(({ name, value }) => [name, value]));
     assert.equal(shown.get('KAFKA_ROW_SENDER_DB_PASSWORD'), '***');
-    assert.equal(shown.get('KAFKA_ROW_SENDER_REDIS_URL'), 'redis://***@redis.example:6380/1?***');
+    assert.equal(shown.get('KAFKA_ROW_SENDER_REDIS_URL'), 'redis://***@redis.example:6380/1');
     assert.equal(shown.get('KAFKA_ROW_SENDER_DB_SSL_CERT'), '(PEM text)');
   });
 }

@@ -1,13 +1,14 @@
 /** What one setting is: its type, default, bounds, text, and how its value may be shown. The kinds build the rows of the table. */
 import { z } from 'zod';
+import { parseRedisAddress, REDIS_ADDRESS_TYPE } from '#runtime';
 
 export const ENV_PREFIX = 'KAFKA_ROW_SENDER_';
 
 /**
- * How a value is shown by `config`, in warnings and in problems: `all` hides it, `url` hides credentials and query,
+ * How a value is shown by `config`, in warnings and in problems: `all` hides it, `url` and `redis` hide credentials and query,
  * `command` hides the arguments, `pem` hides pasted key material but shows a path.
  */
-export type Mask = 'none' | 'all' | 'url' | 'command' | 'pem';
+export type Mask = 'none' | 'all' | 'url' | 'redis' | 'command' | 'pem';
 
 /** Which YAML scalars (or lists of texts) a setting takes; a number is no text, because `0123` would lose its zero. */
 export type FileType = 'text' | 'number' | 'boolean' | 'list';
@@ -97,6 +98,15 @@ export function url<D extends string | null>(
       ? { value: raw }
       : { hint: `give ${type}` };
   return setting(type, parse, options, { secret: options.secret, mask: 'url' });
+}
+
+/** An address of Redis; never shown with its user and password. */
+export function redisAddress<D extends string | null>(options: Common<D>): Setting<string, D> {
+  const parse: Parse<string> = (raw) => {
+    const parsed = parseRedisAddress(raw);
+    return 'problem' in parsed ? { hint: parsed.problem } : { value: raw.trim() };
+  };
+  return setting(REDIS_ADDRESS_TYPE, parse, options, { secret: true, mask: 'redis' });
 }
 
 /** A program with arguments. The arguments are not shown, since somebody will put a secret there. */

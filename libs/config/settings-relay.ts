@@ -1,5 +1,5 @@
 /** The rows of the table about the writer, the sender, Redis and the processes themselves. */
-import { choice, integer, plainText, seconds, text, url } from './setting.ts';
+import { boolean, choice, integer, pem, plainText, redisAddress, seconds, secretText, text, url } from './setting.ts';
 
 const MIB = 1024 * 1024;
 const BATCH_ROWS_MAX = 100_000;
@@ -93,11 +93,25 @@ export const SENDER = {
 };
 
 export const REDIS = {
-  REDIS_URL: url({
+  REDIS_URL: redisAddress({
     default: null,
-    protocols: ['redis:', 'rediss:'],
-    secret: true,
-    text: 'Redis address, for leader lock, doorbell and background jobs. Without it everything works through the database.',
+    text: 'Redis address, for leader lock, doorbell and background jobs. Without it everything works through the database, and also while Redis is away.',
+  }),
+  REDIS_USERNAME: plainText({ default: null, text: 'User for Redis (ACL); overrides that of `REDIS_URL`.' }),
+  REDIS_PASSWORD: secretText({ default: null, text: 'Password for Redis; overrides that of `REDIS_URL`.' }),
+  REDIS_SENTINEL_USERNAME: plainText({ default: null, text: 'User for the sentinels, where they want one.' }),
+  REDIS_SENTINEL_PASSWORD: secretText({ default: null, text: 'Password for the sentinels, where they want one.' }),
+  REDIS_SSL_CA: pem({
+    default: null,
+    defaultText: "(the system's)",
+    secret: false,
+    text: 'Certificate authority that signed the certificate of Redis. `REDIS_URL` begins with `rediss` then, as for the next three.',
+  }),
+  REDIS_SSL_CERT: pem({ default: null, secret: false, text: 'Client certificate for Redis.' }),
+  REDIS_SSL_KEY: pem({ default: null, secret: true, text: 'Private key of the client certificate.' }),
+  REDIS_SSL_VERIFY: boolean({
+    default: 'true',
+    text: 'Check the certificate of Redis and its host name. `false` is for experiments only.',
   }),
   REDIS_PREFIX: text({
     default: 'kafka_row_sender',

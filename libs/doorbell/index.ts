@@ -7,4 +7,5 @@
  */
 export { type CommitHints, type CommitHintsOptions, createCommitHints } from './create-commit-hints.ts';
 export { createMemoryDoorbell } from './memory-doorbell.ts';
+export { probeDoorbell } from './probe-doorbell.ts';
 export { createRedisDoorbell, type RedisDoorbellOptions } from './redis-doorbell.ts';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { createRedisDoorbell } from '#doorbell';
 import type { Doorbell, DoorbellRing } from '#outbox';
+import { targetOf } from '#redis';
 import { silentLogger, systemClock } from '#runtime';
 import { doorbellContract, type OwnRedis, startOwnRedis, until } from '#testkit';
 
@@ -24,7 +25,7 @@ afterEach(async () => {
 });
 
 function open(prefix: string): Doorbell {
-  const doorbell = createRedisDoorbell({ url: server.url, prefix, logger: silentLogger });
+  const doorbell = createRedisDoorbell({ redis: targetOf(server.url), prefix, logger: silentLogger });
   opened.push(doorbell);
   return doorbell;
 }

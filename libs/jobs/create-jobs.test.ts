@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { createJobs, type DueJob, type JobData, type JobHandlers, type JobKind, type Jobs } from '#jobs';
+import { targetOf } from '#redis';
 import { RelayError, silentLogger, systemClock } from '#runtime';
 import { type OwnRedis, startOwnRedis, until } from '#testkit';
 
@@ -33,7 +34,7 @@ function setUp(handlers: Partial<JobHandlers> = {}, prefix = freshPrefix()) {
   const due: DueJob[] = [];
   const record = (kind: JobKind) => async (data: JobData) => void ran.push({ kind, data });
   const jobs = createJobs({
-    redis: { url: server.url },
+    redis: targetOf(server.url),
     prefix,
     logger: silentLogger,
     handlers: {
@@ -211,7 +212,7 @@ for (const [state, break_, mend] of [
 test('a database that cannot say what is due is asked again', async () => {
   let asked = 0;
   const jobs = createJobs({
-    redis: { url: server.url },
+    redis: targetOf(server.url),
     prefix: `krs-test-${process.pid}-asked`,
     logger: silentLogger,
     handlers: { 'retry-due': noJob, 'refresh-markers': noJob, cleanup: noJob, verify: noJob },

@@ -1,4 +1,5 @@
 /** Queue, worker and reconciler put together. */
+import type { RedisTarget } from '#redis';
 import { asRelayError, type Clock, type Logger, type Random, systemClock, systemRandom, withDeadline } from '#runtime';
 import type { AddOptions, DueJob, JobData, JobHandlers, JobKind } from './job.ts';
 import { createJobQueue, type JobQueue } from './job-queue.ts';
@@ -6,8 +7,8 @@ import { type JobWorker, startJobWorker } from './job-worker.ts';
 import { createWorkerWatch } from './worker-watch.ts';
 
 export interface JobsOptions {
-  readonly redis: { readonly url: string };
-  /** The queue is `<prefix>-jobs` and its keys begin with `<prefix>:`. */
+  readonly redis: RedisTarget;
+  /** The queue is `<prefix>-jobs`; its keys begin with `<prefix>:`, in a cluster with `{<prefix>}:`. */
   readonly prefix: string;
   readonly logger: Logger;
   readonly handlers: JobHandlers;
@@ -47,7 +48,7 @@ async function addDue(queue: JobQueue, due: readonly DueJob[], signal: AbortSign
 export function createJobs(options: JobsOptions): Jobs {
   const { prefix, logger, reconcileIntervalMs } = options;
   const clock = options.clock ?? systemClock;
-  const common = { url: options.redis.url, prefix, logger, clock, random: options.random ?? systemRandom };
+  const common = { target: options.redis, prefix, logger, clock, random: options.random ?? systemRandom };
   const silentMs = Math.max(SILENT_MIN_MS, SILENT_INTERVALS * reconcileIntervalMs);
   const hangs = createWorkerWatch(silentMs);
   const queue = createJobQueue(common);

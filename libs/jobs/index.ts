@@ -17,3 +17,4 @@ export {
   type JobHandlers,
   type JobKind,
 } from './job.ts';
+export { probeJobs } from './probe-jobs.ts';

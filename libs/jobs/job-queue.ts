@@ -1,11 +1,11 @@
 /** The adding side: fails fast, so that a caller never waits for a Redis that is away. */
 import { Queue } from 'bullmq';
-import { closeRedis, openRedis, redisErrorCode, waitUntilReady } from '#redis';
+import { closeRedis, openRedis, type RedisTarget, redisErrorCode, reportRefusals, waitUntilReady } from '#redis';
 import { type Clock, type Logger, type Random, RelayError, withDeadline } from '#runtime';
 import { type AddOptions, type JobData, type JobKind, parseJobData } from './job.ts';
 
 export interface JobQueueOptions {
-  readonly url: string;
+  readonly target: RedisTarget;
   readonly prefix: string;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -34,13 +34,21 @@ export function queueName(prefix: string): string {
   return `${prefix.replaceAll(':', '-')}-jobs`;
 }
 
+/** In a cluster all keys of a queue must lie on one node: what stands in braces decides. */
+export function keyPrefix(prefix: string, { address }: RedisTarget): string {
+  return address.kind === 'cluster' ? `{${prefix}}` : prefix;
+}
+
+export const JOBS_EFFECT = 'background jobs stand still, the senders do by their own timers what cannot wait';
+
 export function createJobQueue(options: JobQueueOptions): JobQueue {
   const { prefix, logger, clock } = options;
   const redis = openRedis({ ...options, use: `${prefix}-jobs`, commandTimeoutMs: COMMAND_TIMEOUT_MS });
+  const refusals = reportRefusals(`${prefix}-jobs`, JOBS_EFFECT, logger);
   const connected = waitUntilReady(redis, FIRST_CONNECT_WAIT_MS, clock);
   const queue = new Queue(queueName(prefix), {
     connection: redis,
-    prefix,
+    prefix: keyPrefix(prefix, options.target),
     // Neither needs an answer from Redis before the first job.
     skipVersionCheck: true,
     skipMetasUpdate: true,
@@ -60,9 +68,13 @@ export function createJobQueue(options: JobQueueOptions): JobQueue {
     // BullMQ would wait for the connection without a deadline.
     if (redis.status !== 'ready') return null;
     try {
-      return await withDeadline(work(), CALL_DEADLINE_MS, what);
+      const answer = await withDeadline(work(), CALL_DEADLINE_MS, what);
+      refusals.taken(what);
+      return answer;
     } catch (error) {
-      logger.debug({ what, code: redisErrorCode(error) }, 'the job queue did not answer');
+      const code = redisErrorCode(error);
+      if (error instanceof Error && error.name === 'ReplyError') refusals.refused(what, code);
+      logger.debug({ what, code }, 'the job queue did not answer');
       return null;
     }
   };

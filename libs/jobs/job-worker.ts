@@ -1,14 +1,14 @@
 /** The working side: one BullMQ worker, its liveness, and an end that cannot hang. */
 import { Worker } from 'bullmq';
-import { redisErrorCode } from '#redis';
+import { type RedisTarget, redisErrorCode, reportRefusals } from '#redis';
 import { type Clock, type Logger, type Random, withDeadline } from '#runtime';
 import type { JobHandlers } from './job.ts';
-import { queueName } from './job-queue.ts';
+import { JOBS_EFFECT, keyPrefix, queueName } from './job-queue.ts';
 import { runJob } from './run-job.ts';
 import { openWorkerConnection } from './worker-connection.ts';
 
 export interface JobWorkerOptions {
-  readonly url: string;
+  readonly target: RedisTarget;
   readonly prefix: string;
   readonly handlers: JobHandlers;
   readonly logger: Logger;
@@ -44,7 +44,7 @@ class CuttableWorker extends Worker {
 
 export function startJobWorker(options: JobWorkerOptions): JobWorker {
   const { prefix, handlers, logger, clock } = options;
-  const connection = openWorkerConnection(options.url, `${prefix}-jobs-worker`, logger, options.random);
+  const connection = openWorkerConnection(options.target, `${prefix}-jobs-worker`, logger, options.random);
   const stopping = new AbortController();
   const idle = new AbortController();
   let running = 0;
@@ -67,15 +67,21 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
   };
   const worker = new CuttableWorker(queueName(prefix), (job, token, signal) => perform(job, token, signal), {
     connection: connection.redis,
-    prefix,
+    prefix: keyPrefix(prefix, options.target),
     concurrency: CONCURRENCY,
     lockDuration: LOCK_MS,
     stalledInterval: LOCK_MS,
     maxStalledCount: STALLED_MAX,
     runRetryDelay: REPORT_RETRY_MS,
   });
-  // Outages are reported once by the connection; the rest is BullMQ's own trouble with single jobs.
-  worker.on('error', (error) => logger.debug({ code: redisErrorCode(error) }, 'the job worker reported a fault'));
+  // Outages are reported once by the connection, refusals here; the rest is BullMQ's own trouble with single jobs.
+  const refusals = reportRefusals(`${prefix}-jobs-worker`, JOBS_EFFECT, logger);
+  worker.on('error', (error) => {
+    const code = redisErrorCode(error);
+    if (error.name === 'ReplyError') refusals.refused('fetching jobs', code);
+    logger.debug({ code }, 'the job worker reported a fault');
+  });
+  for (const sign of ['active', 'drained'] as const) worker.on(sign, () => refusals.taken('fetching jobs'));
   // The lock is gone, so another worker may run the job as well.
   worker.on('lockRenewalFailed', (jobIds: string[]) => {
     for (const id of jobIds) worker.cancelJob(id, 'another worker may have taken the job');

@@ -1,22 +1,35 @@
-/** The little that a term needs of a lock, so that the same term runs on Redis and on the simulation's fake. */
+/** The little that a term needs of a lock, so that the same term runs on Redis, on the database and on the simulation's fakes. */
+
+/** No usable answer, which says nothing about who has the lock; `why` is the code of the fault. */
+export interface Away {
+  readonly kind: 'away';
+  readonly why: string;
+}
 
 /**
- * `held`: confirmed as ours, or taken again because it had vanished. `lost`: the service answered that somebody else has
- * it. `away`: no usable answer, which says nothing about who has it.
+ * `held`: confirmed as ours, or taken again because it had vanished. `lost`: the service answered that it is not ours any
+ * more.
  */
-export type RenewOutcome = 'held' | 'lost' | 'away';
+export type Renewed = { readonly kind: 'held' } | { readonly kind: 'lost' } | Away;
+
+export type Acquired = { readonly kind: 'won'; readonly lock: HeldLock } | { readonly kind: 'held' } | Away;
 
 export interface HeldLock {
-  /** Extends the lock by its full TTL, taking it again if it vanished. Never rejects; bounded by a third of the TTL. */
-  renew(): Promise<RenewOutcome>;
+  /** Extends the lock, taking it again if it vanished. Never rejects; bounded by a third of the TTL. */
+  renew(): Promise<Renewed>;
   /** Deletes the lock if it is still ours. Never rejects: an unreleased lock lapses by itself. */
   release(): Promise<void>;
 }
 
 export interface LockService {
-  /** One attempt: null when somebody else holds the lock or the service is away. Never rejects. */
-  acquire(source: string): Promise<HeldLock | null>;
+  /** One attempt; `held`: somebody else has the lock. Never rejects. */
+  acquire(source: string): Promise<Acquired>;
   /** Calls the listener each time the service can be reached again; returns the unsubscribe function. */
   onReachable(listener: () => void): () => void;
   close(): Promise<void>;
+}
+
+/** A lock service that says who has a lock without an attempt at it: what a standby asks twice a second. */
+export interface SharedLockService extends LockService {
+  look(source: string): Promise<{ readonly kind: 'free' } | { readonly kind: 'held' } | Away>;
 }

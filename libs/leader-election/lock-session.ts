@@ -13,10 +13,10 @@ export interface LockSession {
  * Lock names are shared by all databases of a server and may have 64 characters, hence the digest over database, prefix
  * and source (MySQL manual, "Locking Functions").
  */
-const NAME = "CONCAT('krs:', SHA2(CONCAT_WS('|', DATABASE(), ?, ?), 224))";
-const TAKE = `SELECT GET_LOCK(${NAME}, 0) AS answer`;
-const CHECK = `SELECT IS_USED_LOCK(${NAME}) = CONNECTION_ID() AS answer`;
-const GIVE_BACK = `SELECT RELEASE_LOCK(${NAME}) AS answer`;
+export const LOCK_NAME = "CONCAT('krs:', SHA2(CONCAT_WS('|', DATABASE(), ?, ?), 224))";
+const TAKE = `SELECT GET_LOCK(${LOCK_NAME}, 0) AS answer`;
+const CHECK = `SELECT IS_USED_LOCK(${LOCK_NAME}) = CONNECTION_ID() AS answer`;
+const GIVE_BACK = `SELECT RELEASE_LOCK(${LOCK_NAME}) AS answer`;
 
 export interface LockQuestions {
   /** True when the lock is ours now. */

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { createRedisElection } from '#leader-election';
+import { targetOf } from '#redis';
 import { RelayError, silentLogger, systemClock } from '#runtime';
 import { electionContract, type OwnRedis, startOwnRedis, until } from '#testkit';
 
@@ -20,7 +21,14 @@ after(() => server.stop());
 const DEAF = { ring: () => undefined };
 
 function candidate(doorbell: Parameters<typeof createRedisElection>[0]['doorbell'] = DEAF, ttlMs = TTL_MS) {
-  return createRedisElection({ redis: { url: server.url }, prefix, ttlMs, logger: silentLogger, doorbell });
+  return createRedisElection({
+    redis: targetOf(server.url),
+    prefix,
+    ttlMs,
+    database: null,
+    logger: silentLogger,
+    doorbell,
+  });
 }
 
 const key = (source: string) => `${prefix}:leader:${source}`;

@@ -9,12 +9,12 @@
  */
 import type { Redis } from 'ioredis';
 import Redlock, { ExecutionError, type Lock, ResourceLockedError } from 'redlock';
-import { closeRedis, RECONNECT_MAX_MS, waitUntilReady } from '#redis';
+import { closeRedis, RECONNECT_MAX_MS, type RedisClient, waitUntilReady, whyAway } from '#redis';
 import type { Clock } from '#runtime';
-import type { HeldLock, LockService, RenewOutcome } from './lock-service.ts';
+import type { Away, HeldLock, Renewed, SharedLockService } from './lock-service.ts';
 
 /** Extends the lock, or takes it again when the key has vanished; 0 only when it holds another value. */
-const EXTEND_OR_RETAKE = `
+export const EXTEND_OR_RETAKE = `
   for i, key in ipairs(KEYS) do
     local value = redis.call("get", key)
     if value and value ~= ARGV[1] then
@@ -34,26 +34,34 @@ const EXTEND_OR_RETAKE = `
 const RECONNECT_GRACE_MS = 2 * RECONNECT_MAX_MS;
 /** What PTTL says of a key that is not there. */
 const NO_SUCH_KEY = -2;
+/** What PTTL says of a key without a time, which nobody of ours sets: nobody would ever be elected. */
+const FOR_EVER = -1;
 /** Processes of one deployment may differ in their TTL, while a new one is rolled out, but not by so much. */
 const TTLS_MAX = 40;
 /** The first attempt waits this long for the connection, so that a process started beside a running Redis leads at once. */
 const FIRST_CONNECT_WAIT_MS = 1000;
 
 export interface RedisLocksOptions {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly prefix: string;
   readonly ttlMs: number;
   readonly clock: Clock;
+  /** A leader that goes on without Redis is not known otherwise: it is the first one to take the lock of a Redis that is back. */
+  readonly leaderFirst: boolean;
 }
 
-/** True when Redis answered that somebody else has the lock; false when it gave no usable answer. */
-async function saysLocked(error: unknown): Promise<boolean> {
-  if (!(error instanceof ExecutionError)) return false;
+/** `held`: Redis answered that somebody else has the lock. */
+async function readRefusal(redis: RedisClient, error: unknown): Promise<{ readonly kind: 'held' } | Away> {
+  if (!(error instanceof ExecutionError)) return { kind: 'away', why: whyAway(redis, error) };
+  let why: string | null = null;
   for (const attempt of error.attempts) {
     const { votesAgainst } = await attempt;
-    for (const vote of votesAgainst.values()) if (vote instanceof ResourceLockedError) return true;
+    for (const vote of votesAgainst.values()) {
+      if (vote instanceof ResourceLockedError) return { kind: 'held' };
+      why ??= whyAway(redis, vote);
+    }
   }
-  return false;
+  return { kind: 'away', why: why ?? 'NO_ANSWER' };
 }
 
 /**
@@ -61,22 +69,23 @@ async function saysLocked(error: unknown): Promise<boolean> {
  * outlive it by an hour. A lock that would live much longer than anybody sets one is cut to one TTL from now; its holder,
  * if there is one, renews it well before.
  */
-async function isHeld(redis: Redis, key: string, ttlMs: number): Promise<boolean> {
+async function isHeld(redis: RedisClient, key: string, ttlMs: number): Promise<boolean> {
   const leftMs = await redis.pttl(key);
-  if (leftMs > ttlMs * TTLS_MAX) await redis.pexpire(key, ttlMs);
+  if (leftMs === FOR_EVER || leftMs > ttlMs * TTLS_MAX) await redis.pexpire(key, ttlMs);
   return leftMs !== NO_SUCH_KEY;
 }
 
-function heldLock(redlock: Redlock, won: Lock, ttlMs: number): HeldLock {
+function heldLock(redis: RedisClient, redlock: Redlock, won: Lock, ttlMs: number): HeldLock {
   let lock = won;
   return {
-    renew: async (): Promise<RenewOutcome> => {
+    renew: async (): Promise<Renewed> => {
       lock.expiration = Number.POSITIVE_INFINITY;
       try {
         lock = await redlock.extend(lock, ttlMs);
-        return 'held';
+        return { kind: 'held' };
       } catch (error) {
-        return (await saysLocked(error)) ? 'lost' : 'away';
+        const refusal = await readRefusal(redis, error);
+        return refusal.kind === 'held' ? { kind: 'lost' } : refusal;
       }
     },
     release: async () => {
@@ -87,9 +96,14 @@ function heldLock(redlock: Redlock, won: Lock, ttlMs: number): HeldLock {
 }
 
 /** Locks named `<prefix>:leader:<source>`, on a connection that is closed with them. */
-export function createRedisLocks(options: RedisLocksOptions): LockService {
+export function createRedisLocks(options: RedisLocksOptions): SharedLockService {
   const { redis, ttlMs, clock } = options;
-  const redlock = new Redlock([redis], { retryCount: 0, driftFactor: 0.01 }, { extendScript: () => EXTEND_OR_RETAKE });
+  // A cluster takes the place of a server: redlock only sends scripts with one key each.
+  const redlock = new Redlock(
+    [redis as Redis],
+    { retryCount: 0, driftFactor: 0.01 },
+    { extendScript: () => EXTEND_OR_RETAKE },
+  );
   let connections = 0;
   let connectedAtMs = 0;
   const onReady = () => {
@@ -99,18 +113,25 @@ export function createRedisLocks(options: RedisLocksOptions): LockService {
   if (redis.status === 'ready') onReady();
   redis.on('ready', onReady);
   const firstConnect = waitUntilReady(redis, FIRST_CONNECT_WAIT_MS, clock);
+  const keyOf = (source: string) => `${options.prefix}:leader:${source}`;
 
   return {
-    acquire: async (source) => {
-      const key = `${options.prefix}:leader:${source}`;
+    look: async (source) => {
       await firstConnect;
-      if (connections > 1 && clock.nowMs() - connectedAtMs < RECONNECT_GRACE_MS) return null;
+      // Whoever goes on without the lock takes it again first.
+      const isJustBack = options.leaderFirst && connections > 1 && clock.nowMs() - connectedAtMs < RECONNECT_GRACE_MS;
       try {
-        if (await isHeld(redis, key, ttlMs)) return null;
-        return heldLock(redlock, await redlock.acquire([key], ttlMs), ttlMs);
-      } catch {
-        // Somebody was faster, or Redis is away, which the connection reports once an outage.
-        return null;
+        return (await isHeld(redis, keyOf(source), ttlMs)) || isJustBack ? { kind: 'held' } : { kind: 'free' };
+      } catch (error) {
+        return { kind: 'away', why: whyAway(redis, error) };
+      }
+    },
+    acquire: async (source) => {
+      try {
+        const lock = await redlock.acquire([keyOf(source)], ttlMs);
+        return { kind: 'won', lock: heldLock(redis, redlock, lock, ttlMs) };
+      } catch (error) {
+        return readRefusal(redis, error);
       }
     },
     onReachable: (listener) => {

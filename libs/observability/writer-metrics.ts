@@ -16,6 +16,8 @@ export interface GapsHeldMetric {
 export interface WriterMetrics {
   /** 1 while this process leads the source. A process that does not lead shows no position of it: the leader's is the true one. */
   leader(source: string, leads: boolean): void;
+  /** True while Redis is configured and gives no usable answer to this process's election of the source. */
+  electedWithoutRedis(source: string, isWithout: boolean): void;
   epoch(source: string, epoch: number): void;
   /** 1 while the source is halted, as this process knows. */
   halted(source: string, isHalted: boolean): void;
@@ -35,6 +37,11 @@ export interface WriterMetrics {
 export function createWriterMetrics(make: Instruments, faults: FaultMetrics): WriterMetrics {
   const bySource = ['source'] as const;
   const leader = make.gauge('leader', '1 while this process leads the source, else 0', bySource);
+  const withoutRedis = make.gauge(
+    'election_without_redis',
+    '1 while Redis gives no usable answer to the election of the source, which goes on by the database',
+    bySource,
+  );
   const halted = make.gauge('source_halted', '1 while the source is halted and waits for an operator', bySource);
   const epoch = make.gauge('epoch', 'Epoch of the current term', bySource);
   const watermark = make.gauge('watermark', 'Position up to which rows were moved to the outbox', bySource);
@@ -53,6 +60,7 @@ export function createWriterMetrics(make: Instruments, faults: FaultMetrics): Wr
       leader.set({ source }, leads ? 1 : 0);
       if (!leads) for (const gauge of [epoch, watermark, ...held]) gauge.remove({ source });
     },
+    electedWithoutRedis: (source, isWithout) => withoutRedis.set({ source }, isWithout ? 1 : 0),
     halted: (source, isHalted) => halted.set({ source }, isHalted ? 1 : 0),
     epoch: (source, value) => epoch.set({ source }, value),
     watermark: (source, position) => watermark.set({ source }, Number(position)),

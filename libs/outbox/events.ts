@@ -5,6 +5,23 @@ export type WriterEvent =
   /** Somebody else leads, or nobody can be asked; told once until this process leads again. */
   | { readonly kind: 'standing-by'; readonly source: string }
   | { readonly kind: 'elected'; readonly source: string }
+  /** A standby gets no usable answer from Redis; `database`: why the database's lock cannot be had either, or null. */
+  | {
+      readonly kind: 'election-waits';
+      readonly source: string;
+      readonly cause: string;
+      readonly fallbackInMs: number;
+      readonly database: string | null;
+    }
+  /** This process leads while Redis gives no usable answer: by the database's lock, or by the epoch alone. */
+  | {
+      readonly kind: 'election-fallback';
+      readonly source: string;
+      readonly cause: string;
+      readonly by: 'database' | 'epoch';
+    }
+  /** Redis says again who leads. */
+  | { readonly kind: 'election-restored'; readonly source: string }
   | {
       readonly kind: 'term-begun';
       readonly source: string;

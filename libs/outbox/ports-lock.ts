@@ -6,8 +6,8 @@
  */
 export interface LeaderTerm {
   readonly signal: AbortSignal;
-  /** Gives the lock back and tells the standby. Idempotent. */
-  release(): Promise<void>;
+  /** Gives the lock back and tells the standby. `fenced`: the database said that somebody else leads. Idempotent. */
+  release(why?: 'fenced' | null): Promise<void>;
 }
 
 export interface LeaderElection {

@@ -87,8 +87,9 @@ async function leadOnce(
   life: Life,
   faults: number,
 ): Promise<number | 'halted' | null> {
+  let why: TermEnd | null = null;
   try {
-    const why = await term(options, lock, life);
+    why = await term(options, lock, life);
     options.onEvent({ kind: 'term-ended', source: options.source, why });
     return why === 'handed-over' ? options.electionIntervalMs * 4 : null;
   } catch (thrown) {
@@ -118,7 +119,7 @@ async function leadOnce(
     options.onEvent({ kind: 'writer-retry', ...facts, attempt, delayMs });
     return delayMs;
   } finally {
-    await lock.release();
+    await lock.release(why === 'fenced' ? why : null);
   }
 }
 

@@ -9,6 +9,13 @@ export type TermState = 'standby' | 'elected' | 'leading' | 'doubtful' | 'halted
 
 type TermMoves = Readonly<Record<WriterEvent['kind'], TermState | 'illegal'>>;
 
+/** By what the election goes on is told at any time. */
+const electionIn = <State extends TermState>(state: State) => ({
+  'election-waits': state,
+  'election-fallback': state,
+  'election-restored': state,
+});
+
 const NOTHING_YET = {
   'term-begun': 'illegal',
   'lanes-differ': 'illegal',
@@ -24,6 +31,7 @@ const NOTHING_YET = {
 
 export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
   standby: {
+    ...electionIn('standby'),
     ...NOTHING_YET,
     'standing-by': 'standby',
     elected: 'elected',
@@ -34,6 +42,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'source-resumed': 'illegal',
   },
   elected: {
+    ...electionIn('elected'),
     ...NOTHING_YET,
     'standing-by': 'illegal',
     elected: 'illegal',
@@ -44,6 +53,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'source-resumed': 'illegal',
   },
   leading: {
+    ...electionIn('leading'),
     'standing-by': 'illegal',
     elected: 'illegal',
     'term-begun': 'illegal',
@@ -62,6 +72,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'source-resumed': 'illegal',
   },
   doubtful: {
+    ...electionIn('doubtful'),
     'standing-by': 'illegal',
     elected: 'illegal',
     'term-begun': 'illegal',
@@ -81,6 +92,7 @@ export const TERM_MOVES: Readonly<Record<TermState, TermMoves>> = {
     'source-resumed': 'illegal',
   },
   halted: {
+    ...electionIn('halted'),
     ...NOTHING_YET,
     'standing-by': 'illegal',
     elected: 'illegal',

@@ -1,7 +1,7 @@
 /** Closes a connection without waiting for Redis. */
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './open-redis.ts';
 
 /** Drops the connection and ends the reconnecting. Nothing is flushed: callers await their commands before. */
-export function closeRedis(redis: Redis): void {
+export function closeRedis(redis: RedisClient): void {
   redis.disconnect(false);
 }

@@ -7,8 +7,13 @@
  */
 export { closeRedis } from './close-redis.ts';
 export { inspectRedis, type RedisFacts } from './inspect-redis.ts';
-export { openRedis, type RedisConnection } from './open-redis.ts';
+export { connectTo, openRedis, type RedisClient, type RedisConnection } from './open-redis.ts';
+export { PROBE_DEADLINE_MS, type RedisTrial, tryStep, withProbe } from './probe.ts';
 export { RECONNECT_MAX_MS, reconnectDelayMs } from './reconnect-delay.ts';
 export { redisErrorCode } from './redis-error-code.ts';
-export { reportOutages } from './report-outages.ts';
+export { redisRemedy } from './redis-remedy.ts';
+export { type RedisLogin, type RedisTarget, type RedisTls, targetOf } from './redis-target.ts';
+export type { Refusal } from './refused-command.ts';
+export { whyAway } from './report-outages.ts';
+export { type RefusalReport, reportRefusals } from './report-refusals.ts';
 export { waitUntilReady } from './wait-until-ready.ts';

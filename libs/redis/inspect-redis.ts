@@ -3,6 +3,7 @@ import { RelayError, silentLogger, systemClock, systemRandom } from '#runtime';
 import { closeRedis } from './close-redis.ts';
 import { openRedis } from './open-redis.ts';
 import { redisErrorCode } from './redis-error-code.ts';
+import type { RedisTarget } from './redis-target.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
 
 export interface RedisFacts {
@@ -27,9 +28,9 @@ function parseInfo(text: string): ReadonlyMap<string, string> {
 }
 
 /** Rejects with REDIS_UNREACHABLE or REDIS_REFUSED, naming the driver's or the server's code. */
-export async function inspectRedis(url: string): Promise<RedisFacts> {
+export async function inspectRedis(target: RedisTarget): Promise<RedisFacts> {
   const use = 'kafka-row-sender-doctor';
-  const redis = openRedis({ url, use, commandTimeoutMs: DEADLINE_MS, logger: silentLogger, random: systemRandom });
+  const redis = openRedis({ target, use, commandTimeoutMs: DEADLINE_MS, logger: silentLogger, random: systemRandom });
   let why = 'no answer in time';
   // The error itself may carry the password in its command: only its code is kept.
   redis.on('error', (error) => {

@@ -1,7 +1,7 @@
 /** The connection's promises, on a redis-server of the test's own. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { closeRedis, openRedis, waitUntilReady } from '#redis';
+import { closeRedis, openRedis, targetOf, waitUntilReady } from '#redis';
 import { type Logger, silentLogger, systemClock, systemRandom } from '#runtime';
 import { freePort, type OwnRedis, startOwnRedis } from '#testkit';
 
@@ -19,7 +19,7 @@ function seen(redis: ReturnType<typeof open>, event: string): Promise<void> {
 }
 
 function open(url: string, logger: Logger = silentLogger) {
-  return openRedis({ url, use: 'test', commandTimeoutMs: 300, logger, random: systemRandom });
+  return openRedis({ target: targetOf(url), use: 'test', commandTimeoutMs: 300, logger, random: systemRandom });
 }
 
 test('a command fails at once while Redis cannot be reached, and nothing crashes', async () => {

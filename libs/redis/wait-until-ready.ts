@@ -1,9 +1,9 @@
 /** Waits for a connection, but never longer than its deadline. */
-import type { Redis } from 'ioredis';
 import type { Clock } from '#runtime';
+import type { RedisClient } from './open-redis.ts';
 
 /** True as soon as commands can be sent, false after `deadlineMs`. Never rejects. */
-export async function waitUntilReady(redis: Redis, deadlineMs: number, clock: Clock): Promise<boolean> {
+export async function waitUntilReady(redis: RedisClient, deadlineMs: number, clock: Clock): Promise<boolean> {
   if (redis.status === 'ready') return true;
   const ready = new AbortController();
   const onReady = () => ready.abort();

@@ -15,3 +15,11 @@ export {
 } from './errors.ts';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts';
 export { nextTurn } from './next-turn.ts';
+export {
+  type ParsedRedisAddress,
+  parseRedisAddress,
+  REDIS_ADDRESS_TYPE,
+  type RedisAddress,
+  type RedisNode,
+  showRedisAddress,
+} from './redis-address.ts';

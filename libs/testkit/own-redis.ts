@@ -1,6 +1,6 @@
 /** A redis-server of the test's own, for tests that flush, pause, kill or restart it, with clients for looking inside. */
 import { Redis } from 'ioredis';
-import { type RedisServer, startRedis } from './start-redis.ts';
+import { type RedisOptions, type RedisServer, startRedis } from './start-redis.ts';
 
 export interface OwnRedis extends RedisServer {
   /** Empties it. */
@@ -10,8 +10,8 @@ export interface OwnRedis extends RedisServer {
 }
 
 /** Nothing is saved, so a restart is empty. */
-export async function startOwnRedis(): Promise<OwnRedis> {
-  const server = await startRedis();
+export async function startOwnRedis(options: RedisOptions = {}): Promise<OwnRedis> {
+  const server = await startRedis(options);
   const clients: Redis[] = [];
   const client = () => {
     const redis = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: null });

@@ -1,4 +1,5 @@
 /** Redis holds no truth: what is wrong with it costs time only, but background jobs need what they need. */
+import { mendRefusal, sayRefusal } from '../probe-redis.ts';
 import { broken, type Check, fine, type Judgement, risky, unknown } from './finding.ts';
 
 /** What BullMQ refuses to work below, and what it asks for. */
@@ -41,6 +42,19 @@ export const redisMemory: Check = {
   },
 };
 
+export const redisCommands: Check = {
+  id: 'redis.commands',
+  title: 'commands that election, doorbell and background jobs send are allowed, on their keys and channels',
+  look: ({ config, redisTrials }): Judgement[] => {
+    if (redisTrials === null) return [];
+    const refused = redisTrials.filter(({ refusal }) => refusal !== null);
+    if (refused.length === 0) return [fine('', `${redisTrials.length} things the relay does there were tried`)];
+    return refused.map((trial) =>
+      broken('', `${sayRefusal(trial)}: the database elects and wakes instead`, mendRefusal(trial, config)),
+    );
+  },
+};
+
 export const redisRole: Check = {
   id: 'redis.role',
   title: 'Redis is a primary',
@@ -50,8 +64,8 @@ export const redisRole: Check = {
     return [
       broken(
         '',
-        `${redis.role}: it refuses the leader's lock and jobs; the leader of now goes on, but nobody is elected after it`,
-        'point REDIS_URL to the primary',
+        `${redis.role}: it refuses the leader's lock and jobs; the database elects instead`,
+        'point REDIS_URL to the primary, or to the sentinels (redis-sentinel://host:port,host:port/name)',
       ),
     ];
   },

@@ -98,6 +98,7 @@ test('database: gaps held for more than a minute are risky, with who holds them;
       mode: 'append' as const,
       configured: true,
       leader: null,
+      electedBy: null,
       epoch: 1,
       watermark: 9n,
     },

@@ -25,7 +25,7 @@ import { oldestTransaction } from './check-oldest-transaction.ts';
 import { packet } from './check-packet.ts';
 import { partitionVerification } from './check-partition-verification.ts';
 import { readOnly } from './check-read-only.ts';
-import { redisMemory, redisRole, redisVersion } from './check-redis.ts';
+import { redisCommands, redisMemory, redisRole, redisVersion } from './check-redis.ts';
 import { replication } from './check-replication.ts';
 import { schema } from './check-schema.ts';
 import { deliveryMode } from './check-settings.ts';
@@ -82,4 +82,5 @@ export const CHECKS: readonly Check[] = [
   redisVersion,
   redisMemory,
   redisRole,
+  redisCommands,
 ];

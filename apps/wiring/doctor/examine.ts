@@ -7,6 +7,8 @@ import { createSenderStore, listMembers, listWatermarks } from '#outbox-storage'
 import { inspectRedis } from '#redis';
 import { asRelayError, type RelayError, silentLogger } from '#runtime';
 import { kafkaOptions } from '../open-kafka.ts';
+import { probeRedis } from '../probe-redis.ts';
+import { redisTarget } from '../redis-target.ts';
 import { fixedTopics } from '../source-topics.ts';
 import { CHECKS } from './checks.ts';
 import { countBeats } from './count-beats.ts';
@@ -45,7 +47,9 @@ export async function examine({ loaded, withDatabase }: ExamineOptions): Promise
     return null;
   };
   const refused: Finding[] = [];
-  const redis = config.redis.url === null ? null : await inspectRedis(config.redis.url).catch(note('redis'));
+  const target = redisTarget(config);
+  const redis = target === null ? null : await inspectRedis(target).catch(note('redis'));
+  const redisTrials = redis === null ? null : await probeRedis(config).catch(note('redis'));
   const seen = await withDatabase((pool) => lookWithDatabase(config, pool, note('kafka'))).catch(
     async (thrown: unknown) => {
       const error = asRelayError(thrown);
@@ -54,7 +58,7 @@ export async function examine({ loaded, withDatabase }: ExamineOptions): Promise
       return lookWithout(config, note('kafka'));
     },
   );
-  const facts: Facts = { config, warnings, redis, ...seen };
+  const facts: Facts = { config, warnings, redis, redisTrials, ...seen };
   const findings = CHECKS.flatMap(({ id, look }) => look(facts).map((judgement) => ({ check: id, ...judgement })));
   return { findings: [...refused, ...findings], away, counts: count([...refused, ...findings]) };
 }

@@ -119,10 +119,19 @@ export interface Changes {
   readonly kafka?: Partial<KafkaFacts>;
   readonly topics?: readonly TopicFacts[];
   readonly redis?: Facts['redis'];
+  readonly redisTrials?: Facts['redisTrials'];
 }
 
 /** A deployment where everything is as it should be, but for the changes. */
-export function facts({ env = {}, database = {}, relay = {}, kafka = {}, topics = [], redis = null }: Changes): Facts {
+export function facts({
+  env = {},
+  database = {},
+  relay = {},
+  kafka = {},
+  topics = [],
+  redis = null,
+  redisTrials = null,
+}: Changes): Facts {
   const { config, warnings } = loadConfig(options(env));
   const all = [topic('orders'), topic('__consumer_offsets'), topic('__transaction_state'), markerTopic(), ...topics];
   const [source] = config.sources;
@@ -147,6 +156,7 @@ export function facts({ env = {}, database = {}, relay = {}, kafka = {}, topics 
     config,
     warnings,
     redis,
+    redisTrials,
     database: {
       server: server(),
       schemaFault: null,

@@ -4,7 +4,7 @@ import type { ServerFacts } from '#database';
 import type { ClusterFacts, GroupFacts, KnownProducer, Rehearsal } from '#kafka-delivery';
 import type { LaneRow, WatermarkState } from '#outbox';
 import type { LargestRow, MissingGrant } from '#outbox-storage';
-import type { RedisFacts } from '#redis';
+import type { RedisFacts, RedisTrial } from '#redis';
 import type { RelayError } from '#runtime';
 import type { Status } from '../read-status.ts';
 import type { TriedSource } from '../try-source.ts';
@@ -73,4 +73,6 @@ export interface Facts {
   readonly kafka: KafkaFacts | null;
   /** Null where Redis is not configured or away. */
   readonly redis: RedisFacts | null;
+  /** What of the relay's own doing there was tried; null where it could not be. */
+  readonly redisTrials: readonly RedisTrial[] | null;
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createRedisDoorbell } from '#doorbell';
 import { createRedisElection } from '#leader-election';
+import { targetOf } from '#redis';
 import { silentLogger, systemClock } from '#runtime';
 import { type OwnRedis, startOwnRedis, until } from '#testkit';
 
@@ -15,8 +16,14 @@ after(() => server.stop());
 test("a standby that waits for the ring leads within a second of the leader's clean stop", async () => {
   const options = { prefix: `krs-test-${process.pid}`, logger: silentLogger };
   const member = () => {
-    const doorbell = createRedisDoorbell({ ...options, url: server.url });
-    const election = createRedisElection({ ...options, redis: { url: server.url }, ttlMs: 10_000, doorbell });
+    const doorbell = createRedisDoorbell({ ...options, redis: targetOf(server.url) });
+    const election = createRedisElection({
+      ...options,
+      redis: targetOf(server.url),
+      ttlMs: 10_000,
+      database: null,
+      doorbell,
+    });
     return { doorbell, election };
   };
   const [leader, standby] = [member(), member()];

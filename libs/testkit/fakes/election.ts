@@ -1,8 +1,16 @@
 /**
- * The election on a lock service in memory: the same terms and the same rules as on Redis, with a service that the test
- * can turn off, empty and rob. Runs on any clock, so a simulation decides what time it is.
+ * The election on lock services in memory: the same terms and the same rules as on Redis and the database, with services that the
+ * test can turn off, empty and rob. Runs on any clock, so a simulation decides what time it is.
  */
-import { createElection, type HeldLock, type LockService, type ProvenElection } from '#leader-election';
+import {
+  type Acquired,
+  createElection,
+  type ElectionEvent,
+  type HeldLock,
+  type LockService,
+  type ProvenElection,
+  type SharedLockService,
+} from '#leader-election';
 import type { Doorbell } from '#outbox';
 import { type Clock, type Logger, silentLogger } from '#runtime';
 
@@ -19,8 +27,16 @@ export interface FakeCandidate extends ProvenElection {
 export interface FakeCandidateOptions {
   /** The candidate's own clock; the service's when absent. */
   readonly clock?: Clock;
-  /** Called as `before:<call>` and `after:<call>` (acquire, renew, release); a rejection means that no answer came. */
+  /** Called as `before:<call>` and `after:<call>` (look, acquire, renew, release); a rejection means that no answer came. */
   readonly gate?: (name: string) => Promise<void> | undefined;
+  /** True while this candidate alone cannot reach the service. */
+  readonly isCutOff?: () => boolean;
+  /** The database's locks as this candidate sees them; none when absent. */
+  readonly database?: LockService;
+  /** Milliseconds; the election's own default when absent. */
+  readonly fallbackAfterMs?: number;
+  readonly checkIntervalMs?: number;
+  readonly onEvent?: (event: ElectionEvent) => void;
 }
 
 export interface FakeElections {
@@ -39,6 +55,9 @@ export interface FakeElectionsOptions {
   readonly clock: Clock;
   readonly logger?: Logger;
 }
+
+const CHECK_INTERVAL_MS = 1_000;
+const AWAY = { kind: 'away', why: 'NO_ANSWER' } as const;
 
 const SILENT: Pick<Doorbell, 'ring'> = { ring: () => undefined };
 
@@ -76,14 +95,14 @@ class MemoryLocks {
   }
 }
 
-function callThrough(locks: MemoryLocks, gate: FakeCandidateOptions['gate'], isDead: () => boolean): Call {
+function callThrough(locks: MemoryLocks, own: FakeCandidateOptions, isDead: () => boolean): Call {
   return async (name, silence, effect) => {
     // A dead process learns nothing and its timers do not go on.
     if (isDead()) return new Promise<never>(() => undefined);
     try {
-      await gate?.(`before:${name}`);
-      const answer = locks.away ? silence : effect();
-      await gate?.(`after:${name}`);
+      await own.gate?.(`before:${name}`);
+      const answer = locks.away || own.isCutOff?.() ? silence : effect();
+      await own.gate?.(`after:${name}`);
       return answer;
     } catch {
       return silence;
@@ -94,24 +113,28 @@ function callThrough(locks: MemoryLocks, gate: FakeCandidateOptions['gate'], isD
 function heldLock(locks: MemoryLocks, source: string, owner: object, call: Call): HeldLock {
   return {
     renew: () =>
-      call('renew', 'away', () => {
+      call<Awaited<ReturnType<HeldLock['renew']>>>('renew', AWAY, () => {
         const current = locks.ownerOf(source);
-        if (current !== null && current !== owner) return 'lost';
+        if (current !== null && current !== owner) return { kind: 'lost' };
         locks.take(source, owner);
-        return 'held';
+        return { kind: 'held' };
       }),
     release: () => call('release', undefined, () => locks.drop(source, owner)),
   };
 }
 
-function serviceOf(locks: MemoryLocks, call: Call): LockService {
+function serviceOf(locks: MemoryLocks, call: Call): SharedLockService {
   return {
+    look: (source) =>
+      call<Awaited<ReturnType<SharedLockService['look']>>>('look', AWAY, () => ({
+        kind: locks.ownerOf(source) === null ? 'free' : 'held',
+      })),
     acquire: (source) =>
-      call('acquire', null, () => {
-        if (locks.ownerOf(source) !== null) return null;
+      call<Acquired>('acquire', AWAY, () => {
+        if (locks.ownerOf(source) !== null) return { kind: 'held' };
         const owner = {};
         locks.take(source, owner);
-        return heldLock(locks, source, owner, call);
+        return { kind: 'won', lock: heldLock(locks, source, owner, call) };
       }),
     onReachable: (listener) => {
       locks.listeners.add(listener);
@@ -127,11 +150,23 @@ export function createFakeElections(options: FakeElectionsOptions): FakeElection
   return {
     candidate: (doorbell = SILENT, own = {}) => {
       let dead = false;
-      const call = callThrough(locks, own.gate, () => dead);
-      const service = serviceOf(locks, call);
-      const election = createElection({ locks: service, ttlMs, clock: own.clock ?? clock, logger, doorbell });
+      const election = createElection({
+        shared: serviceOf(
+          locks,
+          callThrough(locks, own, () => dead),
+        ),
+        database: own.database ?? null,
+        ttlMs,
+        checkIntervalMs: own.checkIntervalMs ?? CHECK_INTERVAL_MS,
+        ...(own.fallbackAfterMs === undefined ? {} : { fallbackAfterMs: own.fallbackAfterMs }),
+        clock: own.clock ?? clock,
+        logger,
+        doorbell,
+        onEvent: own.onEvent,
+      });
       return {
-        ...election,
+        tryAcquire: (source) => election.tryAcquire(source),
+        close: () => election.close(),
         crash: () => {
           dead = true;
         },

@@ -21,7 +21,8 @@ const PATIENT = 50;
 export function scenarioOf(seed: number, wanted?: Theme): Scenario {
   const dice = new Dice(streamOf(seed, 'scenario'));
   const drawn = dice.pick<Theme>(['any', 'take-over', 'take-over', 'poison', 'poison', 'writers', 'torn']);
-  const theme = wanted ?? drawn;
+  const lock = lockOf(seed, wanted);
+  const theme = wanted === 'lock' ? 'writers' : (wanted ?? drawn);
   const sources = namesOf('source', dice.pick([1, 1, 2])).map((name) => sourceOf(dice, name));
   const writers = namesOf('W', theme === 'writers' ? dice.whole(2, 3) : dice.pick([1, 1, 2, 3]));
   const senders = namesOf('S', theme === 'any' ? dice.whole(1, 4) : theme === 'writers' ? 1 : dice.pick([2, 2, 3]));
@@ -35,6 +36,7 @@ export function scenarioOf(seed: number, wanted?: Theme): Scenario {
     senders,
     keepsIds: dice.chance(0.3),
     handsOver: dice.chance(0.15),
+    fallbackAfterMs: lock.fallbackAfterMs,
     policy: dice.pick(['dead-letter', 'dead-letter', 'park-key', 'halt']),
     retriesMax,
     parkedKeysMax: dice.chance(0.1) ? 2 : 100,
@@ -57,7 +59,29 @@ export function scenarioOf(seed: number, wanted?: Theme): Scenario {
     }),
     faults: placeFaults(dice, { writers, senders }, theme),
     restarts: restartsOf(dice, [...writers, ...senders], healAtMs),
-    world: worldOf(dice, sources, healAtMs, theme),
+    world: [...worldOf(dice, sources, healAtMs, theme), ...lock.faultsOf(writers, healAtMs)],
+  };
+}
+
+interface LockScene {
+  readonly fallbackAfterMs: number;
+  faultsOf(writers: readonly string[], untilMs: number): readonly WorldFault[];
+}
+
+/** By dice of its own: the rest of a seed's scenario is the same with and without it. */
+function lockOf(seed: number, wanted: Theme | undefined): LockScene {
+  const dice = new Dice(streamOf(seed, 'lock'));
+  const fallbackAfterMs = dice.pick([500, 1_000, 4_000]);
+  const isHurt = wanted === 'lock' || (wanted === undefined && dice.chance(0.15));
+  return {
+    fallbackAfterMs,
+    faultsOf: (writers, untilMs) =>
+      Array.from({ length: isHurt ? dice.whole(1, 2) : 0 }, () => ({
+        kind: 'no-lock',
+        writer: dice.chance(0.3) ? null : dice.pick(writers),
+        atMs: dice.between(0, untilMs / 2),
+        forMs: dice.chance(0.4) ? null : dice.between(200, 4_000),
+      })),
   };
 }
 

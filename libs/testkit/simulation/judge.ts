@@ -14,6 +14,8 @@ export interface Evidence {
   readonly application: Application;
   /** The application's number at which a source was registered. */
   readonly registeredAt: ReadonlyMap<string, number>;
+  /** How many terms of a source ended because another one began. */
+  readonly fenced: ReadonlyMap<string, number>;
 }
 
 const isHalted = (tables: SimTables, lane: number): boolean => tables.lanes.get(lane)?.state === 'halted';
@@ -53,7 +55,22 @@ const sameKey = (a: FakeAside, b: FakeAside): boolean =>
 
 export function judge(evidence: Evidence): Violation | null {
   const order = evidence.scenario.transactional ? judgeOrder(evidence) : null;
-  return judgeRows(evidence) ?? order ?? judgeHalts(evidence);
+  return judgeRows(evidence) ?? order ?? judgeHalts(evidence) ?? judgeFences(evidence);
+}
+
+/** Fences that nothing but chance calls for. */
+const FENCES_MAX = 6;
+
+/** Two writers that each believe to lead fence each other in turn: rows crawl, though nobody is ill. */
+function judgeFences({ scenario, fenced }: Evidence): Violation | null {
+  const { faults, restarts, writers, world } = scenario;
+  const isOfWriter = ({ process }: { readonly process: string }) => writers.includes(process);
+  const allowed = FENCES_MAX + faults.filter(isOfWriter).length + restarts.filter(isOfWriter).length + world.length;
+  for (const [source, fences] of fenced) {
+    if (fences > allowed)
+      return new Violation('I7', `${fences} terms of ${source} were fenced: leaders fence each other`);
+  }
+  return null;
 }
 
 function judgeRows(evidence: Evidence): Violation | null {

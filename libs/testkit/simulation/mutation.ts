@@ -1,4 +1,5 @@
 /** How a mutation changes a process's view of the world: ports wrapped, never production code. */
+import type { LockService } from '#leader-election';
 import type { KafkaPort, SenderStore, SourceReader, WriterStore } from '#outbox';
 import type { Theme } from './scenario.ts';
 import type { SimKafka } from './sim-kafka.ts';
@@ -23,5 +24,8 @@ export interface Mutation {
   readonly senderStore?: (store: SenderStore, site: MutationSite) => SenderStore;
   readonly kafka?: (port: KafkaPort, site: MutationSite) => KafkaPort;
   readonly reader?: (reader: SourceReader, site: MutationSite) => SourceReader;
+  /** The database's locks as a writer's election sees them. */
+  readonly databaseLocks?: (locks: LockService, site: MutationSite) => LockService;
+  readonly fallbackAfterMs?: number;
   readonly gapGraceMs?: number;
 }

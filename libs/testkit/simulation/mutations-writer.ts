@@ -1,8 +1,12 @@
 /** Ways to get the writer wrong. */
+import type { HeldLock } from '#leader-election';
 import { laneOf, outboxId, type TransactionList, withReader } from '#outbox';
 import { asRelayError } from '#runtime';
 import type { Mutation } from './mutation.ts';
 import { withWriter } from './wrap-ports.ts';
+
+/** A lock that everybody has. */
+const FREE_FOR_ALL: HeldLock = { renew: async () => ({ kind: 'held' }), release: async () => undefined };
 
 export const WRITER_MUTATIONS: readonly Mutation[] = [
   {
@@ -95,6 +99,19 @@ export const WRITER_MUTATIONS: readonly Mutation[] = [
           }
         },
       }),
+  },
+  {
+    name: 'whoever gets no answer from the lock service leads at once, and asks for no lock of the database',
+    theme: 'lock',
+    seedsMax: 2_000,
+    fallbackAfterMs: 0,
+    databaseLocks: (locks) => ({ ...locks, acquire: async () => ({ kind: 'won', lock: FREE_FOR_ALL }) }),
+  },
+  {
+    name: 'nobody is elected while the lock service is away',
+    theme: 'lock',
+    seedsMax: 2_000,
+    fallbackAfterMs: Number.POSITIVE_INFINITY,
   },
   {
     name: 'open gaps are not written down',

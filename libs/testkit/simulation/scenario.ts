@@ -57,6 +57,8 @@ export type WorldFault =
   /** The database's clock is set forward or back. */
   | { readonly kind: 'db-clock'; readonly atMs: number; readonly byMs: number }
   | { readonly kind: 'lock-steal'; readonly atMs: number; readonly source: string }
+  /** The lock service is away for one writer, or for all (null); `forMs` null: for good, also in a healed world. */
+  | { readonly kind: 'no-lock'; readonly writer: string | null; readonly atMs: number; readonly forMs: number | null }
   | {
       readonly kind: 'topic-missing' | 'topic-forbidden';
       readonly topic: string;
@@ -111,6 +113,8 @@ export interface Scenario {
   readonly keepsIds: boolean;
   /** Writers give sources to each other, as those that share several do. */
   readonly handsOver: boolean;
+  /** How long the lock service is silent before the database elects. */
+  readonly fallbackAfterMs: number;
   readonly policy: RowFaultPolicy;
   readonly retriesMax: number;
   readonly parkedKeysMax: number;
@@ -140,4 +144,4 @@ export interface Scenario {
 export const TOPICS = ['events', 'others'] as const;
 
 /** Kinds of scenes, for the faults that go with them. */
-export type Theme = 'any' | 'take-over' | 'poison' | 'writers' | 'torn';
+export type Theme = 'any' | 'take-over' | 'poison' | 'writers' | 'torn' | 'lock';

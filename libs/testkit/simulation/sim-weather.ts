@@ -31,6 +31,8 @@ export class SimWeather implements Weather {
   faulty = true;
   readonly #parts: WeatherParts;
   readonly #awayUntilMs = new Map<PortName, number>();
+  /** Whom the lock service does not answer, and how many times over. */
+  readonly #cutOff = new Map<string, number>();
   #cured = false;
   /** Things held back that are still to come. */
   #held = 0;
@@ -64,6 +66,11 @@ export class SimWeather implements Weather {
 
   isAway(port: PortName): boolean {
     return (this.#awayUntilMs.get(port) ?? 0) > this.#parts.scheduler.nowMs;
+  }
+
+  /** True while the lock service does not answer this writer. */
+  isCutOff(writer: string): boolean {
+    return (this.#cutOff.get(writer) ?? 0) > 0;
   }
 
   /** Calls `act` once, now or as soon as nothing is held back any more. */
@@ -130,6 +137,9 @@ export class SimWeather implements Weather {
       case 'lock-steal':
         elections.steal(fault.source);
         break;
+      case 'no-lock':
+        this.#cutOffFrom(fault);
+        break;
       case 'rings':
         this.#ringAll();
         break;
@@ -164,6 +174,17 @@ export class SimWeather implements Weather {
     };
     if (until === null) lose();
     else this.#moments.push({ gate: until, act: () => scheduler.after(dice.between(0, LOSES_WITHIN_MS), lose) });
+  }
+
+  #cutOffFrom({ writer, forMs }: Extract<WorldFault, { readonly kind: 'no-lock' }>): void {
+    const { scenario, scheduler } = this.#parts;
+    const add = (by: number) => {
+      for (const name of writer === null ? scenario.writers : [writer]) {
+        this.#cutOff.set(name, (this.#cutOff.get(name) ?? 0) + by);
+      }
+    };
+    add(1);
+    if (forMs !== null) scheduler.after(forMs, () => add(-1));
   }
 
   #ringAll(): void {

@@ -1,4 +1,6 @@
 /** Runs one scenario from its first row to the judgement. */
+
+import { createFakeDatabaseLocks } from '../fakes/database-locks.ts';
 import { createFakeDoorbells } from '../fakes/doorbell.ts';
 import { createFakeElections } from '../fakes/election.ts';
 import { FakeSourceTable } from '../fakes/source-table.ts';
@@ -76,7 +78,24 @@ class Simulation {
     const elections = createFakeElections({ ttlMs: LOCK_TTL_MS, clock });
     const doorbells = createFakeDoorbells({ isLost: () => bells.chance(scenario.ringLoss) });
     const mutation = options.mutation ?? null;
-    this.#world = { scenario, scheduler, kafka, tables, sources, elections, doorbells, mutation, trace, report };
+    const databaseLocks = createFakeDatabaseLocks({ ttlMs: LOCK_TTL_MS, clock: databaseClockOf(scheduler).clock });
+    const isCutOff = (writer: string) => this.#weather.isCutOff(writer);
+    const fenced = new Map<string, number>();
+    const onFenced = (source: string) => fenced.set(source, (fenced.get(source) ?? 0) + 1);
+    const locks = { elections, databaseLocks, isCutOff };
+    this.#world = {
+      scenario,
+      scheduler,
+      kafka,
+      tables,
+      sources,
+      ...locks,
+      doorbells,
+      mutation,
+      trace,
+      onFenced,
+      report,
+    };
     const dice = new Dice(streamOf(scenario.seed, 'holds'));
     this.#weather = new SimWeather({
       scenario,
@@ -88,7 +107,7 @@ class Simulation {
       shiftDatabaseClock: shift,
       trace,
     });
-    this.#evidence = { scenario, kafka, tables, application, registeredAt };
+    this.#evidence = { scenario, kafka, tables, application, registeredAt, fenced };
     this.#slots = new Map([
       ...scenario.writers.map((name) => [name, new Slot(name, 'writer', this.#world, this.#weather)] as const),
       ...scenario.senders.map((name) => [name, new Slot(name, 'sender', this.#world, this.#weather)] as const),

@@ -9,6 +9,7 @@ import {
   type TermState,
   type WriterEvent,
 } from '#outbox';
+import type { FakeDatabaseLocks } from '../fakes/database-locks.ts';
 import type { FakeDoorbells } from '../fakes/doorbell.ts';
 import type { FakeElections } from '../fakes/election.ts';
 import { FakeSourceReader } from '../fakes/source.ts';
@@ -30,9 +31,14 @@ export interface ProcessWorld {
   readonly tables: SimTables;
   readonly sources: ReadonlyMap<string, FakeSourceTable>;
   readonly elections: FakeElections;
+  readonly databaseLocks: FakeDatabaseLocks;
+  /** True while the lock service does not answer this writer, whichever of its lives. */
+  readonly isCutOff: (writer: string) => boolean;
   readonly doorbells: FakeDoorbells;
   readonly mutation: Mutation | null;
   readonly trace: Trace | null;
+  /** Told when a term ends because another one began. */
+  readonly onFenced: (source: string) => void;
   readonly report: (violation: Violation) => void;
 }
 
@@ -40,6 +46,7 @@ const BACKOFF = { baseMs: 30, maxMs: 400 };
 const BYTES_MAX = 400;
 export const LEASE_MS = 1_500;
 const TICK_MS = 600;
+const LOCK_CHECK_MS = 700;
 /** Idle looks are most of what there is to simulate, and the same over and over. */
 const PACE_GROWTH = 3;
 
@@ -129,9 +136,18 @@ export async function runWriter(
   const { scenario, mutation } = world;
   const site = siteOf(world, process);
   const doorbell = bellOf(world, process, dice);
+  const databaseLocks = world.databaseLocks.of({
+    isDead: () => process.dead,
+    call: (name, effect) => process.perform('store', STORE_GATES(name), effect),
+  });
   const election = world.elections.candidate(doorbell, {
     clock: process.clock,
     gate: (name) => process.lockGate(name),
+    isCutOff: () => world.isCutOff(process.name.split('.')[0] as string),
+    database: mutation?.databaseLocks?.(databaseLocks, site) ?? databaseLocks,
+    fallbackAfterMs: mutation?.fallbackAfterMs ?? scenario.fallbackAfterMs,
+    checkIntervalMs: LOCK_CHECK_MS,
+    onEvent: (event) => world.trace?.(() => `  ${process.name} ${show(event)}`),
   });
   const plain = storeOf(world, process).writer;
   const store = mutation?.writerStore?.(plain, site) ?? plain;
@@ -176,6 +192,7 @@ function watchWriter(world: ProcessWorld, process: SimProcess): (event: WriterEv
     const next = TERM_MOVES[state][event.kind];
     if (next === 'illegal') world.report(new Violation('I8', `${process.name} reports ${event.kind} while ${state}`));
     else state = next;
+    if (event.kind === 'term-ended' && event.why === 'fenced') world.onFenced(event.source);
     if (event.kind !== 'moved') return;
     const committed = world.tables.watermarks.get(event.source)?.nextSequence ?? 0;
     if (committed >= event.nextSequence) return;
