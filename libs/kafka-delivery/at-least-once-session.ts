@@ -2,11 +2,12 @@
  * The honest weaker mode (acks not all, or idempotence off): a plain producer, no markers. A retry after a lost answer
  * sends the records twice; with acks 0 or 1 a broker's death can lose them.
  */
-import type { DeliveryRecord, ProducerSession } from '#outbox';
+import type { DeliveryRecord, ProducerSession, Throttle } from '#outbox';
 import { RelayError, withDeadline } from '#runtime';
+import type { Brokers } from './brokers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
-import { planDelivery, topicsOf } from './plan-delivery.ts';
-import { createRecordLimits } from './record-limits.ts';
+import { topicsOf } from './plan-delivery.ts';
+import { createPlanner } from './planner.ts';
 import { sendFlows } from './send-flows.ts';
 import { createSequences } from './sequences.ts';
 import { createTopicViews } from './topic-views.ts';
@@ -14,21 +15,25 @@ import type { SessionContext } from './transactional-session.ts';
 
 const DEADLINE_SHARE = 0.75;
 
+/** As a session tells it. */
+export function throttleOf(brokers: Brokers): Throttle | null {
+  const worst = brokers.throttledBy();
+  return worst === null ? null : { ...worst, waitMs: brokers.throttledMs() };
+}
+
 export async function openAtLeastOnceSession(context: SessionContext): Promise<ProducerSession> {
   const { settings, brokers, bounds } = context;
   const views = createTopicViews(brokers, settings);
-  const limits = createRecordLimits(brokers, settings, bounds);
+  const planner = createPlanner(context, views);
   const timeMs = () => settings.clock.wallMs();
-  const sender = { settings, bounds, timeMs, sequences: createSequences(), identity: null };
+  const sender = { settings, bounds, timeMs, sequences: createSequences(), identity: null, ...planner.hooks };
   let dead = false;
   let step: Step = 'metadata';
 
   async function run(records: readonly DeliveryRecord[]): Promise<void> {
     step = 'metadata';
     const sentTo = topicsOf(records);
-    const leaders = await views.load(sentTo);
-    await limits.load(sentTo);
-    const plan = planDelivery(records, leaders, settings.partitioner, limits);
+    const plan = await planner.plan(records, sentTo);
     step = 'send';
     await settings.gate?.('before:send');
     await Promise.all(
@@ -59,6 +64,8 @@ export async function openAtLeastOnceSession(context: SessionContext): Promise<P
   return {
     transactional: false,
     transact,
+    misfits: planner.misfits,
+    throttle: () => throttleOf(brokers),
     close: async () => {
       dead = true;
       await brokers.close();

@@ -51,6 +51,10 @@ function brokersWith(answers: Answers): Brokers {
     node: async () => link,
     coordinator: async () => ({ code: 0, link }),
     forgetCoordinators: () => undefined,
+    answers: async () => true,
+    throttledMs: () => 0,
+    hasThrottled: () => false,
+    throttledBy: () => null,
     close: async () => undefined,
   };
 }

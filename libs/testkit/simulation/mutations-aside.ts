@@ -45,7 +45,7 @@ export const ASIDE_MUTATIONS: readonly Mutation[] = [
       withStore(store, {
         setAside: (lane, _, rows) => store.setAside(lane, ANY_CLAIM, rows),
         beginAttempt: (lane, _, id, token) => store.beginAttempt(lane, ANY_CLAIM, id, token),
-        failAttempt: (lane, _, id, outcome) => store.failAttempt(lane, ANY_CLAIM, id, outcome),
+        failAttempts: (lane, _, ids, outcome) => store.failAttempts(lane, ANY_CLAIM, ids, outcome),
       }),
   },
   {
