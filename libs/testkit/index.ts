@@ -79,6 +79,7 @@ export {
 export { type Load, type LoadOptions, startLoad } from './load/start-load.ts';
 export { TransactionBook } from './load/transaction-book.ts';
 export { type HistoryRecord, type HistoryTransaction, HistoryWriter } from './load/write-history.ts';
+export { setClientQuota } from './set-client-quota.ts';
 export { numbersSql } from './numbers-sql.ts';
 export { assertContiguousIds, assertNoDuplicates, assertOrderPerKey } from './oracles.ts';
 export {
