@@ -2,9 +2,8 @@
  * The honest weaker mode (acks not all, or idempotence off): a plain producer, no markers. A retry after a lost answer
  * sends the records twice; with acks 0 or 1 a broker's death can lose them.
  */
-import type { DeliveryRecord, ProducerSession, Throttle } from '#outbox';
+import type { DeliveryRecord, ProducerSession } from '#outbox';
 import { RelayError, withDeadline } from '#runtime';
-import type { Brokers } from './brokers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
 import { topicsOf } from './plan-delivery.ts';
 import { createPlanner } from './planner.ts';
@@ -14,12 +13,6 @@ import { createTopicViews } from './topic-views.ts';
 import type { SessionContext } from './transactional-session.ts';
 
 const DEADLINE_SHARE = 0.75;
-
-/** As a session tells it. */
-export function throttleOf(brokers: Brokers): Throttle | null {
-  const worst = brokers.throttledBy();
-  return worst === null ? null : { ...worst, waitMs: brokers.throttledMs() };
-}
 
 export async function openAtLeastOnceSession(context: SessionContext): Promise<ProducerSession> {
   const { settings, brokers, bounds } = context;
@@ -65,7 +58,7 @@ export async function openAtLeastOnceSession(context: SessionContext): Promise<P
     transactional: false,
     transact,
     misfits: planner.misfits,
-    throttle: () => throttleOf(brokers),
+    throttle: () => brokers.throttle(),
     close: async () => {
       dead = true;
       await brokers.close();

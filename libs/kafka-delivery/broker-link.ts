@@ -92,6 +92,13 @@ function push(
   });
 }
 
+/** A request under way would hold up kafkajs's disconnect until it times out. */
+async function cut(connection: BrokerConnection): Promise<void> {
+  connection.rejectRequests(gone());
+  await withDeadline(connection.disconnect(), DROP_DEADLINE_MS, 'disconnecting').catch(() => undefined);
+  connection.socket?.destroy();
+}
+
 const gone = (): RelayError => new RelayError('KAFKA_UNREACHABLE', 'the connection to the broker was closed');
 
 export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink {
@@ -156,14 +163,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     dropped = true;
     muted.close();
     idleWriters.length = 0;
-    await Promise.all(
-      broker.connectionPool.pool.map(async (connection) => {
-        // A request under way would hold up kafkajs's disconnect until it times out.
-        connection.rejectRequests(gone());
-        await withDeadline(connection.disconnect(), DROP_DEADLINE_MS, 'disconnecting').catch(() => undefined);
-        connection.socket?.destroy();
-      }),
-    );
+    await Promise.all(broker.connectionPool.pool.map(cut));
   }
 
   const ask = async <Answer>(request: WireRequest<Answer>) => (await post(request)).answer;

@@ -1,4 +1,5 @@
 /** The brokers of one cluster as seen by one user of it: seeds, nodes by id, leaders and coordinators. */
+import type { Throttle } from '#outbox';
 import { RelayError, withDeadline } from '#runtime';
 import { type BrokerLink, createBrokerLink } from './broker-link.ts';
 import { BrokerMemory } from './broker-memory.ts';
@@ -7,7 +8,7 @@ import { firstToConnect } from './first-to-connect.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import type { BrokerFactory } from './kafkajs.ts';
 import { createLinkPool, type HostAndPort, parseBroker } from './link-pool.ts';
-import { type ThrottledBroker, Throttles } from './throttles.ts';
+import { Throttles } from './throttles.ts';
 import {
   type BrokerAddress,
   type ClusterDescription,
@@ -36,16 +37,24 @@ export interface Brokers {
   forgetCoordinators(): void;
   /** Whether the broker of a link answers on a connection of its own, within 3 s. */
   answers(link: BrokerLink): Promise<boolean>;
-  /** How long the broker that throttles us longest takes nothing more; 0: all take. */
-  throttledMs(): number;
   /** Whether the broker of a link has throttled us within the last minute. */
   hasThrottled(link: BrokerLink): boolean;
-  /** Which broker has throttled us most within the last minute, over all users of the configuration. */
-  throttledBy(): ThrottledBroker | null;
+  /** As a session tells it: what was imposed on all users of the configuration, and how long this one has to wait. */
+  throttle(): Throttle | null;
   close(): Promise<void>;
 }
 
 type AskOf = <Answer>(link: BrokerLink, request: WireRequest<Answer>, place: FaultPlace) => Promise<Answer>;
+
+/** A broker that takes connections and does not answer comes last from then on. */
+const askerOf =
+  (memory: BrokerMemory): AskOf =>
+  (link, request, place) =>
+    link.ask(request).catch((error) => {
+      const fault = faultOfThrown(error, place);
+      if (fault.code === 'KAFKA_UNREACHABLE') memory.note(link, false);
+      throw fault;
+    });
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return items
@@ -80,6 +89,7 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory, l
   const seeds = shuffled(settings.brokers.map(parseBroker), settings.random);
   const { memory, throttles } = lore;
   const onThrottle = (broker: string, throttleMs: number) => throttles.note(broker, throttleMs);
+  const ask = askerOf(memory);
   const pool = createLinkPool(factory, { ...settings, onThrottle });
   const addresses = new Map<number, BrokerAddress>();
   const coordinators = new Map<string, number>();
@@ -95,14 +105,6 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory, l
       throw faultOfThrown(error, { step: 'connect' });
     });
   }
-
-  /** A broker that takes connections and does not answer comes last from now on. */
-  const ask: AskOf = (link, request, place) =>
-    link.ask(request).catch((error) => {
-      const fault = faultOfThrown(error, place);
-      if (fault.code === 'KAFKA_UNREACHABLE') memory.note(link, false);
-      throw fault;
-    });
 
   async function describe(topics: readonly string[] | null): Promise<ClusterDescription> {
     const described = await ask(await any(), metadata(topics), { step: 'metadata' });
@@ -140,9 +142,11 @@ export function createBrokers(settings: KafkaSettings, factory: BrokerFactory, l
     coordinator,
     forgetCoordinators: () => coordinators.clear(),
     answers: (link) => answers(factory, settings, link),
-    throttledMs: () => pool.throttledMs(),
     hasThrottled: ({ host, port }) => throttles.has(`${host}:${port}`),
-    throttledBy: () => throttles.worst(),
+    throttle: () => {
+      const worst = throttles.worst();
+      return worst === null ? null : { ...worst, waitMs: pool.throttledMs() };
+    },
     close: () => pool.close(),
   };
 }

@@ -69,7 +69,14 @@ async function deliver(scene: Scene): Promise<{ ids: number[]; events: SenderEve
   const messages = scene.rows.map((row, index) => {
     const key = Buffer.from(row.key);
     const id = outboxId(pickLane(lanes, key, index + 1), index + 1);
-    return { id, eventId: `s:${index + 1}`, topic: scene.topic, key, value: Buffer.alloc(row.bytes, 'v'), headers: null };
+    return {
+      id,
+      eventId: `s:${index + 1}`,
+      topic: scene.topic,
+      key,
+      value: Buffer.alloc(row.bytes, 'v'),
+      headers: null,
+    };
   });
   const next = { position: 1n, gaps: { put: [], drop: [] }, nextSequence: messages.length + 1 };
   await store.writer.append({ source: 's', epoch, expectedNextSequence: 1, next, messages });
@@ -125,7 +132,10 @@ test('a produce quota slows rows down, and nothing times out', { timeout: 2 * DE
   await setClientQuota(broker, kafka.clientId, 'producer_byte_rate', 40_000);
   const { ids, events } = await deliver({ topic, kafka, rows, isDone: (arrived) => arrived === rows.length });
   await setClientQuota(broker, kafka.clientId, 'producer_byte_rate', null);
-  assert.deepEqual(inOrder(ids), rows.map((_, index) => index + 1));
+  assert.deepEqual(
+    inOrder(ids),
+    rows.map((_, index) => index + 1),
+  );
   assert.deepEqual(kinds(events, 'session-lost'), []);
 });
 
@@ -159,7 +169,11 @@ test('rows too large for their topic are known before they are sent, and set asi
     },
     isDone: (arrived) => arrived === rows.length,
   });
-  assert.deepEqual(inOrder(ids), rows.map((_, index) => index + 1), 'every row arrives once the limit is raised');
+  assert.deepEqual(
+    inOrder(ids),
+    rows.map((_, index) => index + 1),
+    'every row arrives once the limit is raised',
+  );
   for (let key = 0; key < 40; key += 1) {
     const ofKey = ids.filter((id) => id <= 80 && (id - 1) % 40 === key);
     assert.deepEqual(ofKey, inOrder(ofKey), 'in order per key');
@@ -167,7 +181,11 @@ test('rows too large for their topic are known before they are sent, and set asi
   assert.deepEqual(kinds(events, 'session-lost'), [], 'none of them was sent');
   assert.deepEqual(kinds(events, 'row-aside'), []);
   const told = events.flatMap((event) => (event.kind === 'rows-too-large' && event.attempts === 0 ? [event] : []));
-  assert.equal(told.reduce((sum, { rows: count }) => sum + count, 0), 40, 'the first of each key');
+  assert.equal(
+    told.reduce((sum, { rows: count }) => sum + count, 0),
+    40,
+    'the first of each key',
+  );
   assert.match(told[0]?.message ?? '', /takes at most 10000 bytes \(max\.message\.bytes\)/);
 });
 
@@ -180,14 +198,23 @@ test('with compression it is the compressed size that counts', async () => {
   assert.deepEqual(kinds(events, 'rows-too-large'), []);
 });
 
-test('a row at which the broker closes the connection is isolated as a refused one', { timeout: 2 * DEADLINE_MS }, async () => {
+test('a row at which the broker closes the connection is isolated as a refused one', {
+  timeout: 2 * DEADLINE_MS,
+}, async () => {
   const topic = await newTopic();
   const [broker = ''] = testEnvironment().kafkaBrokers;
   const [host = '', port = ''] = broker.split(':');
   const proxy = await startProxy({ host, port: Number(port) }, { kafka: true, requestBytesMax: 100_000 });
   try {
-    const rows = Array.from({ length: 40 }, (_, index) => ({ key: `k${index}`, bytes: index % 20 === 7 ? 150_000 : 500 }));
-    const kafka = options({ brokers: [`${proxy.host}:${proxy.port}`], requestBytesMax: 90_000, partitionBatchBytesMax: 90_000 });
+    const rows = Array.from({ length: 40 }, (_, index) => ({
+      key: `k${index}`,
+      bytes: index % 20 === 7 ? 150_000 : 500,
+    }));
+    const kafka = options({
+      brokers: [`${proxy.host}:${proxy.port}`],
+      requestBytesMax: 90_000,
+      partitionBatchBytesMax: 90_000,
+    });
     const { ids, events } = await deliver({
       topic,
       kafka,
@@ -196,10 +223,16 @@ test('a row at which the broker closes the connection is isolated as a refused o
         arrived === 38 && kinds(seen, 'row-aside').length + kinds(seen, 'rows-too-large').length >= 2,
     });
     const large = [8, 28];
-    assert.deepEqual(inOrder(ids), rows.map((_, index) => index + 1).filter((id) => !large.includes(id)));
+    assert.deepEqual(
+      inOrder(ids),
+      rows.map((_, index) => index + 1).filter((id) => !large.includes(id)),
+    );
     const asides = events.flatMap((event) => (event.kind === 'row-aside' ? [event] : []));
     for (const { id } of asides) assert.ok(large.includes(id % 2 ** 43), `${id}`);
-    assert.match(asides[0]?.message ?? '', /closes the connection at a record of \d+ bytes.*socket\.request\.max\.bytes/);
+    assert.match(
+      asides[0]?.message ?? '',
+      /closes the connection at a record of \d+ bytes.*socket\.request\.max\.bytes/,
+    );
   } finally {
     await proxy.stop();
   }

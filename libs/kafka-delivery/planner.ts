@@ -7,7 +7,7 @@ import type { KafkaSettings } from './kafka-options.ts';
 import { type DeliveryPlan, planDelivery, type RoutedRecord } from './plan-delivery.ts';
 import { createRecordLimits } from './record-limits.ts';
 import type { FlowSender } from './send-flows.ts';
-import { createSizeLimits, newSizeLore, REQUEST_ROOM_BYTES, type SizeLimits, type SizeLore } from './size-limits.ts';
+import { newSizeLore, REQUEST_ROOM_BYTES, SizeLimits, type SizeLore } from './size-limits.ts';
 import { createSuspects } from './suspects.ts';
 import type { TopicViews } from './topic-views.ts';
 
@@ -30,10 +30,11 @@ export function createPlanner(parts: PlannerParts, views: TopicViews): Planner {
   const { settings, brokers, bounds } = parts;
   const lore = parts.sizes ?? newSizeLore(settings);
   const isPlain = settings.compression === 'none';
-  const limits = createSizeLimits(brokers, settings, views, lore, (topic, bytesMax) => {
+  const onTopicTold = (topic: string, bytesMax: number) => {
     // How far compression goes is found out by refusals.
     if (isPlain) bounds.learn(topic, bytesMax, false);
-  });
+  };
+  const limits = new SizeLimits({ brokers, settings, views, lore, onTopicTold });
   const chunkMax = () => {
     const least = limits.leastOfBrokers();
     return least === null ? null : least - REQUEST_ROOM_BYTES;
@@ -49,7 +50,7 @@ export function createPlanner(parts: PlannerParts, views: TopicViews): Planner {
       // Chunks were cut without knowing what their brokers take.
       return told && settings.chunkOversized ? planDelivery(wanted, leaders, settings.partitioner, records) : plan;
     },
-    misfits: limits.misfits,
+    misfits: (wanted) => limits.misfits(wanted),
     hooks: {
       requestMaxOf: (link) => lore.brokers.of(nameOf(link)),
       suspects: createSuspects(brokers, parts.closings ?? new Closings(settings.clock), lore.brokers),

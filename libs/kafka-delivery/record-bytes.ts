@@ -4,7 +4,13 @@ import type { KafkaSettings } from './kafka-options.ts';
 import { batchBytesOf, writeRecordBatch } from './wire/record-batch.ts';
 import { WireWriter } from './wire/wire-writer.ts';
 
-const NO_PRODUCER = { producerId: -1, producerEpoch: -1, firstSequence: -1, transactional: true, timestampMs: 0 } as const;
+const NO_PRODUCER = {
+  producerId: -1,
+  producerEpoch: -1,
+  firstSequence: -1,
+  transactional: true,
+  timestampMs: 0,
+} as const;
 
 /**
  * What it takes where that is more than `limit`, and null where it is not, or where it cannot be told: a value that is not at hand

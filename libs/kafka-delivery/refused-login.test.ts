@@ -52,9 +52,8 @@ function brokersWith(answers: Answers): Brokers {
     coordinator: async () => ({ code: 0, link }),
     forgetCoordinators: () => undefined,
     answers: async () => true,
-    throttledMs: () => 0,
     hasThrottled: () => false,
-    throttledBy: () => null,
+    throttle: () => null,
     close: async () => undefined,
   };
 }

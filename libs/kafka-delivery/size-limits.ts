@@ -1,5 +1,6 @@
 /** Asks topics and brokers what they take, and says which records would be refused for their size before they are sent. */
 import type { DeliveryRecord } from '#outbox';
+import type { BrokerLink } from './broker-link.ts';
 import type { Brokers } from './brokers.ts';
 import { CODE } from './fault-table.ts';
 import type { KafkaSettings } from './kafka-options.ts';
@@ -18,6 +19,8 @@ export const REQUEST_OVERHEAD_BYTES = 64;
 /** The same, at most: names of usual length. */
 export const REQUEST_ROOM_BYTES = 1_024;
 
+const NO_NODE = -1;
+
 /** What is known of sizes, for all sessions of a port. */
 export interface SizeLore {
   readonly topics: SizeBook;
@@ -30,46 +33,101 @@ export const newSizeLore = ({ clock }: Pick<KafkaSettings, 'clock'>): SizeLore =
   brokers: new SizeBook(clock),
 });
 
-export interface SizeLimits {
-  /** Asks these nodes what they take, where that is not known. True: at least one has told. Never rejects: one that is away says nothing. */
-  loadBrokers(nodeIds: Iterable<number>, hit?: boolean): Promise<boolean>;
-  /** Bytes of a request that the node takes; null: not known. */
-  ofBroker(nodeId: number): number | null;
-  /** The least of all nodes that told. */
-  leastOfBrokers(): number | null;
-  /** As the session's. */
-  misfits(records: readonly DeliveryRecord[]): Promise<ReadonlyMap<DeliveryRecord, string>>;
-}
-
 const NONE: ReadonlyMap<DeliveryRecord, string> = new Map();
 
-export const bareBytes = ({ key, value, valueBytes }: DeliveryRecord): number =>
+const bareBytes = ({ key, value, valueBytes }: DeliveryRecord): number =>
   (key?.length ?? 0) + (value?.length ?? valueBytes ?? 0);
 
-export function createSizeLimits(
-  brokers: Brokers,
-  settings: KafkaSettings,
-  views: TopicViews,
-  lore: SizeLore,
-  onTopicTold: (topic: string, messageBytesMax: number) => void,
-): SizeLimits {
-  const names = new Map<number, string>();
+export interface SizeLimitsParts {
+  readonly brokers: Brokers;
+  readonly settings: KafkaSettings;
+  readonly views: TopicViews;
+  readonly lore: SizeLore;
+  readonly onTopicTold: (topic: string, messageBytesMax: number) => void;
+}
 
-  async function ask(nodeId: number | null, resources: readonly ConfigResource[], name: string) {
-    const link = await (nodeId === null ? brokers.any() : brokers.node(nodeId));
-    const described = await link.ask(describeConfigs(resources, [name]));
-    return new Map(
-      described.map(({ name: resource, code, values }) => {
-        const bytes = Number(code === CODE.none ? values.get(name) : Number.NaN);
-        return [resource, bytes > 0 ? bytes : null] as const;
-      }),
-    );
+/** The limits as one session sees them. */
+export class SizeLimits {
+  readonly #parts: SizeLimitsParts;
+  /** Addresses of nodes that were asked. */
+  readonly #names = new Map<number, string>();
+
+  constructor(parts: SizeLimitsParts) {
+    this.#parts = parts;
   }
 
-  async function loadTopics(topics: ReadonlySet<string>, hit: boolean): Promise<void> {
+  /**
+   * Asks these nodes what they take, where that is not known, or no longer fresh; `hit`: something does not fit. True: at least one
+   * has told. Never rejects: whoever sends to a node that is away finds that out, and says so.
+   */
+  async loadBrokers(nodeIds: Iterable<number>, hit = false): Promise<boolean> {
+    const told = await Promise.all([...nodeIds].map((nodeId) => this.#loadBroker(nodeId, hit).catch(() => false)));
+    return told.includes(true);
+  }
+
+  /** The least that one of the nodes takes in a request; null: none has told. */
+  leastOfBrokers(): number | null {
+    const told = [...this.#names.keys()].map((nodeId) => this.#ofBroker(nodeId)).filter((bytes) => bytes !== null);
+    return told.length === 0 ? null : Math.min(...told);
+  }
+
+  /** As the session's. Never rejects: the transaction meets the same fault, and says what it means. */
+  async misfits(records: readonly DeliveryRecord[]): Promise<ReadonlyMap<DeliveryRecord, string>> {
+    // What is cut into chunks fits, but for keys and headers that leave no room; and those are refused.
+    if (this.#parts.settings.chunkOversized) return NONE;
+    const large = records.filter((record) => bareBytes(record) >= LOOKED_AT_BYTES);
+    if (large.length === 0) return NONE;
+    try {
+      const found = await this.#judge(large, false);
+      // Somebody may have raised the limit since it was asked for.
+      return found.size === 0 ? NONE : await this.#judge([...found.keys()], true);
+    } catch {
+      return NONE;
+    }
+  }
+
+  async #judge(records: readonly DeliveryRecord[], hit: boolean): Promise<Map<DeliveryRecord, string>> {
+    const topics = new Set(records.map(({ topic }) => topic));
+    const leaders = await this.#parts.views.load(topics);
+    const leaderOf = ({ topic, key, spread }: DeliveryRecord): number => {
+      const nodes = leaders.get(topic) ?? [];
+      if (nodes.length === 0) return NO_NODE;
+      return nodes[pickPartition(this.#parts.settings.partitioner, key, spread, nodes.length)] ?? NO_NODE;
+    };
+    await this.#loadTopics(topics, hit);
+    await this.loadBrokers(new Set(records.map(leaderOf).filter((node) => node !== NO_NODE)), hit);
+    const found = new Map<DeliveryRecord, string>();
+    for (const record of records) {
+      const why = await this.#misfit(record, leaderOf(record));
+      if (why !== null) found.set(record, why);
+    }
+    return found;
+  }
+
+  async #misfit(record: DeliveryRecord, leader: number): Promise<string | null> {
+    const { lore, settings } = this.#parts;
+    const { topic } = record;
+    const topicMax = lore.topics.of(topic) ?? Number.POSITIVE_INFINITY;
+    const requestMax = this.#ofBroker(leader) ?? Number.POSITIVE_INFINITY;
+    const bytes = await bytesAbove(Math.min(topicMax, requestMax - REQUEST_OVERHEAD_BYTES), record, settings);
+    if (bytes === null) return null;
+    if (bytes > topicMax) {
+      return `topic ${topic} takes at most ${topicMax} bytes (${TOPIC_LIMIT}): raise it, or set OVERSIZE=chunk`;
+    }
+    return `broker ${leader} takes requests of at most ${requestMax} bytes (${BROKER_LIMIT}): raise it, which restarts the broker, or set OVERSIZE=chunk`;
+  }
+
+  #ofBroker(nodeId: number): number | null {
+    const name = this.#names.get(nodeId);
+    return name === undefined ? null : this.#parts.lore.brokers.of(name);
+  }
+
+  async #loadTopics(topics: ReadonlySet<string>, hit: boolean): Promise<void> {
+    const { brokers, lore, onTopicTold } = this.#parts;
     const due = [...topics].filter((topic) => lore.topics.isDue(topic, hit));
     if (due.length === 0) return;
-    const told = await ask(null, due.map((name) => ({ kind: 'topic', name })), TOPIC_LIMIT); // biome-ignore format: one line
+    const resources = due.map((name) => ({ kind: 'topic', name }) as const);
+    const told = await ask(await brokers.any(), resources, TOPIC_LIMIT);
     for (const topic of due) {
       const bytesMax = told.get(topic) ?? null;
       lore.topics.told(topic, bytesMax);
@@ -77,86 +135,25 @@ export function createSizeLimits(
     }
   }
 
-  async function loadBroker(nodeId: number, hit: boolean): Promise<boolean> {
-    try {
-      const { host, port } = await brokers.node(nodeId);
-      const name = `${host}:${port}`;
-      names.set(nodeId, name);
-      if (!lore.brokers.isDue(name, hit)) return false;
-      const told = await ask(nodeId, [{ kind: 'broker', name: String(nodeId) }], BROKER_LIMIT);
-      lore.brokers.told(name, told.get(String(nodeId)) ?? null);
-      return true;
-    } catch {
-      // Whoever sends to it finds out what is wrong with it, and says so.
-      return false;
-    }
+  async #loadBroker(nodeId: number, hit: boolean): Promise<boolean> {
+    const { brokers, lore } = this.#parts;
+    const link = await brokers.node(nodeId);
+    const name = `${link.host}:${link.port}`;
+    this.#names.set(nodeId, name);
+    if (!lore.brokers.isDue(name, hit)) return false;
+    const told = await ask(link, [{ kind: 'broker', name: String(nodeId) }], BROKER_LIMIT);
+    lore.brokers.told(name, told.get(String(nodeId)) ?? null);
+    return true;
   }
-
-  const loadBrokers: SizeLimits['loadBrokers'] = async (nodeIds, hit = false) => {
-    const told = await Promise.all([...nodeIds].map((nodeId) => loadBroker(nodeId, hit)));
-    return told.includes(true);
-  };
-
-  const ofBroker = (nodeId: number): number | null => {
-    const name = names.get(nodeId);
-    return name === undefined ? null : lore.brokers.of(name);
-  };
-
-  async function judge(records: readonly DeliveryRecord[]): Promise<Map<DeliveryRecord, string>> {
-    const found = new Map<DeliveryRecord, string>();
-    for (const record of records) {
-      const { topic } = record;
-      const leader = leaderOf(record);
-      const topicMax = lore.topics.of(topic) ?? Number.POSITIVE_INFINITY;
-      const requestMax = (leader === null ? null : ofBroker(leader)) ?? Number.POSITIVE_INFINITY;
-      const batchMax = Math.min(topicMax, requestMax - REQUEST_OVERHEAD_BYTES);
-      const bytes = await bytesAbove(batchMax, record, settings);
-      if (bytes === null) continue;
-      const why =
-        bytes > topicMax
-          ? `topic ${topic} takes at most ${topicMax} bytes (${TOPIC_LIMIT}): raise it, or set OVERSIZE=chunk`
-          : `broker ${leader} takes requests of at most ${requestMax} bytes (${BROKER_LIMIT}): raise it, which restarts the broker, or set OVERSIZE=chunk`;
-      found.set(record, why);
-    }
-    return found;
-  }
-
-  let leaders: ReadonlyMap<string, readonly number[]> = new Map();
-
-  function leaderOf({ topic, key, spread }: DeliveryRecord): number | null {
-    const nodes = leaders.get(topic);
-    if (nodes === undefined || nodes.length === 0) return null;
-    return nodes[pickPartition(settings.partitioner, key, spread, nodes.length)] ?? null;
-  }
-
-  async function misfits(records: readonly DeliveryRecord[]): Promise<ReadonlyMap<DeliveryRecord, string>> {
-    // What is cut into chunks fits, but for keys and headers that leave no room; and those are refused.
-    if (settings.chunkOversized) return NONE;
-    const large = records.filter((record) => bareBytes(record) >= LOOKED_AT_BYTES);
-    if (large.length === 0) return NONE;
-    const topics = new Set(large.map(({ topic }) => topic));
-    try {
-      leaders = await views.load(topics);
-      await loadTopics(topics, false);
-      const nodes = new Set(large.map(leaderOf).filter((node) => node !== null && node >= 0) as number[]);
-      await loadBrokers(nodes);
-      const found = await judge(large);
-      if (found.size === 0) return NONE;
-      // Somebody may have raised the limit since it was asked for.
-      await loadTopics(new Set([...found.keys()].map(({ topic }) => topic)), true);
-      await loadBrokers(new Set([...found.keys()].map(leaderOf).filter((node) => node !== null) as number[]), true);
-      return judge([...found.keys()]);
-    } catch {
-      // The transaction meets the same fault, and says what it means.
-      return NONE;
-    }
-  }
-
-  const leastOfBrokers = (): number | null => {
-    const told = [...names.keys()].map(ofBroker).filter((bytes) => bytes !== null);
-    return told.length === 0 ? null : Math.min(...told);
-  };
-
-  return { loadBrokers, ofBroker, leastOfBrokers, misfits };
 }
 
+/** Null where we may not ask. */
+async function ask(link: BrokerLink, resources: readonly ConfigResource[], setting: string) {
+  const described = await link.ask(describeConfigs(resources, [setting]));
+  return new Map(
+    described.map(({ name, code, values }) => {
+      const bytes = Number(code === CODE.none ? values.get(setting) : Number.NaN);
+      return [name, bytes > 0 ? bytes : null] as const;
+    }),
+  );
+}

@@ -5,8 +5,8 @@ import type { Brokers } from './brokers.ts';
 import type { Closings } from './closings.ts';
 import { faultOfThrown } from './fault-table.ts';
 import type { SizeBook } from './size-book.ts';
-import { batchBytesOf } from './wire/record-batch.ts';
 import type { PartitionFlow } from './wire/produce-request.ts';
+import { batchBytesOf } from './wire/record-batch.ts';
 
 export interface Suspects {
   taken(link: BrokerLink): void;

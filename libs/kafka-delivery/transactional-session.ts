@@ -3,7 +3,6 @@ import type { ProducerSession } from '#outbox';
 import { crashPoint, RelayError, withDeadline } from '#runtime';
 import { Acknowledged, type SentEnd } from './acknowledged.ts';
 import { askClock } from './ask-clock.ts';
-import { throttleOf } from './at-least-once-session.ts';
 import type { BatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
 import type { Closings } from './closings.ts';
@@ -99,7 +98,7 @@ export async function openTransactionalSession(
       );
     },
     misfits: producer.misfits,
-    throttle: () => throttleOf(context.brokers),
+    throttle: () => context.brokers.throttle(),
     close: () => producer.close(),
   };
 }

@@ -4,38 +4,37 @@
  */
 import { backoffMs } from '#runtime';
 import { keyText, type LaneHold } from './lane-hold.ts';
-import { parkedBehindKey, toRecord, type TransactionPlan } from './plan-transaction.ts';
+import { parkedBehindKey, type TransactionPlan, toRecord } from './plan-transaction.ts';
 import type { AsideEntry, AsideHead, DeliveryRecord, OutboxRow, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 
-export interface Deferred {
-  /** Set aside: the marker may pass them. */
-  readonly ids: ReadonlySet<number>;
-  /** A lane that is somebody else's by now; its rows are theirs. */
+export interface FittingPlan {
+  readonly plan: TransactionPlan;
+  /** A lane that is somebody else's by now, and its rows with it: nothing of the plan is to be sent. */
   readonly lost: LaneHold | null;
 }
 
-const NOTHING: Deferred = { ids: new Set(), lost: null };
-
-export async function deferMisfits(
+/** The plan without the rows that are too large, which are aside by then, so that its markers may pass them. */
+export async function planFitting(
   options: SenderOptions,
   session: ProducerSession,
-  plan: TransactionPlan,
-): Promise<Deferred> {
-  if (session.misfits === undefined || plan.records.length === 0) return NOTHING;
+  planOf: (deferred: ReadonlySet<number>) => TransactionPlan,
+): Promise<FittingPlan> {
+  const plan = planOf(new Set());
+  if (session.misfits === undefined || plan.records.length === 0) return { plan, lost: null };
   const misfits = await session.misfits(plan.records);
-  if (misfits.size === 0) return NOTHING;
+  if (misfits.size === 0) return { plan, lost: null };
   const ids = new Set<number>();
   for (const hold of plan.lanes) {
     const dueInMs = backoffMs(1, options.backoff, options.random);
     const entries = entriesOf(plan.sent.get(hold.lane) ?? [], whyById(misfits), dueInMs);
     if (entries.length === 0) continue;
-    if (!(await options.store.setAside(hold.lane, hold.claimEpoch, entries))) return { ids, lost: hold };
+    if (!(await options.store.setAside(hold.lane, hold.claimEpoch, entries))) return { plan, lost: hold };
     for (const { row } of entries) ids.add(row.id);
     adopt(hold, entries);
     say(options, hold, entries);
   }
-  return { ids, lost: null };
+  return { plan: planOf(ids), lost: null };
 }
 
 const whyById = (misfits: ReadonlyMap<DeliveryRecord, string>): ReadonlyMap<number, string> =>

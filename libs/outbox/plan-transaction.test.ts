@@ -55,7 +55,14 @@ describe('planTransaction', () => {
 
   it('parks rows behind a row of their key that is aside, and lets the marker pass them', () => {
     const held = hold(0);
-    const head = { ...row(0, 1), lane: 0, state: 'retrying', attempts: 1, dueInMs: 0, attemptToken: 0 } as unknown as AsideHead;
+    const head = {
+      ...row(0, 1),
+      lane: 0,
+      state: 'retrying',
+      attempts: 1,
+      dueInMs: 0,
+      attemptToken: 0,
+    } as unknown as AsideHead;
     held.parked.set(keyText(Buffer.from('k')), head);
     const rows = [row(0, 2), row(0, 3, { key: Buffer.from('other') }), row(0, 4)];
     const plan = planTransaction([batch(0, rows)], holdsOf(held), never);

@@ -17,14 +17,12 @@ export interface TransactionPlan {
   readonly sent: ReadonlyMap<number, readonly OutboxRow[]>;
 }
 
-const NONE: ReadonlySet<number> = new Set();
-
 export function planTransaction(
   batches: readonly LaneBatch[],
   holds: ReadonlyMap<number, LaneHold>,
   isBlocked: (topic: string) => boolean,
   /** Rows that are set aside already: the marker passes them. */
-  deferred: ReadonlySet<number> = NONE,
+  deferred: ReadonlySet<number> = new Set(),
 ): TransactionPlan {
   const records: DeliveryRecord[] = [];
   const markers: MarkerWrite[] = [];

@@ -8,7 +8,7 @@
 import { asRelayError, backoffMs, crashPoint, type RelayError } from '#runtime';
 import { AsideRounds } from './aside-rounds.ts';
 import { acquit, blame } from './blame-rows.ts';
-import { deferMisfits } from './defer-misfits.ts';
+import { planFitting } from './defer-misfits.ts';
 import { HeldLanes } from './held-lanes.ts';
 import type { LaneHold } from './lane-hold.ts';
 import { OwnSession } from './own-session.ts';
@@ -110,7 +110,8 @@ export class Sender {
     if (ring.kind === 'lanes-changed') this.#lanes.membership.hurry();
     else if (!ring.lanes.some((lane) => this.#lanes.holds.has(lane))) return;
     if (ring.kind === 'retry-due') this.#aside.forget(ring.lanes);
-    if (ring.kind === 'markers-due') for (const lane of ring.lanes) expireMarker(this.#options, this.#lanes.holds.get(lane));
+    if (ring.kind === 'markers-due')
+      for (const lane of ring.lanes) expireMarker(this.#options, this.#lanes.holds.get(lane));
     this.#wake.ring();
   }
 
@@ -152,22 +153,15 @@ export class Sender {
       const group = groups[this.#turn % groups.length] as LaneHold[];
       if (group.length === 0) continue;
       const batches = await this.#ahead.read(group, this.#turn);
-      const plan = await this.#plan(session, batches);
-      if (plan !== null && plan.lanes.length === 0) continue;
-      if (plan !== null) await this.#send(session, group, plan, batches);
+      const planOf = (deferred: ReadonlySet<number>) =>
+        planTransaction(batches, this.#lanes.holds, this.#topics.isBlocked, deferred);
+      const { plan, lost } = await planFitting(this.#options, session, planOf);
+      if (lost !== null) this.#lanes.lose(lost);
+      else if (plan.lanes.length === 0) continue;
+      else await this.#send(session, group, plan, batches);
       return true;
     }
     return false;
-  }
-
-  /** Rows known to be too large are set aside first; null: a lane was taken from us meanwhile. */
-  async #plan(session: ProducerSession, batches: readonly LaneBatch[]): Promise<TransactionPlan | null> {
-    const { holds } = this.#lanes;
-    const plan = planTransaction(batches, holds, this.#topics.isBlocked);
-    const deferred = await deferMisfits(this.#options, session, plan);
-    if (deferred.lost !== null) this.#lanes.lose(deferred.lost);
-    if (deferred.lost !== null) return null;
-    return deferred.ids.size === 0 ? plan : planTransaction(batches, holds, this.#topics.isBlocked, deferred.ids);
   }
 
   async #send(

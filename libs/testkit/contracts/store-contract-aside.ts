@@ -122,7 +122,11 @@ function checkAttempts(check: StoreCheck): void {
     await world.one.sender.setAside(0, epoch, [aside(row(0, 1, 'a'))]);
     assert.equal(await world.one.sender.beginAttempt(0, epoch, id, 41), true);
     assert.equal((await world.other.sender.listAsideHeads([0], 1))[0]?.attemptToken, 41);
-    await world.one.sender.failAttempts(0, epoch, [id], { error: 'e'.repeat(10_000), dueInMs: 1_000, state: 'retrying' });
+    await world.one.sender.failAttempts(0, epoch, [id], {
+      error: 'e'.repeat(10_000),
+      dueInMs: 1_000,
+      state: 'retrying',
+    });
     const [failed] = await world.other.sender.listAsideHeads([0], 1);
     assert.deepEqual([failed?.attemptToken, failed?.attempts, failed?.state], [0, 1, 'retrying']);
     await world.one.sender.beginAttempt(0, epoch, id, 42);
@@ -154,7 +158,10 @@ function checkAttempts(check: StoreCheck): void {
     const id = outboxId(0, 1);
     assert.equal(await world.one.sender.setAside(0, epoch, [aside(row(0, 2, 'b'))]), false);
     assert.equal(await world.one.sender.beginAttempt(0, epoch, id, 41), false);
-    assert.equal(await world.one.sender.failAttempts(0, epoch, [id], { error: 'late', dueInMs: 0, state: 'dead' }), false);
+    assert.equal(
+      await world.one.sender.failAttempts(0, epoch, [id], { error: 'late', dueInMs: 0, state: 'dead' }),
+      false,
+    );
     const heads = await world.other.sender.listAsideHeads([0], 10);
     assert.deepEqual(
       heads.map(({ id: each, attempts, attemptToken }) => [each, attempts, attemptToken]),
