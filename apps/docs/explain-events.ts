@@ -100,6 +100,18 @@ const SENDER: Readonly<Record<SenderEvent['kind'], readonly [string, string]>> =
     'The broker refused this row for good. It is aside, its key waits behind it, everything else goes on.',
     'See `code` and `reason`; raise max.message.bytes or mend what produced the row. It is tried again by itself.',
   ],
+  'rows-too-large': [
+    'Rows are known to be larger than their topic or broker takes, before anything is sent: `rows` of one topic are aside (`attempts` 0), or still too large when their next attempt came due. Their keys wait, everything else goes on.',
+    '`reason` names the limit and its setting. Raise it (it is asked for again by itself), set OVERSIZE=chunk, or mend what produced the rows.',
+  ],
+  throttled: [
+    'A broker imposes pauses on this client (quotas): `lastMinuteMs` of the last minute. Rows go at the pace that it allows. All zero: no longer.',
+    'Raise producer_byte_rate (or request_percentage) of the user or client id: `kafka-configs.sh --alter --entity-type clients`.',
+  ],
+  'pace-changed': [
+    'A transaction timed out or was slow, and the next ones carry at most `rowsMax` rows and `bytesMax` bytes; null: as much as the settings say, again.',
+    'Nothing, when it comes with `throttled` or a slow broker that recovers. Otherwise look at the brokers.',
+  ],
   'row-retry-failed': ['Refused again; the next attempt is in `delayMs`.', 'The same.'],
   'row-dead': ['The last attempt failed and ROW_FAULT_POLICY applied.', '[Dead letters](#dead-letters).'],
   'row-recovered': ['A row that was aside is in Kafka.', NOTHING],

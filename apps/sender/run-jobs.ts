@@ -46,7 +46,7 @@ export function runJobs(service: Service, pool: Pool, doorbell: Doorbell): Sende
 
 /** A row that was refused is known to be due then and then; the reconciler would find it, only later. */
 function schedule(jobs: Jobs, event: SenderEvent): void {
-  if (event.kind !== 'row-retry-failed' && event.kind !== 'row-aside') return;
+  if (event.kind !== 'row-retry-failed' && event.kind !== 'row-aside' && event.kind !== 'rows-too-large') return;
   const { lane, delayMs } = event;
   // Never rejects but for malformed data, and a lane number is none.
   void jobs.add('retry-due', { lanes: [lane] }, { delayMs, dedupeKey: `retry-due:${lane}` });

@@ -6,6 +6,8 @@ import { MARKER_REFRESH_MS, SUMMARY_INTERVAL_MS, senderTickMs } from '../wiring/
 import type { Service } from '../wiring/service.ts';
 
 const MARKER_SETTLE_MS = 5_000;
+/** A transaction that takes longer than this share of its time-out makes the next one smaller. */
+const TARGETS_PER_TIMEOUT = 8;
 const PARKED_KEYS_MAX = 10_000;
 const TRIM_ROWS_MAX = 5_000;
 const TRIM_INTERVAL_MS = 250;
@@ -31,6 +33,7 @@ export async function runSender(service: Service, parts: SenderParts): Promise<v
     clock: systemClock,
     random: systemRandom,
     limits: { rowsMax: config.sender.batchRowsMax, bytesMax: config.sender.batchBytesMax },
+    transactionTargetMs: config.kafka.transactionTimeoutMs / TARGETS_PER_TIMEOUT,
     pollIntervalMs: config.sender.pollIntervalMs,
     leaseMs: config.sender.laneLeaseMs,
     tickMs: senderTickMs(config),

@@ -1,10 +1,10 @@
 /** Which rows set aside are next, and which are somebody else's to wait for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { AsideRow } from '#outbox';
+import type { AsideHead } from '#outbox';
 import { rowsInTurn } from './rows-in-turn.ts';
 
-const head = (state: AsideRow['state'], attempts: number) => ({ state, attempts }) as AsideRow;
+const head = (state: AsideHead['state'], attempts: number) => ({ state, attempts }) as AsideHead;
 
 test('rows that only waited behind another of their key count, those given up and those refused do not', async () => {
   const asked: number[][] = [];

@@ -166,6 +166,12 @@ function showSenderEvent({ sender }: Metrics, haltedLanes: HaltedLanes, event: S
     case 'row-retry-failed':
       sender.retry(event.code);
       break;
+    case 'rows-too-large':
+      sender.tooLarge(event.rows);
+      break;
+    case 'throttled':
+      sender.throttled(event.lastMinuteMs);
+      break;
     case 'session-lost':
       if (event.code === 'KAFKA_FENCED') sender.fenced();
       break;

@@ -5,8 +5,8 @@
 import type { DeliveryRecord, ProducerSession } from '#outbox';
 import { RelayError, withDeadline } from '#runtime';
 import { faultOfThrown, type Step } from './fault-table.ts';
-import { planDelivery, topicsOf } from './plan-delivery.ts';
-import { createRecordLimits } from './record-limits.ts';
+import { topicsOf } from './plan-delivery.ts';
+import { createPlanner } from './planner.ts';
 import { sendFlows } from './send-flows.ts';
 import { createSequences } from './sequences.ts';
 import { createTopicViews } from './topic-views.ts';
@@ -17,18 +17,16 @@ const DEADLINE_SHARE = 0.75;
 export async function openAtLeastOnceSession(context: SessionContext): Promise<ProducerSession> {
   const { settings, brokers, bounds } = context;
   const views = createTopicViews(brokers, settings);
-  const limits = createRecordLimits(brokers, settings, bounds);
+  const planner = createPlanner(context, views);
   const timeMs = () => settings.clock.wallMs();
-  const sender = { settings, bounds, timeMs, sequences: createSequences(), identity: null };
+  const sender = { settings, bounds, timeMs, sequences: createSequences(), identity: null, ...planner.hooks };
   let dead = false;
   let step: Step = 'metadata';
 
   async function run(records: readonly DeliveryRecord[]): Promise<void> {
     step = 'metadata';
     const sentTo = topicsOf(records);
-    const leaders = await views.load(sentTo);
-    await limits.load(sentTo);
-    const plan = planDelivery(records, leaders, settings.partitioner, limits);
+    const plan = await planner.plan(records, sentTo);
     step = 'send';
     await settings.gate?.('before:send');
     await Promise.all(
@@ -59,6 +57,8 @@ export async function openAtLeastOnceSession(context: SessionContext): Promise<P
   return {
     transactional: false,
     transact,
+    misfits: planner.misfits,
+    throttle: () => brokers.throttle(),
     close: async () => {
       dead = true;
       await brokers.close();

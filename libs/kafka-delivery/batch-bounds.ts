@@ -25,6 +25,8 @@ export function createBatchBounds(defaultBytesMax: number): BatchBounds {
   const records = new Map<string, { readonly bytesMax: number; readonly assumed: boolean }>();
   const learn = (topic: string, messageBytesMax: number, assumed: boolean) => {
     const recordBytesMax = Math.max(BOUND_BYTES_MIN, messageBytesMax - BATCH_OVERHEAD_BYTES);
+    // Somebody has raised the limit: what was refused under the old one says nothing any more.
+    if (recordBytesMax > (records.get(topic)?.bytesMax ?? recordBytesMax)) lowered.delete(topic);
     records.set(topic, { bytesMax: recordBytesMax, assumed });
     if (recordBytesMax < (lowered.get(topic) ?? defaultBytesMax)) lowered.set(topic, recordBytesMax);
   };

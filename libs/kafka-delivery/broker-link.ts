@@ -1,6 +1,7 @@
 /** One broker and how to ask it: connects when needed, checks the version both sides speak, keeps a deadline. */
-import { RelayError, withDeadline } from '#runtime';
+import { type Clock, RelayError, withDeadline } from '#runtime';
 import type { Broker, BrokerConnection } from './kafkajs.ts';
+import { MutedSockets, throttleOf } from './muted-sockets.ts';
 import type { WireRequest } from './wire/request.ts';
 import { WireReader } from './wire/wire-reader.ts';
 import { WireWriter } from './wire/wire-writer.ts';
@@ -9,6 +10,8 @@ export interface BrokerLink {
   readonly host: string;
   readonly port: number;
   connect(): Promise<void>;
+  /** True while it can be asked without connecting first. */
+  isConnected(): boolean;
   /** Sends a request and reads its answer. Rejects with kafkajs's errors or RelayError: see the fault table. */
   ask<Answer>(request: WireRequest<Answer>): Promise<Answer>;
   /**
@@ -18,6 +21,8 @@ export interface BrokerLink {
   post<Answer>(request: WireRequest<Answer>): Promise<{ readonly answer: Promise<Answer> }>;
   /** The API versions the broker speaks; empty before the first connection. */
   versions(): Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
+  /** How long the broker takes nothing more from us, by its own word; 0: it does. */
+  throttledMs(): number;
   /** Cuts the connections; requests under way are rejected. */
   drop(): Promise<void>;
 }
@@ -25,6 +30,9 @@ export interface BrokerLink {
 export interface LinkLimits {
   readonly connectionTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly clock?: Clock;
+  /** Told of each answer that says so: the broker takes nothing from that socket for so long. */
+  readonly onThrottle?: (broker: string, throttleMs: number) => void;
 }
 
 /**
@@ -84,27 +92,41 @@ function push(
   });
 }
 
+/** A request under way would hold up kafkajs's disconnect until it times out. */
+async function cut(connection: BrokerConnection): Promise<void> {
+  connection.rejectRequests(gone());
+  await withDeadline(connection.disconnect(), DROP_DEADLINE_MS, 'disconnecting').catch(() => undefined);
+  connection.socket?.destroy();
+}
+
+const gone = (): RelayError => new RelayError('KAFKA_UNREACHABLE', 'the connection to the broker was closed');
+
 export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink {
   const { host, port } = broker.connectionPool;
   // Writers are lent out one a request: a buffer may be reused only when its request was answered.
   const idleWriters: WireWriter[] = [];
+  const muted = new MutedSockets(limits.clock);
   let dropped = false;
+
+  const isConnected = () => broker.isConnected() && broker.versions !== null;
 
   async function connect(): Promise<void> {
     // While another caller connects, the socket is there before the broker has said what it speaks.
-    if (broker.isConnected() && broker.versions) return;
+    if (isConnected()) return;
     const deadlineMs = limits.connectionTimeoutMs * 2 + limits.requestTimeoutMs;
     await withDeadline(broker.connect(), deadlineMs, `connecting to broker ${host}:${port}`);
     if (dropped) await drop();
   }
 
   async function post<Answer>(request: WireRequest<Answer>): Promise<{ readonly answer: Promise<Answer> }> {
-    if (dropped) throw new RelayError('KAFKA_UNREACHABLE', 'the connection to the broker was closed');
+    if (dropped) throw gone();
     await connect();
     checkVersion(broker, request);
     const connection = await broker.connectionPool.getConnection(request.api === FETCH_API ? 1 : 0);
     // Sockets opened later, and sessions near their end (KIP-368), authenticate here.
     if (connection.sasl && !connection.isAuthenticated()) await connection.authenticate();
+    await muted.opened(connection);
+    if (dropped) throw gone();
     const writer = idleWriters.pop() ?? new WireWriter(512);
     const id = connection.nextCorrelationId();
     putHeader(writer, request, id, connection.clientId);
@@ -114,34 +136,38 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
       throw new RelayError('KAFKA_UNREACHABLE', `the connection to broker ${host}:${port} was lost`);
     }
     const payload = push(connection, request, id, writer.written(), limits.requestTimeoutMs);
-    const answer = payload.then((bytes) => readAnswer(request, bytes, writer));
+    const answer = payload.then((bytes) => readAnswer(request, bytes, writer, connection));
     answer.catch(() => undefined);
     return { answer };
   }
 
-  function readAnswer<Answer>(request: WireRequest<Answer>, payload: Buffer, writer: WireWriter): Answer {
+  function readAnswer<Answer>(
+    request: WireRequest<Answer>,
+    payload: Buffer,
+    writer: WireWriter,
+    connection: BrokerConnection,
+  ): Answer {
     if (request.answered === false) return request.read(new WireReader(NO_ITEMS));
     if (writer.bytes.length <= KEPT_BUFFER_BYTES_MAX) idleWriters.push(writer);
     const reader = new WireReader(payload);
     if (request.flexible && !request.plainAnswer) reader.skipTags();
+    const throttleMs = throttleOf(request, payload, reader.offset);
+    if (throttleMs > 0) {
+      muted.mute(connection, throttleMs, limits.requestTimeoutMs);
+      limits.onThrottle?.(`${host}:${port}`, throttleMs);
+    }
     return request.read(reader);
   }
 
   async function drop(): Promise<void> {
     dropped = true;
+    muted.close();
     idleWriters.length = 0;
-    const gone = new RelayError('KAFKA_UNREACHABLE', 'the connection to the broker was closed');
-    await Promise.all(
-      broker.connectionPool.pool.map(async (connection) => {
-        // A request under way would hold up kafkajs's disconnect until it times out.
-        connection.rejectRequests(gone);
-        await withDeadline(connection.disconnect(), DROP_DEADLINE_MS, 'disconnecting').catch(() => undefined);
-        connection.socket?.destroy();
-      }),
-    );
+    await Promise.all(broker.connectionPool.pool.map(cut));
   }
 
   const ask = async <Answer>(request: WireRequest<Answer>) => (await post(request)).answer;
 
-  return { host, port, connect, ask, post, drop, versions: () => broker.versions ?? {} };
+  const versions = () => broker.versions ?? {};
+  return { host, port, connect, isConnected, ask, post, drop, versions, throttledMs: () => muted.leftMs };
 }

@@ -1,5 +1,5 @@
 /** One configuration of kafkajs's connections, from which every user (port, session, reader) gets brokers of its own. */
-import { type Brokers, createBrokers } from './brokers.ts';
+import { type Brokers, createBrokers, newLore } from './brokers.ts';
 import { kafkaLogOptions } from './kafka-log.ts';
 import { type KafkaOptions, type KafkaSettings, settingsFrom } from './kafka-options.ts';
 import { createBrokerFactory, createKafkajs, type KafkaConfig } from './kafkajs.ts';
@@ -56,5 +56,6 @@ export function openKafkajs(options: KafkajsOptions): ReturnType<typeof createKa
 export function connectKafka(options: KafkaOptions): KafkaConnection {
   const settings = settingsFrom(options);
   const factory = createBrokerFactory(kafkajsConfig(settings));
-  return { settings, brokers: () => createBrokers(settings, factory) };
+  const lore = newLore(settings);
+  return { settings, brokers: () => createBrokers(settings, factory, lore) };
 }

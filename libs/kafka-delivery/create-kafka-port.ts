@@ -4,6 +4,7 @@ import { RelayError } from '#runtime';
 import type { Acknowledged } from './acknowledged.ts';
 import { openAtLeastOnceSession } from './at-least-once-session.ts';
 import { createBatchBounds } from './batch-bounds.ts';
+import { Closings } from './closings.ts';
 import { connectKafka, type KafkaConnection } from './connect-kafka.ts';
 import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
@@ -14,6 +15,7 @@ import { MarkerBook } from './marker-book.ts';
 import { markerGroups } from './markers-of-lanes.ts';
 import { createRecordTime } from './record-time.ts';
 import { createSettleWatch } from './settle-watch.ts';
+import { newSizeLore } from './size-limits.ts';
 import { openTransactionalSession } from './transactional-session.ts';
 
 export interface ClosableKafkaPort extends KafkaPort {
@@ -41,6 +43,8 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
   const transactional = isTransactional(settings);
   const shared = connection.brokers();
   const bounds = createBatchBounds(settings.partitionBatchBytesMax);
+  const sizes = newSizeLore(settings);
+  const closings = new Closings(settings.clock);
   const recordTime = createRecordTime(settings);
   const known = new KnownTopics(settings.topics);
   const topics = known.names;
@@ -67,7 +71,8 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
         producerIds.set(transactionalId, acknowledged.identity.producerId);
       };
       const onFenced = () => known.learn(sentTopics);
-      const context = { settings, bounds, recordTime, topics, onFenced, onOpened, brokers: connection.brokers() };
+      const lore = { bounds, recordTime, topics, sizes, closings };
+      const context = { settings, ...lore, onFenced, onOpened, brokers: connection.brokers() };
       return transactional ? openTransactionalSession(transactionalId, context) : openAtLeastOnceSession(context);
     },
     fence: async (transactionalId, sentTopics) => {

@@ -26,6 +26,8 @@ export interface FaultPlace {
   readonly api?: string;
   /** How many records the refused batch had. */
   readonly records?: number;
+  /** The request was on its way, on a connection that stood. */
+  readonly posted?: boolean;
 }
 
 const REFUSED = 'KAFKA_REFUSED';
@@ -38,6 +40,7 @@ const UNSUPPORTED = 'KAFKA_UNSUPPORTED';
 const CONFIG = 'CONFIG_INVALID';
 
 const TABLE: ReadonlyMap<number, readonly [string, ErrorCode]> = new Map([
+  [-1, ['UNKNOWN_SERVER_ERROR', UNKNOWN]],
   [1, ['OFFSET_OUT_OF_RANGE', UNREACHABLE]],
   [2, ['CORRUPT_MESSAGE', RECORD]],
   [3, ['UNKNOWN_TOPIC_OR_PARTITION', MISSING]],
@@ -72,6 +75,7 @@ const TABLE: ReadonlyMap<number, readonly [string, ErrorCode]> = new Map([
   [38, ['INVALID_REPLICATION_FACTOR', CONFIG]],
   [40, ['INVALID_CONFIG', CONFIG]],
   [41, ['NOT_CONTROLLER', UNREACHABLE]],
+  [42, ['INVALID_REQUEST', UNKNOWN]],
   [43, ['UNSUPPORTED_FOR_MESSAGE_FORMAT', UNSUPPORTED]],
   [44, ['POLICY_VIOLATION', REFUSED]],
   [45, ['OUT_OF_ORDER_SEQUENCE_NUMBER', UNKNOWN]],
@@ -132,13 +136,14 @@ function verdictOf(known: ErrorCode | undefined, step: Step): ErrorCode {
 }
 
 function detailsOf(place: FaultPlace, type: string) {
-  const { step, topic = null, partition = null, api = null, records = null } = place;
+  const { step, topic = null, partition = null, api = null, records = null, posted = false } = place;
   return {
     step,
     type,
     ...(api === null ? {} : { api }),
     ...(topic === null ? {} : { topic, partition }),
     ...(records === null ? {} : { records }),
+    ...(posted ? { posted } : {}),
   };
 }
 
@@ -188,9 +193,11 @@ export function faultOfThrown(thrown: unknown, place: FaultPlace): RelayError {
     const timedOut = inner.code === 'DEADLINE_EXCEEDED' || inner.code === UNREACHABLE;
     if (!timedOut) return inner;
     const code = verdictOf(UNREACHABLE, place.step);
-    return code === inner.code
-      ? inner
-      : new RelayError(code, inner.message, { cause: inner, details: { ...inner.details, step: place.step } });
+    if (code === inner.code) return inner;
+    const { step } = place;
+    // A deadline that passed has a name of its own: it tells what was too much from what is away.
+    const type = inner.code === 'DEADLINE_EXCEEDED' ? { type: inner.code } : {};
+    return new RelayError(code, inner.message, { cause: inner, details: { ...inner.details, ...type, step } });
   }
   const { known, type } = classify(inner);
   const text = describeThrown(inner).message;

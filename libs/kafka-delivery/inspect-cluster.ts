@@ -53,9 +53,11 @@ const DEADLINE_MS = 30_000;
 const BROKER_CONFIG: readonly string[] = [
   'auto.create.topics.enable',
   'default.replication.factor',
+  'message.max.bytes',
   'min.insync.replicas',
   'offsets.retention.minutes',
   'offsets.topic.replication.factor',
+  'socket.request.max.bytes',
   'transaction.max.timeout.ms',
   'transaction.partition.verification.enable',
   'transaction.state.log.min.isr',

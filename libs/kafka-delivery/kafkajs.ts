@@ -17,7 +17,11 @@ export interface BrokerConnection {
   readonly clientId: string;
   readonly sasl: unknown;
   readonly socket?: Socket;
-  readonly requestQueue: { push(request: PushedRequest): void };
+  readonly requestQueue: {
+    push(request: PushedRequest): void;
+    /** Sent and not answered, by correlation id; timed out `requestTimeout` ms after they were sent. */
+    readonly inflight: ReadonlyMap<number, { readonly sentAt: number; requestTimeout: number }>;
+  };
   isConnected(): boolean;
   isAuthenticated(): boolean;
   authenticate(): Promise<void>;

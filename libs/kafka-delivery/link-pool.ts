@@ -11,6 +11,8 @@ export interface HostAndPort {
 export interface LinkPool {
   /** The link to the address, connected or not. Rejects with STOPPED after `close`. */
   to(address: HostAndPort): Promise<BrokerLink>;
+  /** The longest that one of its brokers takes nothing more from us; 0: all take. */
+  throttledMs(): number;
   close(): Promise<void>;
 }
 
@@ -26,15 +28,22 @@ export function parseBroker(text: string): HostAndPort {
 
 export function createLinkPool(factory: BrokerFactory, limits: LinkLimits): LinkPool {
   const links = new Map<string, Promise<BrokerLink>>();
+  const made: BrokerLink[] = [];
+  const make = async (address: HostAndPort): Promise<BrokerLink> => {
+    const link = createBrokerLink(await factory.make(address), limits);
+    made.push(link);
+    return link;
+  };
   let closed = false;
   return {
     async to(address) {
       if (closed) throw new RelayError('STOPPED', 'the Kafka connection was closed');
       const name = `${address.host}:${address.port}`;
-      const link = links.get(name) ?? factory.make(address).then((broker) => createBrokerLink(broker, limits));
+      const link = links.get(name) ?? make(address);
       links.set(name, link);
       return link;
     },
+    throttledMs: () => Math.max(0, ...made.map((link) => link.throttledMs())),
     async close() {
       closed = true;
       const settled = await Promise.allSettled(links.values());

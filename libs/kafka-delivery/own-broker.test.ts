@@ -22,6 +22,7 @@ const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required'
 const OAUTH = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required';
 const TOPIC = 'events';
 const GRANTED_TOPIC = 'granted';
+const REQUEST_BYTES_MAX = 500_000;
 const RECOVERY_DEADLINE_MS = 60_000;
 
 let kafka: KafkaServer;
@@ -39,6 +40,7 @@ before(async () => {
       'listener.name.plaintext.plain.sasl.jaas.config': `${PLAIN} username="admin" password="one" user_admin="one" user_guest="two";`,
       'listener.name.plaintext.oauthbearer.sasl.jaas.config': `${OAUTH} unsecuredLoginStringClaim_sub="admin";`,
       'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'socket.request.max.bytes': REQUEST_BYTES_MAX,
       'super.users': 'User:admin;User:ANONYMOUS',
     },
   });
@@ -208,6 +210,38 @@ test('the rights that the documents list are enough to deliver, to fence, to ret
   assert.ok(await rehearseTransaction(connection, 'own.doctor'));
   const [facts] = (await inspectCluster(connection, ['own.markers'])).topics.values();
   assert.deepEqual([facts?.fault, facts?.mayRead, facts?.config], [null, true, null]);
+});
+
+test('what the broker takes in a request is known before a record is sent, or learnt where it may not be asked for', async () => {
+  const large = { ...record(1), topic: GRANTED_TOPIC, value: Buffer.alloc(600_000), size: 600_000 };
+  const port = createKafkaPortOn(connect(admin));
+  const session = await port.open('own.sizes');
+  const known = await session.misfits?.([large, record(2)]);
+  assert.deepEqual([...(known?.keys() ?? [])], [large]);
+  assert.match(known?.get(large) ?? '', /takes requests of at most 500000 bytes \(socket\.request\.max\.bytes\)/);
+  const fitting = Array.from({ length: 40 }, (_, n) => ({
+    ...record(n),
+    topic: GRANTED_TOPIC,
+    value: Buffer.alloc(50_000),
+  }));
+  await session.transact(fitting, [{ kind: 'lane', lane: 1, value: 9 }]);
+  await session.close();
+  await port.close();
+
+  const guest = createKafkaPortOn(connect({ mechanism: 'plain', username: 'guest', password: 'two' }));
+  const codes: string[] = [];
+  for (let time = 0; time < 2; time += 1) {
+    const blind = await guest.open('own.guest-3');
+    assert.equal((await blind.misfits?.([large]))?.size, 0, 'nobody tells');
+    codes.push(await codeOf(blind.transact([large], [{ kind: 'lane', lane: 3, value: 9 }])));
+    await blind.close();
+  }
+  assert.deepEqual(codes, ['KAFKA_UNREACHABLE', 'KAFKA_RECORD_REFUSED'], 'once may be chance');
+  const taught = await guest.open('own.guest-3');
+  assert.equal((await taught.misfits?.([large, { ...large, value: Buffer.alloc(599_000) }]))?.size, 1);
+  await taught.transact([{ ...record(1), topic: GRANTED_TOPIC }], [{ kind: 'lane', lane: 3, value: 10 }]);
+  await taught.close();
+  await guest.close();
 });
 
 /** What a sender does: open, read the marker, send what it does not cover; until that went through. */

@@ -67,7 +67,13 @@ export function chunksOf<R extends Routed>(record: R, limits: RecordLimits): rea
   }
 }
 
-export function createRecordLimits(brokers: Brokers, settings: KafkaSettings, bounds: BatchBounds): LoadedRecordLimits {
+/** `requestMax`: what a request may take to every broker that told; a chunk has to fit that too. */
+export function createRecordLimits(
+  brokers: Brokers,
+  settings: KafkaSettings,
+  bounds: BatchBounds,
+  requestMax: () => number | null = () => null,
+): LoadedRecordLimits {
   if (!settings.chunkOversized) return { ...BOUNDLESS, load: async () => undefined };
 
   async function load(topics: ReadonlySet<string>): Promise<void> {
@@ -89,5 +95,12 @@ export function createRecordLimits(brokers: Brokers, settings: KafkaSettings, bo
     }
   }
 
-  return { of: (topic) => bounds.recordMax(topic), load };
+  return {
+    of: (topic) => {
+      const recordMax = bounds.recordMax(topic);
+      const most = requestMax();
+      return recordMax === null || most === null ? recordMax : Math.min(recordMax, most);
+    },
+    load,
+  };
 }

@@ -51,6 +51,9 @@ function brokersWith(answers: Answers): Brokers {
     node: async () => link,
     coordinator: async () => ({ code: 0, link }),
     forgetCoordinators: () => undefined,
+    answers: async () => true,
+    hasThrottled: () => false,
+    throttle: () => null,
     close: async () => undefined,
   };
 }

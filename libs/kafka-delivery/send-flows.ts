@@ -5,6 +5,8 @@ import type { BrokerLink } from './broker-link.ts';
 import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
 import { isTransactional, type KafkaSettings } from './kafka-options.ts';
 import type { Sequences } from './sequences.ts';
+import { REQUEST_ROOM_BYTES } from './size-limits.ts';
+import type { Suspects } from './suspects.ts';
 import { type PartitionFlow, type ProducedPartition, produce, type SentBatch } from './wire/produce-request.ts';
 import type { BatchContext } from './wire/record-batch.ts';
 import type { ProducerIdentity } from './wire/transaction-requests.ts';
@@ -19,6 +21,12 @@ export interface FlowSender {
   readonly onTimeRefused?: () => void;
   /** Null for a plain producer. */
   readonly identity: ProducerIdentity | null;
+  /** What the broker of this link takes in one request; null: not known. */
+  readonly requestMaxOf?: (link: BrokerLink) => number | null;
+  /** Told of what a broker has acknowledged, and asked what a fault at sending means. */
+  readonly suspects?: Suspects;
+  /** True of a broker that has throttled us within the last minute. */
+  readonly isThrottled?: (link: BrokerLink) => boolean;
   /** Told of each batch that the broker has acknowledged: the offset behind its last record. */
   readonly onAppended?: (topic: string, partition: number, end: number) => void;
 }
@@ -54,7 +62,7 @@ export function checkProduced(
   }
 }
 
-function contextFor(sender: FlowSender, flow: PartitionFlow): BatchContext {
+function contextFor(sender: FlowSender, flow: PartitionFlow, brokerBytesMax: number): BatchContext {
   const { settings, identity } = sender;
   const { topic, partition } = flow;
   return {
@@ -64,7 +72,7 @@ function contextFor(sender: FlowSender, flow: PartitionFlow): BatchContext {
     transactional: identity !== null,
     timestampMs: sender.timeMs(),
     compression: settings.compression,
-    bytesMax: sender.bounds.of(topic),
+    bytesMax: Math.min(sender.bounds.of(topic), Math.max(1, brokerBytesMax - REQUEST_ROOM_BYTES)),
   };
 }
 
@@ -86,27 +94,30 @@ async function sendRequest(
 ): Promise<SentRequest> {
   const { settings, identity, sequences, bounds } = sender;
   const acks = isTransactional(settings) ? -1 : settings.acks;
+  const brokerBytesMax = sender.requestMaxOf?.(link) ?? Number.POSITIVE_INFINITY;
   const request = produce(flows, {
     transactionalId: identity?.transactionalId ?? null,
     acks,
     timeoutMs: settings.requestTimeoutMs,
     requestBytesMax: settings.requestBytesMax,
-    contextOf: (flow) => contextFor(sender, flow),
+    brokerBytesMax,
+    contextOf: (flow) => contextFor(sender, flow, brokerBytesMax),
   });
-  const failed = (error: unknown): never => {
-    throw faultOfThrown(error, { step: 'send' });
+  const failed = (posted: boolean) => (error: unknown) => {
+    throw faultOfThrown(error, { step: 'send', posted });
   };
-  const { answer } = await link.post(request).catch(failed);
+  const { answer } = await link.post(request).catch(failed(false));
   for (const { topic, partition, records } of request.sent) sequences.advance(topic, partition, records);
   const acknowledged = answer.then((produced) => {
     if (acks === 0) return;
     if (produced.some(({ code }) => code === CODE.invalidTimestamp)) sender.onTimeRefused?.();
     checkProduced(request.sent, produced, bounds);
+    sender.suspects?.taken(link);
     for (const { topic, partition, baseOffset } of sender.onAppended ? produced : []) {
       const sent = request.sent.find((each) => each.topic === topic && each.partition === partition);
       sender.onAppended?.(topic, partition, baseOffset + (sent?.records ?? 0));
     }
-  }, failed);
+  }, failed(true));
   // It is awaited later; a fault that comes first must not count as unhandled.
   acknowledged.catch(() => undefined);
   return { acknowledged };
@@ -114,12 +125,22 @@ async function sendRequest(
 
 /** Resolves when the leader has acknowledged every record of the flows. */
 export async function sendFlows(link: BrokerLink, flows: readonly PartitionFlow[], sender: FlowSender): Promise<void> {
+  try {
+    await sendAll(link, flows, sender);
+  } catch (thrown) {
+    throw (await sender.suspects?.judge(link, flows, thrown)) ?? thrown;
+  }
+}
+
+async function sendAll(link: BrokerLink, flows: readonly PartitionFlow[], sender: FlowSender): Promise<void> {
   const underWay: SentRequest[] = [];
   let waiting = flows;
   // Each round takes at least one record of the first waiting flow, which bounds the loop.
   while (waiting.length > 0) {
     underWay.push(await sendRequest(link, waiting, sender));
-    if (underWay.length >= UNDER_WAY_MAX) await underWay.shift()?.acknowledged;
+    // A broker that throttles reads nothing meanwhile: what waits for it would only spend its deadline.
+    const underWayMax = sender.isThrottled?.(link) ? 1 : UNDER_WAY_MAX;
+    while (underWay.length >= underWayMax) await underWay.shift()?.acknowledged;
     waiting = waiting.filter((flow) => flow.next < flow.records.length);
   }
   await Promise.all(underWay.map(({ acknowledged }) => acknowledged));

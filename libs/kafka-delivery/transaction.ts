@@ -2,10 +2,11 @@
  * One Kafka transaction, step by step: add partitions and offsets, send the records and the markers side by side, commit.
  * Markers may be written before the records are acknowledged: both are part of the transaction, the commit waits for both.
  */
-import { crashPoint } from '#runtime';
+import { crashPoint, RelayError } from '#runtime';
 import { askCoordinator, type Question } from './ask-coordinator.ts';
 import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode, type Step } from './fault-table.ts';
+import type { KafkaSettings } from './kafka-options.ts';
 import type { DeliveryPlan } from './plan-delivery.ts';
 import { type FlowSender, sendFlows } from './send-flows.ts';
 import {
@@ -115,7 +116,30 @@ export async function fillTransaction(
 ): Promise<void> {
   await addPartitions(parts, plan);
   await addOffsets(parts, sets);
-  await Promise.all([writeMarkers(parts, sets), sendRecords(parts, plan)]);
+  const sending = sendRecords(parts, plan);
+  try {
+    await Promise.all([writeMarkers(parts, sets), sending]);
+  } catch (fault) {
+    throw (await refusalOf(sending, parts.settings)) ?? fault;
+  }
+}
+
+/** What is said of the records may take this much longer than what is said of the markers. */
+const REFUSAL_WAIT_MS = 5_000;
+
+/** A connection that breaks over a record takes the markers' request along, whose fault says nothing of records. */
+async function refusalOf(sending: Promise<void>, { clock }: Pick<KafkaSettings, 'clock'>): Promise<RelayError | null> {
+  const given = new AbortController();
+  const refusal = sending.then(
+    () => null,
+    (error: unknown) => (error instanceof RelayError && error.verdict === 'row-fault' ? error : null),
+  );
+  const late = clock.sleep(REFUSAL_WAIT_MS, given.signal).then(() => null);
+  try {
+    return await Promise.race([refusal, late]);
+  } finally {
+    given.abort();
+  }
 }
 
 /**

@@ -5,6 +5,7 @@ import { Acknowledged, type SentEnd } from './acknowledged.ts';
 import { askClock } from './ask-clock.ts';
 import type { BatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
+import type { Closings } from './closings.ts';
 import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
 import { placeName } from './find-producers.ts';
@@ -12,11 +13,12 @@ import { initProducer } from './init-producer.ts';
 import { type KafkaSettings, markerName } from './kafka-options.ts';
 import { noteText } from './marker-note.ts';
 import { markerGroups, markerOffsets } from './markers-of-lanes.ts';
-import { planDelivery, type RoutedRecord, topicsOf } from './plan-delivery.ts';
-import { createRecordLimits } from './record-limits.ts';
+import { type RoutedRecord, topicsOf } from './plan-delivery.ts';
+import { createPlanner } from './planner.ts';
 import type { RecordTime } from './record-time.ts';
 import type { FlowSender } from './send-flows.ts';
 import { createSequences, type Sequences } from './sequences.ts';
+import type { SizeLimits, SizeLore } from './size-limits.ts';
 import { createTopicViews } from './topic-views.ts';
 import { endTransaction, fillTransaction, type OffsetSet, type TransactionParts } from './transaction.ts';
 import type { ProducerIdentity } from './wire/transaction-requests.ts';
@@ -27,6 +29,8 @@ export interface SessionContext {
   readonly brokers: Brokers;
   readonly bounds: BatchBounds;
   readonly recordTime: RecordTime;
+  readonly sizes?: SizeLore;
+  readonly closings?: Closings;
   /** Topics that were ever delivered to; the session adds its own. */
   readonly topics: Set<string>;
   readonly sequences?: Sequences;
@@ -62,6 +66,8 @@ export interface OpenProducer {
     offsets: readonly OffsetSet[],
     onAppended?: FlowSender['onAppended'],
   ): Promise<void>;
+  /** As the session's. */
+  readonly misfits: SizeLimits['misfits'];
   /** Ends what is open, where that is possible. */
   close(): Promise<void>;
 }
@@ -91,6 +97,8 @@ export async function openTransactionalSession(
         new Map(markers.map((each) => [markerName(each.kind, each.lane), each.value])),
       );
     },
+    misfits: producer.misfits,
+    throttle: () => context.brokers.throttle(),
     close: () => producer.close(),
   };
 }
@@ -101,7 +109,7 @@ export async function openProducer(
   context: SessionContext,
   groups: readonly string[],
 ): Promise<OpenProducer> {
-  const { settings, brokers, bounds, topics, recordTime } = context;
+  const { settings, brokers, topics, recordTime } = context;
   const gate = settings.gate ?? noGate;
   try {
     await gate('before:open');
@@ -117,17 +125,20 @@ export async function openProducer(
     settings.logger.debug({ ...identity }, 'opened a transactional producer');
     const sequences = context.sequences ?? createSequences();
     const onTimeRefused = recordTime.refused;
-    return startSession({ settings, brokers, bounds, timeMs, onTimeRefused, sequences, identity, gate }, topics);
+    return startSession({ ...context, timeMs, onTimeRefused, sequences, identity, gate }, topics);
   } catch (error) {
     await brokers.close();
     throw faultOfThrown(error, { step: 'init' });
   }
 }
 
-function startSession(parts: TransactionParts, topics: Set<string>): OpenProducer {
-  const { settings, brokers, gate } = parts;
+type SessionParts = TransactionParts & Pick<SessionContext, 'sizes' | 'closings'>;
+
+function startSession(given: SessionParts, topics: Set<string>): OpenProducer {
+  const { settings, brokers, gate } = given;
   const views = createTopicViews(brokers, settings);
-  const limits = createRecordLimits(brokers, settings, parts.bounds);
+  const planner = createPlanner(given, views);
+  const parts = { ...given, ...planner.hooks };
   const deadlineMs = settings.transactionTimeoutMs * DEADLINE_SHARE;
   const progress: Progress = { step: 'metadata', open: false };
   let state: 'ready' | 'busy' | 'dead' | 'closed' = 'ready';
@@ -135,9 +146,7 @@ function startSession(parts: TransactionParts, topics: Set<string>): OpenProduce
   const run: OpenProducer['transact'] = async (records, offsets, onAppended) => {
     progress.step = 'metadata';
     const sentTo = topicsOf(records);
-    const leaders = await views.load(sentTo);
-    await limits.load(sentTo);
-    const plan = planDelivery(records, leaders, settings.partitioner, limits);
+    const plan = await planner.plan(records, sentTo);
     for (const topic of sentTo) topics.add(topic);
     progress.step = 'send';
     progress.open = true;
@@ -179,5 +188,5 @@ function startSession(parts: TransactionParts, topics: Set<string>): OpenProduce
     await brokers.close();
   }
 
-  return { identity: parts.identity, timeMs: parts.timeMs, transact, close };
+  return { identity: parts.identity, timeMs: parts.timeMs, transact, misfits: planner.misfits, close };
 }

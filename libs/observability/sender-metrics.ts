@@ -17,6 +17,10 @@ export interface SenderMetrics {
   fenced(): void;
   lanesHeld(lanes: number): void;
   lanesHalted(lanes: number): void;
+  /** Rows known to be too large before they were sent; a row counts again with each attempt that comes due. */
+  tooLarge(rows: number): void;
+  /** Pauses that brokers imposed within the last minute. */
+  throttled(lastMinuteMs: number): void;
   /** One more row given up. */
   rowDead(): void;
   /** Rows in the dead letter table, by what they wait for. */
@@ -34,6 +38,8 @@ export function createSenderMetrics(make: Instruments, faults: FaultMetrics): Se
   const transaction = make.histogram('transaction_seconds', 'Time of one Kafka transaction', SECONDS);
   const held = make.gauge('lanes_held', 'Lanes this process delivers');
   const halted = make.gauge('lanes_halted', 'Lanes stopped until an operator decides');
+  const tooLarge = make.counter('rows_too_large_total', 'Rows that were not sent since Kafka would refuse their size');
+  const throttled = make.gauge('throttled_seconds', 'Pauses that a broker imposed on this process in the last minute');
   const dead = make.counter('dead_letters_total', 'Rows given up by this process');
   const aside = make.gauge('aside_rows', 'Rows set aside from their lanes', ['state']);
 
@@ -53,6 +59,8 @@ export function createSenderMetrics(make: Instruments, faults: FaultMetrics): Se
     fenced: () => faults.fenced('sender'),
     lanesHeld: (lanes) => held.set(lanes),
     lanesHalted: (lanes) => halted.set(lanes),
+    tooLarge: (count) => tooLarge.inc(count),
+    throttled: (lastMinuteMs) => throttled.set(lastMinuteMs / 1000),
     rowDead: () => dead.inc(),
     aside: (counts) => {
       for (const [state, count] of Object.entries(counts)) aside.set({ state }, count);

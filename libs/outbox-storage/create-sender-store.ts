@@ -4,11 +4,11 @@ import { beginAttempt } from './begin-attempt.ts';
 import { claimLane } from './claim-lane.ts';
 import { clearFences } from './clear-fences.ts';
 import { deleteDelivered } from './delete-delivered.ts';
-import { failAttempt } from './fail-attempt.ts';
+import { failAttempts } from './fail-attempt.ts';
 import { haltLane } from './halt-lane.ts';
 import { heartbeat } from './heartbeat.ts';
 import { leave } from './leave.ts';
-import { listAsideHeads } from './list-aside-heads.ts';
+import { listAsideHeads, readAside } from './list-aside-heads.ts';
 import { listLanes } from './list-lanes.ts';
 import { nextSequenceOf } from './next-sequence-of.ts';
 import { BatchReader } from './read-batches.ts';
@@ -40,8 +40,9 @@ export function createSenderStore(options: StoreOptions): SenderStore {
     deleteDelivered: (lane, after, upTo, rowsMax) => deleteDelivered(storage, lane, after, upTo, rowsMax),
     setAside: (lane, claimEpoch, rows) => setAside(storage, lane, claimEpoch, rows),
     listAsideHeads: (lanes, rowsMax) => listAsideHeads(storage, lanes, rowsMax),
+    readAside: (id) => readAside(storage, id),
     beginAttempt: (lane, claimEpoch, id, token) => beginAttempt(storage, lane, claimEpoch, id, token),
-    failAttempt: (lane, claimEpoch, id, outcome) => failAttempt(storage, lane, claimEpoch, id, outcome),
+    failAttempts: (lane, claimEpoch, ids, outcome) => failAttempts(storage, lane, claimEpoch, ids, outcome),
     removeAside: (id) => removeAside(storage, id),
   };
 }

@@ -1,4 +1,4 @@
-/** Records an attempt that certainly failed. */
+/** Records attempts that certainly failed. */
 import { type AsideState, errorText } from '#outbox';
 import { underClaim } from './prove-claim.ts';
 import type { Storage } from './storage.ts';
@@ -9,18 +9,18 @@ export interface AttemptOutcome {
   readonly state: AsideState;
 }
 
-/** One attempt more, its token forgotten since its outcome is known. False also when the row is gone. */
-export function failAttempt(
+/** One attempt more of each, its token forgotten since its outcome is known. False also when none of the rows is there. */
+export function failAttempts(
   storage: Storage,
   lane: number,
   claimEpoch: number,
-  id: number,
+  ids: readonly number[],
   outcome: AttemptOutcome,
 ): Promise<boolean> {
-  const sql = `UPDATE ${storage.tables.deadLetter} SET attempts = attempts + 1, attempt_token = 0, state = ?, error = ?, due_at = NOW(6) + INTERVAL ? MICROSECOND, last_at = NOW(6) WHERE id = ?`;
-  const values = [outcome.state, errorText(outcome.error), Math.round(outcome.dueInMs * 1_000), id];
+  const sql = `UPDATE ${storage.tables.deadLetter} SET attempts = attempts + 1, attempt_token = 0, state = ?, error = ?, due_at = NOW(6) + INTERVAL ? MICROSECOND, last_at = NOW(6) WHERE id IN (?)`;
+  const values = [outcome.state, errorText(outcome.error), Math.round(outcome.dueInMs * 1_000), ids];
   return underClaim(storage, lane, claimEpoch, async (session) => {
     const { affectedRows } = await session.run(sql, values);
-    return affectedRows === 1;
+    return affectedRows > 0;
   });
 }

@@ -91,7 +91,7 @@ test('a row in the outbox or waiting aside refuses it, and the term goes on; a d
   await sender().setAside(0, claim.claimEpoch, [{ row, state: 'retrying', error: 'x', dueInMs: 0 }]);
   await sender().deleteDelivered(0, laneFloor(0), row.id, 100);
   assert.deepEqual(await grow(3), { kind: 'not-empty', lanes: [0] });
-  await sender().failAttempt(0, claim.claimEpoch, row.id, { error: 'x', dueInMs: 0, state: 'dead' });
+  await sender().failAttempts(0, claim.claimEpoch, [row.id], { error: 'x', dueInMs: 0, state: 'dead' });
   assert.deepEqual(await grow(3), { kind: 'grown', added: [3] });
 });
 

@@ -286,7 +286,7 @@ test('dead letters are listed, tried again and dropped by an operator’s word o
   assert.deepEqual(await countAside(pool, tables), { retrying: 1, parked: 1, dead: 1 });
   // Refused again: given up only once its lane was halted over it.
   const refused = { error: 'refused again', dueInMs: 0, state: 'retrying' as const };
-  assert.equal(await sender.failAttempt(0, epoch, outboxId(0, 2), refused), true);
+  assert.equal(await sender.failAttempts(0, epoch, [outboxId(0, 2)], refused), true);
   const ids = async (all: boolean) =>
     (await listDeadLetters(pool, tables, { rowsMax: 9, all })).map(({ id }) => id - laneFloor(0));
   assert.deepEqual([await ids(false), await ids(true)], [[1], [1, 2, 4]]);

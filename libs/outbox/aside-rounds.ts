@@ -1,9 +1,9 @@
 /** Which row set aside is tried next among the lanes held, and when what is aside must be read again. */
 import type { HeldLanes } from './held-lanes.ts';
 import { keyText, type LaneHold } from './lane-hold.ts';
-import { parkedBehindKey } from './plan-transaction.ts';
-import type { AsideRow, OutboxRow, ProducerSession } from './ports.ts';
-import { attemptHead, dueHead, nextHeadDueInMs } from './retry-aside.ts';
+import { parkedBehindKey, toHeadRecord } from './plan-transaction.ts';
+import type { AsideHead, OutboxRow, ProducerSession } from './ports.ts';
+import { type AttemptOutcome, attemptHead, dueHeads, nextHeadDueInMs, refuseUnsent } from './retry-aside.ts';
 import type { SenderOptions } from './sender-options.ts';
 import type { TopicNotes } from './sent-topics.ts';
 import { loadAside } from './take-lanes.ts';
@@ -11,9 +11,12 @@ import { loadAside } from './take-lanes.ts';
 /** What is aside is looked at again this often, in case an operator changed it; where nothing was, less often. */
 const ASIDE_LOOK_MS = { some: 5_000, none: 30_000 };
 
+/** Due rows of a lane that are judged together. */
+const DUE_ROWS_MAX = 1_000;
+
 export interface DueAttempt {
   readonly hold: LaneHold;
-  readonly head: AsideRow;
+  readonly head: AsideHead;
 }
 
 export class AsideRounds {
@@ -21,6 +24,7 @@ export class AsideRounds {
   readonly #lanes: HeldLanes;
   readonly #notes: TopicNotes;
   readonly #isBlocked: (topic: string) => boolean;
+  #round = 0;
 
   constructor(options: SenderOptions, lanes: HeldLanes, notes: TopicNotes, isBlocked: (topic: string) => boolean) {
     this.#options = options;
@@ -29,10 +33,15 @@ export class AsideRounds {
     this.#isBlocked = isBlocked;
   }
 
-  /** Reads what is aside anew where that is due. */
+  /** Reads what is aside anew where that is due, and halts lanes in which too much waits: the others may deliver then. */
   async refresh(session: ProducerSession): Promise<void> {
     const stale = [...this.#lanes.holds.values()].filter((hold) => this.#isStale(hold));
     if (stale.length > 0) await loadAside(this.#options, session, stale);
+    const { parkedKeysMax } = this.#options;
+    for (const hold of [...this.#lanes.holds.values()]) {
+      if (hold.parked.size + hold.asideIds.size <= parkedKeysMax) continue;
+      await this.#lanes.halt(hold, `more than ${parkedKeysMax} keys and rows without a key wait for refused rows`);
+    }
   }
 
   /** Sets rows aside whose key waits. False: the lane is not ours any more, and nothing changed. */
@@ -44,26 +53,42 @@ export class AsideRounds {
     return true;
   }
 
-  /** The row to try now, or null. Halts lanes in which too much waits: null also means that every lane may deliver. */
-  async nextDue(): Promise<DueAttempt | null> {
-    for (const hold of [...this.#lanes.holds.values()]) {
-      const waiting = hold.parked.size + hold.asideIds.size;
-      if (waiting > this.#options.parkedKeysMax) {
-        const why = `more than ${this.#options.parkedKeysMax} keys and rows without a key wait for refused rows`;
-        await this.#lanes.halt(hold, why);
-        continue;
-      }
-      const head = dueHead(hold, this.#options, this.#isBlocked);
-      if (head !== null) return { hold, head };
+  /**
+   * The row to try now, or null; lanes in turn, so that none of them waits for another's. `unsent`: rows that came due are still
+   * too large, which counts as their attempts.
+   */
+  async nextDue(session: ProducerSession): Promise<DueAttempt | 'unsent' | null> {
+    const holds = [...this.#lanes.holds.values()];
+    this.#round += 1;
+    let unsent = 0;
+    for (let at = 0; at < holds.length; at += 1) {
+      const hold = holds[(at + this.#round) % holds.length] as LaneHold;
+      const due = dueHeads(hold, this.#options, this.#isBlocked).slice(0, DUE_ROWS_MAX);
+      const misfits = due.length === 0 ? 0 : await this.#refuseMisfits(session, hold, due);
+      unsent += misfits;
+      const [head] = due;
+      if (head !== undefined && misfits === 0) return { hold, head };
     }
-    return null;
+    return unsent > 0 ? 'unsent' : null;
+  }
+
+  /** By what is known of their sizes without their payloads. How many they were. */
+  async #refuseMisfits(session: ProducerSession, hold: LaneHold, due: readonly AsideHead[]): Promise<number> {
+    if (session.misfits === undefined) return 0;
+    const records = new Map(due.map((head) => [toHeadRecord(head, hold), head]));
+    const misfits = await session.misfits([...records.keys()]);
+    for (const why of new Set(misfits.values())) {
+      const heads = [...records].filter(([record]) => misfits.get(record) === why).map(([, head]) => head);
+      if (!(await refuseUnsent(this.#options, hold, heads, why))) this.#lanes.lose(hold);
+    }
+    return misfits.size;
   }
 
   /**
-   * One attempt. `delivered`: the session is sound. `refused`: it is dead. `lost`: the lane was taken from us or the row from
-   * under us; a fresh session finds out which. A rejection leaves the outcome to be settled under a fresh session.
+   * One attempt. `delivered`, `unsent`: the session is sound. `refused`: it is dead. `lost`: the lane was taken from us or the row
+   * from under us; a fresh session finds out which. A rejection leaves the outcome to be settled under a fresh session.
    */
-  async attempt(session: ProducerSession, { hold, head }: DueAttempt): Promise<'delivered' | 'refused' | 'lost'> {
+  async attempt(session: ProducerSession, { hold, head }: DueAttempt): Promise<AttemptOutcome> {
     hold.asideReadAtMs = null;
     await this.#notes.note([head.topic]);
     return attemptHead(this.#options, session, hold, head);

@@ -200,6 +200,33 @@ export type SenderEvent =
       readonly delayMs: number;
     }
   | {
+      /** Known to be too large before they are sent: set aside (attempts 0), or still too large as their next attempt came due. */
+      readonly kind: 'rows-too-large';
+      readonly lane: number;
+      readonly topic: string;
+      readonly rows: number;
+      /** The first of them. */
+      readonly id: number;
+      /** Which limit, and the setting behind it. */
+      readonly message: string;
+      readonly attempts: number;
+      readonly delayMs: number;
+    }
+  | {
+      /** Brokers impose pauses on us (quotas); told every 10 s while they do, and once, all zero, when they do no longer. */
+      readonly kind: 'throttled';
+      /** `host:port` of the one that imposes most. */
+      readonly broker: string;
+      readonly waitMs: number;
+      readonly lastMinuteMs: number;
+    }
+  | {
+      /** Transactions carry less from now on, since one timed out or was slow; null: as much as the settings say, again. */
+      readonly kind: 'pace-changed';
+      readonly rowsMax: number | null;
+      readonly bytesMax: number | null;
+    }
+  | {
       readonly kind: 'row-retry-failed';
       readonly lane: number;
       readonly id: number;

@@ -1,6 +1,6 @@
 /** What a sender knows of a lane it holds. Mutable on purpose: one loop owns it, nothing else writes it. */
 import { laneFloor } from './lane.ts';
-import type { AsideRow, LaneClaim } from './ports.ts';
+import type { AsideHead, LaneClaim } from './ports.ts';
 
 /** A lane under suspicion of a row fault: delivered alone, in ever smaller batches, until the row is alone too. */
 export interface Probation {
@@ -25,9 +25,9 @@ export interface LaneHold {
   markerWrittenAtMs: number | null;
   probation: Probation | null;
   /** Head of each parked key, by key text; later rows of the key wait behind it. */
-  readonly parked: Map<string, AsideRow>;
+  readonly parked: Map<string, AsideHead>;
   /** Rows without a key that are aside, by id. */
-  readonly asideIds: Map<number, AsideRow>;
+  readonly asideIds: Map<number, AsideHead>;
   /** Heads aside as last read, when they were read (monotonic), or null when they must be read again. */
   asideReadAtMs: number | null;
   /** The last attempt token used in this lane; null until Kafka's was read, since a token must never come twice. */
@@ -56,7 +56,7 @@ export function newHold(claim: LaneClaim, marker: number): LaneHold {
   };
 }
 
-export function adoptAsideHeads(hold: LaneHold, heads: readonly AsideRow[], nowMs: number): void {
+export function adoptAsideHeads(hold: LaneHold, heads: readonly AsideHead[], nowMs: number): void {
   hold.asideReadAtMs = nowMs;
   hold.parked.clear();
   hold.asideIds.clear();
@@ -67,5 +67,5 @@ export function adoptAsideHeads(hold: LaneHold, heads: readonly AsideRow[], nowM
   }
 }
 
-export const asideHeads = (hold: LaneHold): AsideRow[] =>
+export const asideHeads = (hold: LaneHold): AsideHead[] =>
   [...hold.parked.values(), ...hold.asideIds.values()].sort((a, b) => a.id - b.id);

@@ -6,7 +6,7 @@
  */
 import { RelayError } from '#runtime';
 import { laneFloor, laneOf } from './lane.ts';
-import type { AsideRow, Landed, LaneClaim, OutboxRow, ProducerSession } from './ports.ts';
+import type { AsideHead, Landed, LaneClaim, OutboxRow, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { untilSettled } from './until-settled.ts';
 
@@ -84,7 +84,7 @@ export async function mendTorn(
 async function mendAttempts(
   { store, onEvent }: SenderOptions,
   { lane, claimEpoch }: TornLane['claim'],
-  heads: readonly AsideRow[],
+  heads: readonly AsideHead[],
   { committed, aborted }: Landed,
 ): Promise<void> {
   for (const { id, attemptToken } of heads) {

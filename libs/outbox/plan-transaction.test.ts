@@ -4,7 +4,7 @@ import { acquit, blame } from './blame-rows.ts';
 import { outboxId } from './lane.ts';
 import { keyText, type LaneHold, newHold } from './lane-hold.ts';
 import { planTransaction } from './plan-transaction.ts';
-import type { AsideRow, LaneBatch, OutboxRow } from './ports.ts';
+import type { AsideHead, LaneBatch, OutboxRow } from './ports.ts';
 
 const hold = (lane: number): LaneHold =>
   newHold({ lane, source: 'orders', claimEpoch: 1, deliveredId: null, fenceIds: [], formerHolder: null }, 0);
@@ -55,7 +55,14 @@ describe('planTransaction', () => {
 
   it('parks rows behind a row of their key that is aside, and lets the marker pass them', () => {
     const held = hold(0);
-    const head = { ...row(0, 1), lane: 0, state: 'retrying', attempts: 1, dueInMs: 0, attemptToken: 0 } as AsideRow;
+    const head = {
+      ...row(0, 1),
+      lane: 0,
+      state: 'retrying',
+      attempts: 1,
+      dueInMs: 0,
+      attemptToken: 0,
+    } as unknown as AsideHead;
     held.parked.set(keyText(Buffer.from('k')), head);
     const rows = [row(0, 2), row(0, 3, { key: Buffer.from('other') }), row(0, 4)];
     const plan = planTransaction([batch(0, rows)], holdsOf(held), never);
@@ -72,7 +79,7 @@ describe('planTransaction', () => {
 
   it('does not send a row without a key again that is aside already', () => {
     const held = hold(0);
-    held.asideIds.set(outboxId(0, 2), {} as AsideRow);
+    held.asideIds.set(outboxId(0, 2), {} as AsideHead);
     const plan = planTransaction(
       [batch(0, [row(0, 2, { key: null }), row(0, 3, { key: null })])],
       holdsOf(held),

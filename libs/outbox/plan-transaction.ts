@@ -3,7 +3,7 @@
  * Pure. A lane is cut before the first row of a topic that is away, so that its earlier rows still go.
  */
 import { keyText, type LaneHold } from './lane-hold.ts';
-import type { DeliveryRecord, LaneBatch, MarkerWrite, OutboxRow } from './ports.ts';
+import type { AsideHead, DeliveryRecord, LaneBatch, MarkerWrite, OutboxRow } from './ports.ts';
 
 export interface TransactionPlan {
   readonly records: readonly DeliveryRecord[];
@@ -21,6 +21,8 @@ export function planTransaction(
   batches: readonly LaneBatch[],
   holds: ReadonlyMap<number, LaneHold>,
   isBlocked: (topic: string) => boolean,
+  /** Rows that are set aside already: the marker passes them. */
+  deferred: ReadonlySet<number> = new Set(),
 ): TransactionPlan {
   const records: DeliveryRecord[] = [];
   const markers: MarkerWrite[] = [];
@@ -36,6 +38,10 @@ export function planTransaction(
     const laneSent: OutboxRow[] = [];
     const waiting: OutboxRow[] = [];
     for (const row of batch.rows) {
+      if (deferred.has(row.id)) {
+        last = row.id;
+        continue;
+      }
       if (row.key !== null && hold.parked.has(keyText(row.key))) waiting.push(row);
       else if (row.key !== null || !hold.asideIds.has(row.id)) {
         if (isBlocked(row.topic)) break;
@@ -100,6 +106,10 @@ class RowRecord implements DeliveryRecord {
 
 export const toRecord = (row: OutboxRow, hold: { readonly lane: number; readonly source: string }): DeliveryRecord =>
   new RowRecord(row, hold);
+
+/** What is known of the record of a row set aside without its payload. */
+export const toHeadRecord = (head: AsideHead, hold: { readonly lane: number; readonly source: string }) =>
+  Object.assign(new RowRecord({ ...head, value: null, headers: null }, hold), { valueBytes: head.valueBytes });
 
 /** A row whose key waits is copied aside as it is; it is due as soon as it is the first of its key. */
 export const parkedBehindKey = (row: OutboxRow) =>

@@ -9,6 +9,17 @@ export interface DeliveryRecord {
   /** Spreads records without a key over partitions; the outbox id. */
   readonly spread: number;
   readonly size: number;
+  /** Bytes of the value where it is not at hand; absent: the value is. */
+  readonly valueBytes?: number | null;
+}
+
+/** What brokers impose on us (quotas). */
+export interface Throttle {
+  /** `host:port` of the one that imposes most. */
+  readonly broker: string;
+  /** How long a broker takes nothing more from this session, from now on; 0: all take. */
+  readonly waitMs: number;
+  readonly lastMinuteMs: number;
 }
 
 /** Offsets of the marker group: partition -> value. `lane` partitions carry outbox ids, `retry` partitions attempt tokens. */
@@ -35,6 +46,13 @@ export interface ProducerSession {
    * Rejections: KAFKA_RECORD_REFUSED (row fault), KAFKA_TOPIC_MISSING / KAFKA_REFUSED (world, with `scopeOf(error)`), others.
    */
   transact(records: readonly DeliveryRecord[], markers: readonly MarkerWrite[]): Promise<void>;
+  /**
+   * Those of the records that would certainly be refused for their size, and why: the limit and the setting behind it. Without
+   * sending anything; asks for limits that are not known or no longer fresh. Absent: sizes are only known by refusals.
+   */
+  misfits?(records: readonly DeliveryRecord[]): Promise<ReadonlyMap<DeliveryRecord, string>>;
+  /** Null: nothing was imposed within the last minute. */
+  throttle?(): Throttle | null;
   close(): Promise<void>;
 }
 

@@ -161,6 +161,12 @@ export interface AsideRow extends OutboxRow {
   readonly attemptToken: number;
 }
 
+/** A row set aside as it is kept at hand: without its payload, since there may be thousands of them, of any size. */
+export interface AsideHead extends Omit<AsideRow, 'value' | 'headers'> {
+  /** Bytes of its value; null: it has none. */
+  readonly valueBytes: number | null;
+}
+
 export interface SenderStore {
   /** Writes this member's heartbeat and forgets members silent for longer than `ttlMs`. Returns the live members of the kind. */
   heartbeat(member: Member, ttlMs: number): Promise<readonly string[]>;
@@ -208,14 +214,19 @@ export interface SenderStore {
    * Heads of the rows set aside and not dead: per lane and key the row with the lowest id (a row without a key is its own
    * head), in id order, at most `rowsMax`. Every key with a row aside is named by its head.
    */
-  listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideRow[]>;
+  listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideHead[]>;
+  /** The whole row; null: it is not aside any more. */
+  readAside(id: number): Promise<AsideRow | null>;
   /** Persists the attempt's token before it is sent; 0: no attempt is open after all. */
   beginAttempt(lane: number, claimEpoch: number, id: number, token: number): Promise<boolean>;
-  /** Records a failed attempt (attempts + 1, token back to 0: its outcome is known); `state` dead when the policy gives up on the row. */
-  failAttempt(
+  /**
+   * Records a failed attempt of each of these rows (attempts + 1, token back to 0: its outcome is known); `state` dead when the
+   * policy gives up on them. False also when none of them is there any more.
+   */
+  failAttempts(
     lane: number,
     claimEpoch: number,
-    id: number,
+    ids: readonly number[],
     outcome: {
       readonly error: string;
       readonly dueInMs: number;

@@ -6,14 +6,17 @@ import type { BatchLimits, LaneBatch, LaneCursor, SenderStore } from './ports.ts
 export class Ahead {
   readonly #store: SenderStore;
   readonly #limits: BatchLimits;
+  readonly #pace: (lanes: number) => BatchLimits;
   #pending: {
     readonly cursors: ReadonlyMap<number, number>;
     readonly batches: Promise<readonly LaneBatch[]>;
   } | null = null;
 
-  constructor(store: SenderStore, limits: BatchLimits) {
+  /** `limits`: rows of one lane at most; `pace`: of so many lanes together. */
+  constructor(store: SenderStore, limits: BatchLimits, pace: (lanes: number) => BatchLimits) {
     this.#store = store;
     this.#limits = limits;
+    this.#pace = pace;
   }
 
   /** Rows after each hold's marker; what was read ahead is used where it started exactly there. */
@@ -57,8 +60,7 @@ export class Ahead {
 
   /** The row limit is a lane's, the byte limit is the transaction's. */
   #readAll(cursors: readonly LaneCursor[], turn: number): Promise<readonly LaneBatch[]> {
-    const { rowsMax, bytesMax } = this.#limits;
-    return this.#store.readBatches(rotate(cursors, turn), { rowsMax: rowsMax * cursors.length, bytesMax });
+    return this.#store.readBatches(rotate(cursors, turn), this.#pace(cursors.length));
   }
 
   forget(): void {

@@ -3,9 +3,10 @@
  * Kafka in the same transaction as the record, so that after a crash the two tell whether the attempt went through.
  */
 import { asRelayError, backoffMs, RelayError } from '#runtime';
+import { misfitOf } from './defer-misfits.ts';
 import { asideHeads, type LaneHold } from './lane-hold.ts';
 import { toRecord } from './plan-transaction.ts';
-import type { AsideRow, ProducerSession } from './ports.ts';
+import type { AsideHead, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { untilSettled } from './until-settled.ts';
 
@@ -16,24 +17,25 @@ import { untilSettled } from './until-settled.ts';
 const SPENT_STATE = { 'dead-letter': 'dead', 'park-key': 'parked', halt: 'retrying' } as const;
 
 /** A row that only waits behind its key has no attempts yet, however few are allowed. */
-const isStuck = ({ state, attempts }: AsideRow, { retriesMax }: SenderOptions): boolean =>
+const isStuck = ({ state, attempts }: AsideHead, { retriesMax }: SenderOptions): boolean =>
   state === 'parked' && attempts > 0 && attempts >= retriesMax;
 
 /**
- * The head due for an attempt, or null. A row is only retried once the lane's marker has passed it for good, and while its
+ * The heads due for an attempt, in id order. A row is only retried once the lane's marker has passed it for good, and while its
  * topic is there: were that commit lost, the row would be read from the outbox again, whatever its attempt had come to.
  */
-export function dueHead(
+export function dueHeads(
   hold: LaneHold,
   options: SenderOptions,
   isBlocked: (topic: string) => boolean,
-): AsideRow | null {
-  const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
-  for (const head of asideHeads(hold)) {
-    if (isStuck(head, options) || head.id > hold.settled || isBlocked(head.topic)) continue;
-    if (head.state === 'parked' || head.dueInMs <= sinceReadMs) return head;
-  }
-  return null;
+): readonly AsideHead[] {
+  // Not read since rows were set aside: when they are due is not known.
+  if (hold.asideReadAtMs === null) return [];
+  const sinceReadMs = options.clock.nowMs() - hold.asideReadAtMs;
+  return asideHeads(hold).filter((head) => {
+    if (isStuck(head, options) || head.id > hold.settled || isBlocked(head.topic)) return false;
+    return head.state === 'parked' || head.dueInMs <= sinceReadMs;
+  });
 }
 
 /** Milliseconds until the next head is due, or null when none waits for time alone. Markers settle as the lanes are trimmed. */
@@ -52,6 +54,9 @@ export function nextHeadDueInMs(
   return waits.length === 0 ? null : Math.max(0, Math.min(...waits));
 }
 
+/** `unsent`: known to be too large without being sent, so that the session is sound. */
+export type AttemptOutcome = 'delivered' | 'refused' | 'unsent' | 'lost';
+
 /**
  * One attempt. Resolves when the outcome is settled; rejects when it is not (a world fault, or the database away): the caller
  * then throws the session away, and `loadAside` after the next fencing settles it. `lost`: the
@@ -61,16 +66,20 @@ export async function attemptHead(
   options: SenderOptions,
   session: ProducerSession,
   hold: LaneHold,
-  head: AsideRow,
-): Promise<'delivered' | 'refused' | 'lost'> {
+  head: AsideHead,
+): Promise<AttemptOutcome> {
+  const row = await options.store.readAside(head.id);
+  if (row === null) return 'lost';
+  const misfit = await misfitOf(session, row, hold);
+  if (misfit !== null) return (await refuseUnsent(options, hold, [head], misfit)) ? 'unsent' : 'lost';
   const token = await nextToken(options, session, hold);
   if (!(await options.store.beginAttempt(hold.lane, hold.claimEpoch, head.id, token))) return 'lost';
   try {
-    await session.transact([toRecord(head, hold)], [{ kind: 'retry', lane: hold.lane, value: token }]);
+    await session.transact([toRecord(row, hold)], [{ kind: 'retry', lane: hold.lane, value: token }]);
   } catch (thrown) {
     const error = asRelayError(thrown);
     if (error.verdict !== 'row-fault') throw error;
-    return (await recordRefusal(options, hold, head, error)) ? 'refused' : 'lost';
+    return (await recordRefusals(options, hold, [head], error)) ? 'refused' : 'lost';
   }
   // The copy aside is the last one: it stays until the record is in Kafka for good.
   if (!(await untilSettled(options, 'retry', new Map([[hold.lane, token]])))) {
@@ -93,14 +102,40 @@ async function nextToken(options: SenderOptions, session: ProducerSession, hold:
   return hold.retryToken;
 }
 
-/** False: the lane is not ours any more, and what became of the row is its new holder's to find out. */
-async function recordRefusal(
+/**
+ * Heads known to be too large when their attempt is due: it counts as failed without being made, for all of them at once. False:
+ * the lane is not ours any more.
+ */
+export async function refuseUnsent(
   options: SenderOptions,
   hold: LaneHold,
-  head: AsideRow,
-  error: RelayError,
+  heads: readonly AsideHead[],
+  why: string,
 ): Promise<boolean> {
-  const attempts = head.attempts + 1;
+  const error = new RelayError('KAFKA_RECORD_REFUSED', why);
+  hold.asideReadAtMs = null;
+  for (const group of Map.groupBy(heads, ({ attempts }) => attempts).values()) {
+    if (!(await recordRefusals(options, hold, group, error, true))) return false;
+  }
+  return true;
+}
+
+/**
+ * Of rows with as many attempts each; due again together. False: the lane is not ours any more, and what became of the rows is
+ * its new holder's to find out.
+ */
+async function recordRefusals(
+  options: SenderOptions,
+  hold: LaneHold,
+  heads: readonly AsideHead[],
+  error: RelayError,
+  unsent = false,
+): Promise<boolean> {
+  const [first] = heads;
+  if (first === undefined) return true;
+  const { lane } = hold;
+  const { id, topic } = first;
+  const attempts = first.attempts + 1;
   const spent = attempts >= options.retriesMax;
   const delayMs = backoffMs(attempts, options.backoff, options.random);
   const outcome = {
@@ -108,28 +143,19 @@ async function recordRefusal(
     dueInMs: delayMs,
     state: spent ? SPENT_STATE[options.rowFaultPolicy] : 'retrying',
   };
-  if (!(await options.store.failAttempt(hold.lane, hold.claimEpoch, head.id, outcome))) return false;
-  if (!spent) {
-    options.onEvent({
-      kind: 'row-retry-failed',
-      lane: hold.lane,
-      id: head.id,
-      code: error.code,
-      attempts,
-      delayMs,
-    });
-    return true;
+  const ids = heads.map((head) => head.id);
+  if (!(await options.store.failAttempts(lane, hold.claimEpoch, ids, outcome))) return false;
+  const { code, message } = error;
+  if (!spent && unsent) {
+    options.onEvent({ kind: 'rows-too-large', lane, topic, rows: ids.length, id, message, attempts, delayMs });
+  } else if (!spent) options.onEvent({ kind: 'row-retry-failed', lane, id, code, attempts, delayMs });
+  if (!spent) return true;
+  for (const each of ids) {
+    options.onEvent({ kind: 'row-dead', lane, id: each, attempts, policy: options.rowFaultPolicy });
   }
-  options.onEvent({
-    kind: 'row-dead',
-    lane: hold.lane,
-    id: head.id,
-    attempts,
-    policy: options.rowFaultPolicy,
-  });
   if (options.rowFaultPolicy !== 'halt') return true;
-  const why = `row ${head.id} was refused ${attempts} times (${error.code}) and the policy is halt: mend the cause, or drop the row with dead-letters, then resume the lane`;
-  if (!(await options.store.haltLane(hold.lane, hold.claimEpoch, why))) return false;
-  options.onEvent({ kind: 'lane-halted', lane: hold.lane, why });
+  const why = `row ${id} was refused ${attempts} times (${code}) and the policy is halt: mend the cause, or drop the row with dead-letters, then resume the lane`;
+  if (!(await options.store.haltLane(lane, hold.claimEpoch, why))) return false;
+  options.onEvent({ kind: 'lane-halted', lane, why });
   return true;
 }

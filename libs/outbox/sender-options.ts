@@ -20,6 +20,8 @@ export interface SenderOptions {
   readonly random: Random;
   /** Rows a lane, and bytes over all lanes, in one transaction. */
   readonly limits: BatchLimits;
+  /** How long a transaction may take before the next one is made smaller; 5,000 when absent. */
+  readonly transactionTargetMs?: number;
   readonly pollIntervalMs: number;
   /** By how much an idle sender's looks move apart, up to `pollIntervalMs`; 1.5 when absent. */
   readonly paceGrowth?: number;

@@ -8,16 +8,21 @@
 import { asRelayError, backoffMs, crashPoint, type RelayError } from '#runtime';
 import { AsideRounds } from './aside-rounds.ts';
 import { acquit, blame } from './blame-rows.ts';
+import { planFitting } from './defer-misfits.ts';
 import { HeldLanes } from './held-lanes.ts';
 import type { LaneHold } from './lane-hold.ts';
 import { OwnSession } from './own-session.ts';
+import { PaceKeeper } from './pace-keeper.ts';
 import { planTransaction, type TransactionPlan } from './plan-transaction.ts';
 import type { DeliveryFaultScope, DoorbellRing, LaneBatch, ProducerSession } from './ports.ts';
 import { Ahead } from './read-ahead.ts';
-import { dueMarkers } from './refresh-markers.ts';
+import { expireMarker, refreshMarkers } from './refresh-markers.ts';
+import { RetryShare } from './retry-share.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { TopicNotes } from './sent-topics.ts';
+import { ThrottleRest } from './throttle-rest.ts';
 import { TopicBlocks } from './topic-blocks.ts';
+import { isTimeout } from './transaction-pace.ts';
 import { trimLoop } from './trim-lanes.ts';
 import { Wake } from './wake.ts';
 
@@ -33,6 +38,9 @@ export class Sender {
   readonly #notes: TopicNotes;
   readonly #ahead: Ahead;
   readonly #aside: AsideRounds;
+  readonly #pace: PaceKeeper;
+  readonly #throttled: ThrottleRest;
+  readonly #share = new RetryShare();
   #faults = 0;
   /** What was acknowledged is to be looked at under a fresh session. */
   #doubted = false;
@@ -47,7 +55,9 @@ export class Sender {
     this.#notes = new TopicNotes(options);
     this.#session = new OwnSession(options, this.#lanes, () => this.#ahead.forget());
     this.#aside = new AsideRounds(options, this.#lanes, this.#notes, this.#topics.isBlocked);
-    this.#ahead = new Ahead(options.store, options.limits);
+    this.#pace = new PaceKeeper(options);
+    this.#throttled = new ThrottleRest(options, this.#wake);
+    this.#ahead = new Ahead(options.store, options.limits, this.#pace.limits);
     this.#progressAtMs = options.clock.nowMs();
   }
 
@@ -100,7 +110,8 @@ export class Sender {
     if (ring.kind === 'lanes-changed') this.#lanes.membership.hurry();
     else if (!ring.lanes.some((lane) => this.#lanes.holds.has(lane))) return;
     if (ring.kind === 'retry-due') this.#aside.forget(ring.lanes);
-    if (ring.kind === 'markers-due') for (const lane of ring.lanes) this.#expireMarker(lane);
+    if (ring.kind === 'markers-due')
+      for (const lane of ring.lanes) expireMarker(this.#options, this.#lanes.holds.get(lane));
     this.#wake.ring();
   }
 
@@ -124,37 +135,12 @@ export class Sender {
     const session = await this.#session.ready();
     await this.#lanes.apply(session, () => this.#session.renew());
     if (!this.#session.isCurrent(session)) return true;
-    if (await this.#refreshMarkers(session)) return true;
-    if (await this.#retryOne(session)) return true;
-    return this.#deliverOnce(session);
-  }
-
-  async #refreshMarkers(session: ProducerSession): Promise<boolean> {
-    if (!session.transactional) return false;
-    const { clock, markerRefreshMs } = this.#options;
-    const due = dueMarkers(this.#lanes.holds.values(), clock.nowMs(), markerRefreshMs);
-    if (due.length === 0) return false;
-    await session.transact([], due);
-    for (const { lane } of due) {
-      const hold = this.#lanes.holds.get(lane);
-      // The same marker again, and yet not there to stay: whoever took the lane from us now might find it pending for ever.
-      if (hold !== undefined) hold.settled = Math.min(hold.settled, hold.marker - 1);
-      this.#markerWritten(lane);
-    }
-    return true;
-  }
-
-  /** Somebody says that the marker is due; one written lately is fresh enough, however often it is said. */
-  #expireMarker(lane: number): void {
-    const hold = this.#lanes.holds.get(lane);
-    if (hold === undefined || hold.markerWrittenAtMs === null) return;
-    const ageMs = this.#options.clock.nowMs() - hold.markerWrittenAtMs;
-    if (ageMs >= this.#options.markerRefreshMs / 4) hold.markerWrittenAtMs = null;
-  }
-
-  #markerWritten(lane: number): void {
-    const hold = this.#lanes.holds.get(lane);
-    if (hold !== undefined) hold.markerWrittenAtMs = this.#options.clock.nowMs();
+    if (await this.#throttled.rest(session)) return true;
+    if (await refreshMarkers(this.#options, session, this.#lanes.holds)) return true;
+    if (await this.#retryInTurn(session)) return true;
+    const found = await this.#deliverOnce(session);
+    this.#share.delivered(found);
+    return found;
   }
 
   /** Lanes without suspicion go together; each lane on probation goes alone, in turn. */
@@ -167,9 +153,12 @@ export class Sender {
       const group = groups[this.#turn % groups.length] as LaneHold[];
       if (group.length === 0) continue;
       const batches = await this.#ahead.read(group, this.#turn);
-      const plan = planTransaction(batches, this.#lanes.holds, this.#topics.isBlocked);
-      if (plan.lanes.length === 0) continue;
-      await this.#send(session, group, plan, batches);
+      const planOf = (deferred: ReadonlySet<number>) =>
+        planTransaction(batches, this.#lanes.holds, this.#topics.isBlocked, deferred);
+      const { plan, lost } = await planFitting(this.#options, session, planOf);
+      if (lost !== null) this.#lanes.lose(lost);
+      else if (plan.lanes.length === 0) continue;
+      else await this.#send(session, group, plan, batches);
       return true;
     }
     return false;
@@ -192,13 +181,16 @@ export class Sender {
     try {
       await session.transact(plan.records, plan.markers);
     } catch (thrown) {
-      await this.#undelivered(asRelayError(thrown), thrown, plan);
+      const error = asRelayError(thrown);
+      if (isTimeout(error)) this.#pace.timedOut(plan);
+      await this.#undelivered(error, thrown, plan);
       return;
     }
     crashPoint('sender-after-transact');
+    this.#pace.delivered(plan, this.#options.clock.nowMs() - startedMs);
     for (const hold of plan.lanes) {
       hold.marker = plan.lastIds.get(hold.lane) ?? hold.marker;
-      this.#markerWritten(hold.lane);
+      hold.markerWrittenAtMs = this.#options.clock.nowMs();
       acquit(hold);
     }
     if (plan.records.length === 0) return;
@@ -241,13 +233,23 @@ export class Sender {
     this.#options.onEvent({ kind: 'sender-retry', code, message, topic, ...this.#topics.block(topic) });
   }
 
-  async #retryOne(session: ProducerSession): Promise<boolean> {
+  /** In its turn and within its share of the time. */
+  async #retryInTurn(session: ProducerSession): Promise<boolean> {
+    const { clock } = this.#options;
     await this.#aside.refresh(session);
-    const due = await this.#aside.nextDue();
-    if (due === null) return false;
+    const startedMs = clock.nowMs();
+    if (!this.#share.mayRetry(startedMs)) return false;
+    const worked = await this.#retryOne(session);
+    if (worked) this.#share.retried(startedMs, clock.nowMs());
+    return worked;
+  }
+
+  async #retryOne(session: ProducerSession): Promise<boolean> {
+    const due = await this.#aside.nextDue(session);
+    if (due === null || due === 'unsent') return due !== null;
     try {
       const outcome = await this.#aside.attempt(session, due);
-      if (outcome !== 'delivered') await this.#session.drop();
+      if (outcome !== 'delivered' && outcome !== 'unsent') await this.#session.drop();
     } catch (thrown) {
       // Only a fresh session makes the retry marker trustworthy again.
       await this.#session.drop();

@@ -6,7 +6,7 @@ import { crashPoint, RelayError } from '#runtime';
 import { laneEnd, laneFloor } from './lane.ts';
 import { adoptAsideHeads, type LaneHold, newHold } from './lane-hold.ts';
 import { mendTorn } from './mend-torn.ts';
-import type { AsideRow, LaneClaim, ProducerSession } from './ports.ts';
+import type { AsideHead, LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { sentTopics } from './sent-topics.ts';
 import { untilSettled } from './until-settled.ts';
@@ -171,11 +171,11 @@ export async function loadAside(
  * Every head of every lane, or one more than a lane may have, which halts it. A list cut anywhere else would hide a key that
  * waits, and its later rows would overtake it.
  */
-async function listHeads({ store, parkedKeysMax }: SenderOptions, lanes: readonly number[]): Promise<AsideRow[]> {
+async function listHeads({ store, parkedKeysMax }: SenderOptions, lanes: readonly number[]): Promise<AsideHead[]> {
   const headsMax = parkedKeysMax * lanes.length;
   const heads = await store.listAsideHeads(lanes, headsMax + 1);
   if (heads.length <= headsMax || lanes.length === 1) return [...heads];
-  const perLane: AsideRow[] = [];
+  const perLane: AsideHead[] = [];
   for (const lane of lanes) perLane.push(...(await store.listAsideHeads([lane], parkedKeysMax + 1)));
   return perLane;
 }

@@ -1,40 +1,53 @@
 /** Rows set aside: their columns, their mapping, and the verbs that change them under a claim. */
-import { type AsideEntry, type AsideRow, type AsideState, errorText } from '#outbox';
+import { type AsideEntry, type AsideHead, type AsideRow, type AsideState, errorText } from '#outbox';
 import { bufferOf, type Storage } from './storage.ts';
 import { NOW } from './tables.ts';
 import { underClaim } from './under-claim.ts';
 
-export interface AsideColumns {
+interface HeadColumns {
   readonly id: number;
   readonly lane: number;
   readonly state: string;
   readonly event_id: string;
   readonly topic: string;
   readonly record_key: Uint8Array | null;
-  readonly payload: Uint8Array | null;
-  readonly headers: string | null;
   readonly size: number;
   readonly attempts: number;
   readonly attempt_token: number;
   readonly due_in_ms: number;
 }
 
-/** `d` is the table's alias. */
-export const ASIDE_COLUMNS = `d.id, d.lane, d.state, d.event_id, d.topic, d.record_key, d.payload, d.headers, d.size, d.attempts, d.attempt_token, d.due_at - ${NOW} AS due_in_ms`;
+export interface AsideColumns extends HeadColumns {
+  readonly payload: Uint8Array | null;
+  readonly headers: string | null;
+}
 
-export const toAside = (row: AsideColumns): AsideRow => ({
+interface AsideHeadColumns extends HeadColumns {
+  readonly value_bytes: number | null;
+}
+
+const COMMON = `d.id, d.lane, d.state, d.event_id, d.topic, d.record_key, d.size, d.attempts, d.attempt_token, d.due_at - ${NOW} AS due_in_ms`;
+
+/** `d` is the table's alias. */
+export const ASIDE_COLUMNS = `${COMMON}, d.payload, d.headers`;
+
+const common = (row: HeadColumns): Omit<AsideRow, 'value' | 'headers'> => ({
   id: row.id,
   lane: row.lane,
   state: row.state as AsideState,
   eventId: row.event_id,
   topic: row.topic,
   key: bufferOf(row.record_key),
-  value: bufferOf(row.payload),
-  headers: row.headers === null ? null : (JSON.parse(row.headers) as Record<string, string>),
   size: row.size,
   attempts: row.attempts,
   attemptToken: row.attempt_token,
   dueInMs: row.due_in_ms,
+});
+
+export const toAside = (row: AsideColumns): AsideRow => ({
+  ...common(row),
+  value: bufferOf(row.payload),
+  headers: row.headers === null ? null : (JSON.parse(row.headers) as Record<string, string>),
 });
 
 /** All of them or none; false, with nothing changed, when the claim is no longer ours. A row already there stays as it is. */
@@ -68,20 +81,20 @@ export function beginAttempt(
   return underClaim(storage, lane, claimEpoch, (sql) => sql.run(update, token, id) === 1);
 }
 
-/** One attempt more, its token forgotten since its outcome is known. False also when the row is gone. */
-export function failAttempt(
+/** One attempt more of each, its token forgotten since its outcome is known. False also when none of the rows is there. */
+export function failAttempts(
   storage: Storage,
   lane: number,
   claimEpoch: number,
-  id: number,
+  ids: readonly number[],
   { state, error, dueInMs }: Omit<AsideEntry, 'row'>,
 ): Promise<boolean> {
-  const update = `UPDATE ${storage.tables.deadLetter} SET attempts = attempts + 1, attempt_token = 0, state = ?, error = ?, due_at = ${NOW} + ?, last_at = ${NOW} WHERE id = ?`;
+  const update = `UPDATE ${storage.tables.deadLetter} SET attempts = attempts + 1, attempt_token = 0, state = ?, error = ?, due_at = ${NOW} + ?, last_at = ${NOW} WHERE id IN (${ids.map(() => '?').join(', ')})`;
   return underClaim(
     storage,
     lane,
     claimEpoch,
-    (sql) => sql.run(update, state, errorText(error), Math.round(dueInMs), id) === 1,
+    (sql) => sql.run(update, state, errorText(error), Math.round(dueInMs), ...ids) > 0,
   );
 }
 
@@ -93,11 +106,18 @@ export async function listAsideHeads(
   { file, tables }: Storage,
   lanes: readonly number[],
   rowsMax: number,
-): Promise<readonly AsideRow[]> {
+): Promise<readonly AsideHead[]> {
   if (lanes.length === 0) return [];
   const live = "IN ('retrying', 'parked')";
   const earlier = `SELECT 1 FROM ${tables.deadLetter} e WHERE e.lane = d.lane AND e.record_key = d.record_key AND e.id < d.id AND e.state ${live}`;
-  const select = `SELECT ${ASIDE_COLUMNS} FROM ${tables.deadLetter} d WHERE d.lane IN (${lanes.map(() => '?').join(', ')}) AND d.state ${live} AND NOT EXISTS (${earlier}) ORDER BY d.id LIMIT ?`;
-  const rows = await file.read((sql) => sql.all<AsideColumns>(select, ...lanes, rowsMax));
-  return rows.map(toAside);
+  const select = `SELECT ${COMMON}, LENGTH(d.payload) AS value_bytes FROM ${tables.deadLetter} d WHERE d.lane IN (${lanes.map(() => '?').join(', ')}) AND d.state ${live} AND NOT EXISTS (${earlier}) ORDER BY d.id LIMIT ?`;
+  const rows = await file.read((sql) => sql.all<AsideHeadColumns>(select, ...lanes, rowsMax));
+  return rows.map((row) => ({ ...common(row), valueBytes: row.value_bytes }));
+}
+
+/** One of them with its payload; null: it is not aside any more. */
+export async function readAside({ file, tables }: Storage, id: number): Promise<AsideRow | null> {
+  const select = `SELECT ${ASIDE_COLUMNS} FROM ${tables.deadLetter} d WHERE d.id = ?`;
+  const [row] = await file.read((sql) => sql.all<AsideColumns>(select, id));
+  return row === undefined ? null : toAside(row);
 }

@@ -1,7 +1,7 @@
 /** The sender's half of the outbox in an SQLite file. */
 import { laneFloor, type Member, type SenderStore } from '#outbox';
 import { RelayError } from '#runtime';
-import { beginAttempt, failAttempt, listAsideHeads, setAside } from './aside-row.ts';
+import { beginAttempt, failAttempts, listAsideHeads, readAside, setAside } from './aside-row.ts';
 import { claimLane } from './claim-lane.ts';
 import { deleteDelivered } from './delete-delivered.ts';
 import { LANE_COLUMNS, type LaneColumns, toLane } from './lane-row.ts';
@@ -57,8 +57,9 @@ export function createSenderStore(options: StoreOptions): SenderStore {
     deleteDelivered: (lane, after, upTo, rowsMax) => deleteDelivered(storage, lane, after, upTo, rowsMax),
     setAside: (lane, claimEpoch, rows) => setAside(storage, lane, claimEpoch, rows),
     listAsideHeads: (lanes, rowsMax) => listAsideHeads(storage, lanes, rowsMax),
+    readAside: (id) => readAside(storage, id),
     beginAttempt: (lane, claimEpoch, id, token) => beginAttempt(storage, lane, claimEpoch, id, token),
-    failAttempt: (lane, claimEpoch, id, outcome) => failAttempt(storage, lane, claimEpoch, id, outcome),
+    failAttempts: (lane, claimEpoch, ids, outcome) => failAttempts(storage, lane, claimEpoch, ids, outcome),
     removeAside: async (id) => {
       await file.write((sql) => sql.run(`DELETE FROM ${tables.deadLetter} WHERE id = ?`, id));
     },

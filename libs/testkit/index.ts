@@ -93,6 +93,7 @@ export { type OwnRedis, startOwnRedis } from './own-redis.ts';
 export { type ReadTopicOptions, readTopic, type TopicRecord } from './read-topic.ts';
 export { seededRandom, testSeed } from './seeded-random.ts';
 export type { ServerControl } from './server-process.ts';
+export { setClientQuota } from './set-client-quota.ts';
 export { reportFailure } from './simulation/report-failure.ts';
 export { type RangeDone, runSeeds } from './simulation/run-seeds.ts';
 export { type App, type AppExit, type LogLine, type SpawnAppOptions, spawnApp } from './spawn-app.ts';

@@ -27,6 +27,37 @@ export interface ProxyState {
   readonly target: { readonly host: string; readonly port: number };
   readonly mode: ProxyMode;
   trap: ProxyTrap | null;
+  /** A larger request breaks its connection as soon as its size is read, as Kafka's socket.request.max.bytes does. */
+  readonly requestBytesMax: number;
+}
+
+const SIZE_BYTES = 4;
+
+/** Follows the frames of a stream by their sizes alone. */
+class FrameSizes {
+  #head: Buffer = Buffer.alloc(0);
+  #left = 0;
+
+  /** The largest frame that begins in the chunk. */
+  largest(chunk: Buffer): number {
+    let largest = 0;
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#left > 0) {
+        const taken = Math.min(this.#left, chunk.length - at);
+        this.#left -= taken;
+        at += taken;
+        continue;
+      }
+      const more = chunk.subarray(at, at + SIZE_BYTES - this.#head.length);
+      this.#head = Buffer.concat([this.#head, more]);
+      at += more.length;
+      if (this.#head.length < SIZE_BYTES) break;
+      this.#left = this.#head.readInt32BE(0);
+      this.#head = Buffer.alloc(0);
+      largest = Math.max(largest, this.#left);
+    }
+    return largest;
+  }
 }
 
 /** One direction: chunks leave in the order they came, each not before its time. */
@@ -70,6 +101,7 @@ export class ProxyLink {
   readonly #toClient: Lane;
   readonly #toServer: Lane;
   readonly #wire: KafkaWire | null;
+  readonly #sizes = new FrameSizes();
   readonly #held: { readonly lane: Lane; readonly chunk: Buffer }[] = [];
   readonly #gone: () => void;
   #armed: ProxyTrap | null = null;
@@ -113,7 +145,11 @@ export class ProxyLink {
   }
 
   #fromClient(chunk: Buffer): void {
-    const { trap } = this.#proxy;
+    const { trap, requestBytesMax } = this.#proxy;
+    if (requestBytesMax < Number.POSITIVE_INFINITY && this.#sizes.largest(chunk) > requestBytesMax) {
+      this.break();
+      return;
+    }
     const caught =
       this.#wire === null
         ? trap !== null && chunk.includes(trap.match.text ?? '')

@@ -21,6 +21,8 @@ export interface ProxyOptions {
    */
   readonly kafka?: boolean;
   readonly port?: number;
+  /** With `kafka`: a larger request breaks its connection, as Kafka's socket.request.max.bytes does. */
+  readonly requestBytesMax?: number;
 }
 
 export interface FaultProxy extends ProxyTarget {
@@ -45,7 +47,7 @@ export interface FaultProxy extends ProxyTarget {
 const HOST = '127.0.0.1';
 
 export async function startProxy(target: ProxyTarget, options: ProxyOptions = {}): Promise<FaultProxy> {
-  const proxy = new ProxyServer(target, options.kafka ?? false);
+  const proxy = new ProxyServer(target, options);
   await proxy.listen(options.port ?? 0);
   return proxy;
 }
@@ -54,14 +56,16 @@ class ProxyServer implements FaultProxy, ProxyState {
   readonly host = HOST;
   target: ProxyTarget;
   readonly #kafka: boolean;
+  readonly requestBytesMax: number;
   readonly #server: Server;
   readonly #links = new Set<ProxyLink>();
   mode: ProxyMode = { kind: 'pass' };
   trap: ProxyTrap | null = null;
 
-  constructor(target: ProxyTarget, kafka: boolean) {
+  constructor(target: ProxyTarget, { kafka = false, requestBytesMax = Number.POSITIVE_INFINITY }: ProxyOptions) {
     this.target = target;
     this.#kafka = kafka;
+    this.requestBytesMax = requestBytesMax;
     this.#server = createServer((client) => this.#accept(client));
   }
 

@@ -68,6 +68,28 @@ test('kafka: what a topic takes and keeps', () => {
   assert.equal(verdicts('kafka.message-size', orders({ 'max.message.bytes': '3000' }, large)), 'fine');
 });
 
+test('kafka: what brokers take in a request, against topics and rows', () => {
+  const { kafka } = facts({});
+  assert.ok(kafka);
+  const sized = (bytes: string | null, limit: string, size: number, env = {}): Changes => {
+    const config = bytes === null ? null : brokerConfig({ 'socket.request.max.bytes': bytes });
+    const topics = new Map([['orders', topic('orders', {}, { 'max.message.bytes': limit })]]);
+    const cluster = { ...kafka.cluster, topics, brokers: [{ ...broker(), config }] };
+    return { env, kafka: { cluster }, relay: { largest: [{ topic: 'orders', size }] } };
+  };
+  const verdict = (...of: Parameters<typeof sized>) => verdicts('kafka.request-size', sized(...of));
+  assert.equal(verdict('104857600', '1048588', 500), 'fine');
+  assert.equal(verdict('2000000', '5000000', 500), 'risky', 'a topic that lets through what the broker does not');
+  assert.equal(verdict('2000000', '1000000', 3_000_000), 'risky', 'a row that waits');
+  assert.match(judge('kafka.request-size', sized('2000000', '1000000', 3_000_000))[0]?.says ?? '', /3000000 bytes/);
+  assert.match(
+    judge('kafka.request-size', sized('2000000', '5000000', 500))[0]?.mend ?? '',
+    /kafka-configs\.sh .*max\.message\.bytes=1998976/,
+  );
+  assert.equal(verdict('2000000', '5000000', 3_000_000, { KAFKA_ROW_SENDER_OVERSIZE: 'chunk' }), 'fine');
+  assert.equal(verdict(null, '1048588', 500), 'unknown');
+});
+
 test('kafka: times that the brokers refuse are broken, noticeable ones risky', () => {
   const ahead = (value: number) =>
     verdicts('kafka.clock', { kafka: { rehearsal: { clockAheadMs: { value, error: 5 } } } });

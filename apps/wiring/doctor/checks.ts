@@ -27,6 +27,7 @@ import { partitionVerification } from './check-partition-verification.ts';
 import { readOnly } from './check-read-only.ts';
 import { redisCommands, redisMemory, redisRole, redisVersion } from './check-redis.ts';
 import { replication } from './check-replication.ts';
+import { requestSize } from './check-request-size.ts';
 import { schema } from './check-schema.ts';
 import { deliveryMode } from './check-settings.ts';
 import { sourcePosition } from './check-source-position.ts';
@@ -71,6 +72,7 @@ export const CHECKS: readonly Check[] = [
   uncleanElection,
   cleanupPolicy,
   messageSize,
+  requestSize,
   markerTopic,
   markerGroups,
   offsetsRetention,

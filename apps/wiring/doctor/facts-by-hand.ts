@@ -98,6 +98,7 @@ export const brokerConfig = (changes: Readonly<Record<string, string>> = {}) =>
   new Map(
     Object.entries({
       'offsets.retention.minutes': '10080',
+      'socket.request.max.bytes': '104857600',
       'transaction.max.timeout.ms': '900000',
       'transaction.partition.verification.enable': 'true',
       ...changes,

@@ -233,6 +233,7 @@ export const describeFeatures = (): WireRequest<{ code: number; features: Readon
   version: 3,
   flexible: true,
   plainAnswer: true,
+  throttleAt: null,
   write: (writer) => {
     writer.compactString('kafka-row-sender').compactString('1').noTags();
   },

@@ -34,6 +34,8 @@ export interface ProduceOptions {
   readonly timeoutMs: number;
   /** A request stops taking batches past this size; the first batch always fits. */
   readonly requestBytesMax: number;
+  /** What the broker takes at all: only a first batch may be larger. */
+  readonly brokerBytesMax?: number;
   readonly contextOf: (flow: PartitionFlow) => BatchContext;
 }
 
@@ -48,11 +50,13 @@ export interface ProduceRequest extends WireRequest<readonly ProducedPartition[]
  */
 export function produce(flows: readonly PartitionFlow[], options: ProduceOptions): ProduceRequest {
   const sent: SentBatch[] = [];
+  const { brokerBytesMax = Number.POSITIVE_INFINITY } = options;
   return {
     api: 0,
     name: 'Produce',
     version: 7,
     answered: options.acks !== 0,
+    throttleAt: 'end',
     sent,
     write: async (writer) => {
       writer.string(options.transactionalId).int16(options.acks).int32(options.timeoutMs);
@@ -61,13 +65,24 @@ export function produce(flows: readonly PartitionFlow[], options: ProduceOptions
       for (const flow of flows) {
         if (flow.next >= flow.records.length) continue;
         if (sent.length > 0 && writer.offset - topics.at > options.requestBytesMax) break;
+        const from = writer.offset;
+        const before = { next: flow.next, topics: topics.count, partitions };
         if (flow.topic !== sent.at(-1)?.topic) {
           addOne(writer, topics);
           writer.string(flow.topic);
           partitions = startCount(writer);
         }
         addOne(writer, partitions);
-        sent.push(await writeBatchOf(writer, flow, options));
+        const batch = await writeBatchOf(writer, flow, options);
+        if (sent.length > 0 && writer.offset > brokerBytesMax) {
+          // Too much: the batch is for the next request.
+          writer.offset = from;
+          flow.next = before.next;
+          setCount(writer, topics, before.topics);
+          if (partitions === before.partitions) setCount(writer, partitions, partitions.count - 1);
+          break;
+        }
+        sent.push(batch);
       }
     },
     read: (reader) =>
@@ -101,10 +116,12 @@ function startCount(writer: WireWriter): OpenCount {
   return { at, count: 0 };
 }
 
-function addOne(writer: WireWriter, open: OpenCount): void {
-  open.count += 1;
-  writer.bytes.writeInt32BE(open.count, open.at);
+function setCount(writer: WireWriter, open: OpenCount, count: number): void {
+  open.count = count;
+  writer.bytes.writeInt32BE(count, open.at);
 }
+
+const addOne = (writer: WireWriter, open: OpenCount): void => setCount(writer, open, open.count + 1);
 
 async function writeBatchOf(writer: WireWriter, flow: PartitionFlow, options: ProduceOptions): Promise<SentBatch> {
   writer.int32(flow.partition);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { COMPRESSIONS } from '../codecs/codecs.ts';
 import { crc32c } from './crc32c.ts';
 import { readRecordBatches } from './read-record-batches.ts';
-import { type BatchContext, type RecordContent, writeRecordBatch } from './record-batch.ts';
+import { type BatchContext, batchBytesOf, type RecordContent, writeRecordBatch } from './record-batch.ts';
 import { WireWriter } from './wire-writer.ts';
 
 const require = createRequire(import.meta.url);
@@ -121,5 +121,19 @@ test('CRC-32C: the check value of the standard, and kafkajs on every alignment',
     for (let end = start; end <= bytes.length; end += 1) {
       assert.equal(crc32c(bytes, start, end), kafkajsCrc(bytes.subarray(start, end)));
     }
+  }
+});
+
+test('what a batch of one record takes is known without writing it', async () => {
+  const records = [
+    record(),
+    record({ key: null, value: null, headers: {} }),
+    record({ key: Buffer.alloc(0), value: Buffer.alloc(70_000) }),
+    record({ headers: { ü: 'ä'.repeat(3_000), many: ['a', Buffer.from('bcd')], bytes: Buffer.alloc(200) } }),
+    record({ value: Buffer.alloc(2_200_000) }),
+  ];
+  for (const each of records) {
+    assert.equal(batchBytesOf(each), (await ours([each])).length);
+    assert.equal(batchBytesOf({ ...each, value: null }, each.value?.length ?? null), batchBytesOf(each));
   }
 });

@@ -93,6 +93,28 @@ function putHeaders(
   return at;
 }
 
+const textBytes = (text: string): number => {
+  const length = Buffer.byteLength(text);
+  return varintSize(length * 2) + length;
+};
+
+const byteCount = (length: number | null): number => (length === null ? 1 : varintSize(length * 2) + length);
+
+/** What a batch of this record alone takes before compression. `valueBytes`: of the value, where it is not at hand. */
+export function batchBytesOf(record: RecordContent, valueBytes: number | null = record.value?.length ?? null): number {
+  const { key, headers } = record;
+  let count = 0;
+  let bytes = 3 + byteCount(key?.length ?? null) + byteCount(valueBytes);
+  for (const [name, header] of Object.entries(headers)) {
+    for (const each of Array.isArray(header) ? (header as readonly HeaderValue[]) : [header as HeaderValue]) {
+      count += 1;
+      bytes += textBytes(name) + (typeof each === 'string' ? textBytes(each) : byteCount(each.length));
+    }
+  }
+  bytes += varintSize(count * 2);
+  return BATCH_HEADER_BYTES + varintSize(bytes * 2) + bytes;
+}
+
 /** Writes one record at the writer's offset and returns the offset after it, without moving the writer. */
 function putRecord(writer: WireWriter, start: number, record: RecordContent, offsetDelta: number): number {
   const { key, value, headers } = record;

@@ -12,6 +12,11 @@ export interface WireRequest<Answer> {
   readonly plainAnswer?: boolean;
   /** False when the broker does not answer at all (produce with acks 0). */
   readonly answered?: boolean;
+  /**
+   * Where the answer says how long the broker takes nothing more from us (throttle_time_ms, KIP-219). Nearly all say it first; null:
+   * not at a fixed place.
+   */
+  readonly throttleAt?: 'start' | 'end' | null;
   readonly write: (writer: WireWriter) => void | Promise<void>;
   readonly read: (reader: WireReader) => Answer;
 }

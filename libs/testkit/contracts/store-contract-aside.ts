@@ -45,8 +45,14 @@ function checkCopies(check: StoreCheck): void {
     assert.equal(await world.one.sender.setAside(0, epoch, [aside(written)]), true);
     const [head] = await world.other.sender.listAsideHeads([0, 1], 10);
     assert.ok(head !== undefined);
-    const { dueInMs, ...rest } = head;
-    assert.deepEqual(rest, { ...written, lane: 0, state: 'retrying', attempts: 0, attemptToken: 0 });
+    const { dueInMs, valueBytes, ...rest } = head;
+    const { value, headers, ...known } = written;
+    const facts = { lane: 0, state: 'retrying', attempts: 0, attemptToken: 0 } as const;
+    assert.deepEqual(rest, { ...known, ...facts }, 'a head has no payload: thousands of them are kept at hand');
+    assert.equal(valueBytes, value?.length);
+    const whole = await world.other.sender.readAside(written.id);
+    assert.deepEqual({ ...whole, dueInMs: 0 }, { ...known, ...facts, value, headers, dueInMs: 0 });
+    assert.equal(await world.other.sender.readAside(written.id + 1), null);
     assert.ok(dueInMs > 0 && dueInMs <= 5_000, `${dueInMs} ms`);
     await world.elapse(6_000);
     const [due] = await world.other.sender.listAsideHeads([0], 10);
@@ -58,7 +64,7 @@ function checkCopies(check: StoreCheck): void {
   check('a row already aside stays as it is', async (world) => {
     const epoch = await hold(world);
     await world.one.sender.setAside(0, epoch, [aside(row(0, 4, 'k'))]);
-    await world.one.sender.failAttempt(0, epoch, outboxId(0, 4), { error: 'again', dueInMs: 0, state: 'retrying' });
+    await world.one.sender.failAttempts(0, epoch, [outboxId(0, 4)], { error: 'again', dueInMs: 0, state: 'retrying' });
     assert.equal(
       await world.one.sender.setAside(0, epoch, [aside(row(0, 4, 'k'), 'parked'), aside(row(0, 5, 'k'))]),
       true,
@@ -103,7 +109,7 @@ function checkHeads(check: StoreCheck): void {
     ]);
     assert.deepEqual(await headsOf(world, [0]), [[0, 1]]);
     const outcome = { error: 'too large', dueInMs: 0, state: 'dead' } as const;
-    assert.equal(await world.one.sender.failAttempt(0, epoch, outboxId(0, 1), outcome), true);
+    assert.equal(await world.one.sender.failAttempts(0, epoch, [outboxId(0, 1)], outcome), true);
     assert.deepEqual(await headsOf(world, [0]), [[0, 2]]);
     assert.equal(await world.one.sender.beginAttempt(0, epoch, outboxId(0, 1), 7), false, 'a dead row is not tried');
   });
@@ -116,7 +122,11 @@ function checkAttempts(check: StoreCheck): void {
     await world.one.sender.setAside(0, epoch, [aside(row(0, 1, 'a'))]);
     assert.equal(await world.one.sender.beginAttempt(0, epoch, id, 41), true);
     assert.equal((await world.other.sender.listAsideHeads([0], 1))[0]?.attemptToken, 41);
-    await world.one.sender.failAttempt(0, epoch, id, { error: 'e'.repeat(10_000), dueInMs: 1_000, state: 'retrying' });
+    await world.one.sender.failAttempts(0, epoch, [id], {
+      error: 'e'.repeat(10_000),
+      dueInMs: 1_000,
+      state: 'retrying',
+    });
     const [failed] = await world.other.sender.listAsideHeads([0], 1);
     assert.deepEqual([failed?.attemptToken, failed?.attempts, failed?.state], [0, 1, 'retrying']);
     await world.one.sender.beginAttempt(0, epoch, id, 42);
@@ -129,6 +139,17 @@ function checkAttempts(check: StoreCheck): void {
     assert.deepEqual(await headsOf(world, [0]), []);
   });
 
+  check('attempts of several rows fail together, each by one', async (world) => {
+    const epoch = await hold(world);
+    await world.one.sender.setAside(0, epoch, [aside(row(0, 1, 'a')), aside(row(0, 2, 'b')), aside(row(0, 3, 'c'))]);
+    const outcome = { error: 'too large', dueInMs: 1_000, state: 'retrying' } as const;
+    const ids = [1, 3, 9].map((sequence) => outboxId(0, sequence));
+    assert.equal(await world.one.sender.failAttempts(0, epoch, ids, outcome), true);
+    const heads = await world.other.sender.listAsideHeads([0], 10);
+    assert.deepEqual(heads.map(({ attempts }) => attempts), [1, 0, 1]); // biome-ignore format: one line
+    assert.equal(await world.one.sender.failAttempts(0, epoch, [outboxId(0, 9)], outcome), false, 'none is there');
+  });
+
   check('I4: a sender whose lane was taken changes nothing aside any more', async (world) => {
     const epoch = await hold(world);
     await world.one.sender.setAside(0, epoch, [aside(row(0, 1, 'a'))]);
@@ -137,7 +158,10 @@ function checkAttempts(check: StoreCheck): void {
     const id = outboxId(0, 1);
     assert.equal(await world.one.sender.setAside(0, epoch, [aside(row(0, 2, 'b'))]), false);
     assert.equal(await world.one.sender.beginAttempt(0, epoch, id, 41), false);
-    assert.equal(await world.one.sender.failAttempt(0, epoch, id, { error: 'late', dueInMs: 0, state: 'dead' }), false);
+    assert.equal(
+      await world.one.sender.failAttempts(0, epoch, [id], { error: 'late', dueInMs: 0, state: 'dead' }),
+      false,
+    );
     const heads = await world.other.sender.listAsideHeads([0], 10);
     assert.deepEqual(
       heads.map(({ id: each, attempts, attemptToken }) => [each, attempts, attemptToken]),

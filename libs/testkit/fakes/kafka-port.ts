@@ -31,8 +31,13 @@ export interface FakeKafkaPort extends KafkaPort {
   close(): Promise<void>;
 }
 
+/** Why a record that is known to be too large is. */
+export const MISFIT = 'larger than the fake Kafka takes';
+
 /** What the broker does at each step; `transactionalId` null is a plain producer. */
 export interface FakeBroker {
+  /** Whether a record is known to be refused for its size without being sent. */
+  isMisfit(record: DeliveryRecord): boolean;
   init(transactionalId: string): number;
   checkTopics(records: readonly DeliveryRecord[]): void;
   append(transactionalId: string | null, epoch: number, records: readonly DeliveryRecord[]): void;
@@ -59,7 +64,11 @@ function scopeOf(error: unknown): DeliveryFaultScope | null {
 type Deliver = (records: readonly DeliveryRecord[], markers: readonly MarkerWrite[]) => Promise<void>;
 
 /** A session's life around its deliveries: one at a time, dead after the first fault. */
-function createSession(transactional: boolean, deliver: Deliver, abandon: () => void): ProducerSession {
+function createSession(
+  { transactional, isMisfit }: { readonly transactional: boolean; readonly isMisfit: FakeBroker['isMisfit'] },
+  deliver: Deliver,
+  abandon: () => void,
+): ProducerSession {
   let state: 'ready' | 'busy' | 'dead' | 'closed' = 'ready';
   return {
     transactional,
@@ -75,6 +84,7 @@ function createSession(transactional: boolean, deliver: Deliver, abandon: () => 
         throw error;
       }
     },
+    misfits: async (records) => new Map(records.filter(isMisfit).map((record) => [record, MISFIT])),
     async close() {
       if (state === 'dead') abandon();
       state = 'closed';
@@ -100,6 +110,7 @@ export function createFakePort(kafka: FakeBroker, options: FakePortOptions): Fak
   /** Of the present session of each transactional id. */
   const producers = new Map<string, number>();
   const topics = new KnownTopics();
+  const isMisfit: FakeBroker['isMisfit'] = (record) => kafka.isMisfit(record);
   /** InitProducerId, and then an end to what brokers have left open, where that can be known. */
   async function renew(name: 'open' | 'fence', id: string, sentTopics: SentTopics | undefined): Promise<number> {
     const epoch = await step(name, () => kafka.init(id));
@@ -124,7 +135,7 @@ export function createFakePort(kafka: FakeBroker, options: FakePortOptions): Fak
         kafka.end(id, epoch, 'committed');
       });
     };
-    return createSession(true, deliver, () => {
+    return createSession({ transactional: true, isMisfit }, deliver, () => {
       if (commitSent) return;
       try {
         kafka.end(id, epoch, 'aborted');
@@ -139,7 +150,7 @@ export function createFakePort(kafka: FakeBroker, options: FakePortOptions): Fak
       kafka.checkTopics(records);
       await step('send', () => kafka.append(null, 0, records));
     };
-    return createSession(false, deliver, () => undefined);
+    return createSession({ transactional: false, isMisfit }, deliver, () => undefined);
   }
 
   return {

@@ -47,6 +47,8 @@ export class FakeKafka implements FakeBroker {
   down = false;
   /** Records for which it answers true are refused, as a broker's validation would. */
   refuses: (record: DeliveryRecord) => boolean = () => false;
+  /** Of these it is known before they are sent. */
+  isMisfit: (record: DeliveryRecord) => boolean = () => false;
   /** Topics that may not be written. */
   readonly forbidden = new Set<string>();
   readonly #logs = new TopicLogs();

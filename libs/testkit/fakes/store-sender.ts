@@ -1,5 +1,6 @@
 /** The sender's half of the outbox store in memory. */
 import {
+  type AsideHead,
   type AsideRow,
   type BatchLimits,
   type LaneBatch,
@@ -183,7 +184,7 @@ export class FakeSenderStore implements SenderStore {
     });
   }
 
-  listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideRow[]> {
+  listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideHead[]> {
     return this.#call('listAsideHeads', () => {
       const live = [...this.#tables.aside.values()]
         .filter((row) => lanes.includes(row.lane) && row.state !== 'dead')
@@ -195,7 +196,17 @@ export class FakeSenderStore implements SenderStore {
         seen.add(key);
         return true;
       });
-      return heads.slice(0, rowsMax).map((row) => this.#toAside(row));
+      return heads.slice(0, rowsMax).map((row) => {
+        const { value, headers: _, ...head } = this.#toAside(row);
+        return { ...head, valueBytes: value?.length ?? null };
+      });
+    });
+  }
+
+  readAside(id: number): Promise<AsideRow | null> {
+    return this.#call('readAside', () => {
+      const row = this.#tables.aside.get(id);
+      return row === undefined ? null : this.#toAside(row);
     });
   }
 
@@ -205,19 +216,22 @@ export class FakeSenderStore implements SenderStore {
     );
   }
 
-  failAttempt(
+  failAttempts(
     lane: number,
     claimEpoch: number,
-    id: number,
-    outcome: Parameters<SenderStore['failAttempt']>[3],
+    ids: readonly number[],
+    outcome: Parameters<SenderStore['failAttempts']>[3],
   ): Promise<boolean> {
     const { error, dueInMs, state } = outcome;
-    return this.#call('failAttempt', () =>
-      this.#changeAside(lane, claimEpoch, id, ({ attempts }) => {
-        const dueAtMs = this.#tables.clock.nowMs() + dueInMs;
-        return { attempts: attempts + 1, attemptToken: 0, error, state, dueAtMs };
-      }),
-    );
+    return this.#call('failAttempts', () => {
+      const failed = ids.filter((id) =>
+        this.#changeAside(lane, claimEpoch, id, ({ attempts }) => {
+          const dueAtMs = this.#tables.clock.nowMs() + dueInMs;
+          return { attempts: attempts + 1, attemptToken: 0, error, state, dueAtMs };
+        }),
+      );
+      return failed.length > 0;
+    });
   }
 
   removeAside(id: number): Promise<void> {

@@ -141,7 +141,7 @@ export const POISONINGS: readonly Recipe[] = [
     ),
   ],
   (dice, senders) => [
-    heldChange(dice, dice.pick(senders), 'store.failAttempt', dice.pick(['after:commit', 'store.removeAside', null])),
+    heldChange(dice, dice.pick(senders), 'store.failAttempts', dice.pick(['after:commit', 'store.removeAside', null])),
   ],
   // What is certain in Kafka is not yet certain in the database.
   (dice, senders) =>

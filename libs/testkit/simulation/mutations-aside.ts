@@ -1,4 +1,5 @@
 /** Ways to get rows set aside wrong. */
+import { MISFIT } from '../fakes/kafka-port.ts';
 import type { Mutation } from './mutation.ts';
 import { ANY_CLAIM } from './sim-tables.ts';
 import { withSession, withStore } from './wrap-ports.ts';
@@ -14,6 +15,20 @@ export const ASIDE_MUTATIONS: readonly Mutation[] = [
           void store.setAside(lane, claimEpoch, rows).catch(() => false);
           return true;
         },
+      }),
+  },
+  {
+    name: 'rows known to be too large are passed without being set aside',
+    theme: 'poison',
+    seedsMax: 2_000,
+    senderStore: (store) =>
+      withStore(store, {
+        setAside: (lane, claimEpoch, rows) =>
+          store.setAside(
+            lane,
+            claimEpoch,
+            rows.filter(({ error }) => !error.includes(MISFIT)),
+          ),
       }),
   },
   {
@@ -45,7 +60,7 @@ export const ASIDE_MUTATIONS: readonly Mutation[] = [
       withStore(store, {
         setAside: (lane, _, rows) => store.setAside(lane, ANY_CLAIM, rows),
         beginAttempt: (lane, _, id, token) => store.beginAttempt(lane, ANY_CLAIM, id, token),
-        failAttempt: (lane, _, id, outcome) => store.failAttempt(lane, ANY_CLAIM, id, outcome),
+        failAttempts: (lane, _, ids, outcome) => store.failAttempts(lane, ANY_CLAIM, ids, outcome),
       }),
   },
   {

@@ -58,7 +58,7 @@ const POISON_GATES = [
   'store.listAsideHeads:answered',
   'store.beginAttempt',
   'store.beginAttempt:answered',
-  'store.failAttempt',
+  'store.failAttempts',
   'store.removeAside',
   'before:commit',
   'after:commit',

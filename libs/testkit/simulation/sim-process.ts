@@ -43,7 +43,7 @@ export interface SimProcessOptions {
 }
 
 /** Calls that hold the lane's row until their COMMIT: what is late of them is only the COMMIT, with the row still locked. */
-const ROW_LOCKING = new Set(['store.setAside', 'store.beginAttempt', 'store.failAttempt']);
+const ROW_LOCKING = new Set(['store.setAside', 'store.beginAttempt', 'store.failAttempts']);
 /** Calls that need the lane's row, and so come after whatever holds it. */
 const ROW_NEEDING = new Set([
   ...ROW_LOCKING,

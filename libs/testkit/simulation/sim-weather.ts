@@ -37,6 +37,8 @@ export class SimWeather implements Weather {
   /** Things held back that are still to come. */
   #held = 0;
   #onNoneHeld: (() => void) | null = null;
+  /** Forgets which records are too large. */
+  readonly #forget: () => void;
   #moments: { readonly gate: string; readonly act: () => void }[] = [];
 
   constructor(parts: WeatherParts) {
@@ -46,10 +48,21 @@ export class SimWeather implements Weather {
       value !== null && (value.includes('"forever"') || (!this.#cured && value.includes('"for-a-while"')));
     // By name: a function written straight into a property is taken for long-lived by the engine, and its world with it.
     kafka.refuses = refuses;
+    // Of every other one it is known before it is sent, and from then on without its value, until the broker takes it.
+    const known = new Set<number>();
+    const isMisfit: typeof kafka.isMisfit = (record) => {
+      if (record.valueBytes !== undefined) return known.has(record.spread);
+      const found = record.spread % 2 === 0 && refuses(record);
+      if (found) known.add(record.spread);
+      return found;
+    };
+    kafka.isMisfit = isMisfit;
     for (const fault of scenario.world) scheduler.after(fault.atMs, () => this.#strike(fault));
     scheduler.after(scenario.curesAtMs, () => {
       this.#cured = true;
+      known.clear();
     });
+    this.#forget = () => known.clear();
   }
 
   get faultChance(): number {
@@ -115,6 +128,7 @@ export class SimWeather implements Weather {
   heal(): void {
     this.faulty = false;
     this.#cured = true;
+    this.#forget();
     this.#awayUntilMs.clear();
     const { kafka, elections, doorbells } = this.#parts;
     elections.setAway(false);

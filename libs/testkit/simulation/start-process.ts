@@ -82,6 +82,7 @@ function kafkaOf(world: ProcessWorld, process: SimProcess): KafkaPort {
       return {
         transactional: session.transactional,
         transact: (records, markers) => process.transact(() => session.transact(records, markers)),
+        misfits: async (records) => (await session.misfits?.(records)) ?? new Map(),
         close: () => session.close(),
       };
     },
