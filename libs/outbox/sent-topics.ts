@@ -37,8 +37,7 @@ export class TopicNotes {
   async note(topics: Iterable<string>): Promise<void> {
     const { store, clock } = this.#options;
     const nowMs = clock.nowMs();
-    const isDue = (topic: string) =>
-      isTopicName(topic) && (this.#notedUntilMs.get(topic) ?? nowMs) <= nowMs;
+    const isDue = (topic: string) => isTopicName(topic) && (this.#notedUntilMs.get(topic) ?? nowMs) <= nowMs;
     const due = [...topics].filter(isDue).sort();
     if (due.length === 0) return;
     await store.noteTopics(due, NOTED_MS);

@@ -108,7 +108,7 @@ export function batchBytesOf(record: RecordContent, valueBytes: number | null = 
   for (const [name, header] of Object.entries(headers)) {
     for (const each of Array.isArray(header) ? (header as readonly HeaderValue[]) : [header as HeaderValue]) {
       count += 1;
-      bytes += textBytes(name) + (typeof each === 'string' ? textBytes(each) : byteCount(each.length));
+      bytes += textBytes(name) + (typeof each === 'string' ? textBytes(each) : byteCount(each?.length ?? null));
     }
   }
   bytes += varintSize(count * 2);
