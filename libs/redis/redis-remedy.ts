@@ -20,6 +20,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host is not known: correct REDIS_URL',
   EAI_AGAIN: 'the host cannot be looked up just now: check the name service',
   ECONNRESET: 'it closes the connection: check whether it wants TLS (rediss://) or has too many clients',
+  EPIPE: 'it closes the connection: check whether it wants TLS (rediss://) or has too many clients',
+  CLOSED: 'it closes the connection: check whether it wants TLS (rediss://) or has too many clients',
   ETIMEDOUT: 'it does not answer: check network and firewall',
   NO_ANSWER: 'it does not answer: check network, firewall and REDIS_URL',
   EPROTO: 'it does not speak TLS there: use redis://, or the port that does',

@@ -102,8 +102,10 @@ export { type KafkaOptions, type KafkaServer, startKafka } from './start-kafka.t
 export { type MariadbOptions, type MariadbServer, startMariadb } from './start-mariadb.ts';
 export { type FaultProxy, type ProxyOptions, type ProxyTarget, type RequestMatch, startProxy } from './start-proxy.ts';
 export { type RedisOptions, type RedisServer, startRedis } from './start-redis.ts';
+export { type RedisCluster, startRedisCluster } from './start-redis-cluster.ts';
 export { type RegistryServer, startRegistry } from './start-registry.ts';
 export { type RenamingProxy, type ServerNames, startRenamingProxy } from './start-renaming-proxy.ts';
+export { type Sentinel, type SentinelOptions, startSentinel } from './start-sentinel.ts';
 export { type Stack, type StackOptions, startStack } from './start-stack.ts';
 export { testDatabaseOptions } from './test-database-options.ts';
 export { type DatabaseAddress, type TestEnvironment, testEnvironment } from './test-environment.ts';
