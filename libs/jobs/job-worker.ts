@@ -4,6 +4,7 @@ import { type RedisTarget, redisErrorCode, reportRefusals } from '#redis';
 import { type Clock, type Logger, type Random, withDeadline } from '#runtime';
 import type { JobHandlers } from './job.ts';
 import { JOBS_EFFECT, keyPrefix, queueName } from './job-queue.ts';
+import { pauseAfterRefusal } from './pause-after-refusal.ts';
 import { runJob } from './run-job.ts';
 import { openWorkerConnection } from './worker-connection.ts';
 
@@ -67,6 +68,7 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
   };
   const worker = new CuttableWorker(queueName(prefix), (job, token, signal) => perform(job, token, signal), {
     connection: connection.redis,
+    autorun: false,
     prefix: keyPrefix(prefix, options.target),
     concurrency: CONCURRENCY,
     lockDuration: LOCK_MS,
@@ -75,6 +77,7 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
     runRetryDelay: REPORT_RETRY_MS,
   });
   // Outages are reported once by the connection, refusals here; the rest is BullMQ's own trouble with single jobs.
+  pauseAfterRefusal(worker, clock, options.random, stopping.signal);
   const refusals = reportRefusals(`${prefix}-jobs-worker`, JOBS_EFFECT, logger);
   worker.on('error', (error) => {
     const code = redisErrorCode(error);
@@ -82,6 +85,8 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
     logger.debug({ code }, 'the job worker reported a fault');
   });
   for (const sign of ['active', 'drained'] as const) worker.on(sign, () => refusals.taken('fetching jobs'));
+  const onFault = (error: Error) => logger.debug({ code: redisErrorCode(error) }, 'the job worker cannot run');
+  worker.run().catch(onFault);
   // The lock is gone, so another worker may run the job as well.
   worker.on('lockRenewalFailed', (jobIds: string[]) => {
     for (const id of jobIds) worker.cancelJob(id, 'another worker may have taken the job');

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { Queue, Worker } from 'bullmq';
 import { PROBE_DEADLINE_MS, type RedisClient, type RedisTarget, type RedisTrial, tryStep, withProbe } from '#redis';
-import { silentLogger, systemRandom, withDeadline } from '#runtime';
+import { silentLogger, systemClock, systemRandom, withDeadline } from '#runtime';
 import { keyPrefix, queueName } from './job-queue.ts';
+import { pauseAfterRefusal } from './pause-after-refusal.ts';
 import { scriptCommands } from './script-commands.ts';
 import { openWorkerConnection } from './worker-connection.ts';
 
@@ -59,14 +60,19 @@ async function tryCommands(redis: RedisClient, keyOf: (command: string) => strin
 async function workOnce(target: RedisTarget, name: string, prefix: string): Promise<void> {
   const connection = openWorkerConnection(target, `${name}-worker`, silentLogger, systemRandom);
   const outcome = Promise.withResolvers<void>();
-  const worker = new Worker(name, async () => undefined, { connection: connection.redis, prefix });
+  const ended = new AbortController();
+  const own = { connection: connection.redis, prefix, autorun: false };
+  const worker = new Worker(name, async () => undefined, own);
+  pauseAfterRefusal(worker, systemClock, systemRandom, ended.signal);
   worker.on('completed', () => outcome.resolve());
   worker.on('error', (error) => {
     if (error.name === 'ReplyError') outcome.reject(error);
   });
+  worker.run().catch((error: Error) => outcome.reject(error));
   try {
     await withDeadline(outcome.promise, PROBE_DEADLINE_MS, 'working');
   } finally {
+    ended.abort();
     await withDeadline(worker.close(true), PROBE_DEADLINE_MS, 'closing').catch(() => undefined);
     connection.close();
   }

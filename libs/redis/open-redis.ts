@@ -1,6 +1,7 @@
 /** Opens a connection that fails fast and mends itself. */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger, Random } from '#runtime';
+import { PrimaryConnector, ServerConnector } from './connectors.ts';
 import { reconnectDelayMs } from './reconnect-delay.ts';
 import type { RedisTarget } from './redis-target.ts';
 import { reportOutages } from './report-outages.ts';
@@ -57,7 +58,7 @@ export function connectTo(
   if (address.kind === 'cluster') {
     const { enableOfflineQueue = true, enableReadyCheck = true, ...redisOptions } = common;
     const cluster = {
-      redisOptions,
+      redisOptions: { ...redisOptions, Connector: ServerConnector },
       enableOfflineQueue,
       enableReadyCheck,
       clusterRetryStrategy: delay,
@@ -69,12 +70,14 @@ export function connectTo(
     return reported(new Cluster([...address.nodes], cluster) as Cluster, use, logger);
   }
   const single: Tuning = { ...common, db: address.db, retryStrategy: delay };
-  if (address.kind === 'server') return reported(new Redis({ ...single, host, port }), use, logger);
+  if (address.kind === 'server')
+    return reported(new Redis({ ...single, Connector: ServerConnector, host, port }), use, logger);
   return reported(
     new Redis({
       ...single,
       // Also shows a server that is the primary no more.
       enableReadyCheck: true,
+      Connector: PrimaryConnector,
       sentinels: [...address.nodes],
       name: address.name,
       ...(sentinelLogin.username === null ? {} : { sentinelUsername: sentinelLogin.username }),
