@@ -45,14 +45,12 @@ export async function serve(
   const metrics = createMetrics(roles);
   const health = createProgressHealth({ clock: systemClock, stallMs: STALL_MS });
   const haltedLanes = createHaltedLanes(health);
-  const heldGaps = createHeldGaps();
-  const elections = createElectionNotes();
+  const noted = [createHeldGaps(), createElectionNotes()];
   const state = { sender: null as Sender | null, waitsFor: new Set<string>(roles.sender ? ['Kafka'] : []) };
   const shown = {
     onWriterEvent: (event: WriterEvent) => {
       notifier.onWriterEvent(event);
-      heldGaps.note(event);
-      elections.note(event);
+      for (const each of noted) each.note(event);
       showWriterEvent(metrics, health, event);
     },
     onSenderEvent: (event: SenderEvent) => {
@@ -76,7 +74,7 @@ export async function serve(
     health: () => {
       const answer = health.health();
       const stalledMs = state.sender === null ? 0 : systemClock.nowMs() - state.sender.progressAtMs;
-      const notes = [...heldGaps.lines(), ...elections.lines()];
+      const notes = noted.flatMap((each) => each.lines());
       if (stalledMs < STALL_MS) return { ...answer, notes };
       return {
         healthy: false,

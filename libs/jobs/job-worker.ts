@@ -43,6 +43,16 @@ class CuttableWorker extends Worker {
   }
 }
 
+function reportFaults(worker: Worker, use: string, logger: Logger): void {
+  const refusals = reportRefusals(use, JOBS_EFFECT, logger);
+  worker.on('error', (error) => {
+    const code = redisErrorCode(error);
+    if (error.name === 'ReplyError') refusals.refused('fetching jobs', code);
+    logger.debug({ code }, 'the job worker reported a fault');
+  });
+  for (const sign of ['active', 'drained'] as const) worker.on(sign, () => refusals.taken('fetching jobs'));
+}
+
 export function startJobWorker(options: JobWorkerOptions): JobWorker {
   const { prefix, handlers, logger, clock } = options;
   const connection = openWorkerConnection(options.target, `${prefix}-jobs-worker`, logger, options.random);
@@ -78,13 +88,7 @@ export function startJobWorker(options: JobWorkerOptions): JobWorker {
   });
   // Outages are reported once by the connection, refusals here; the rest is BullMQ's own trouble with single jobs.
   pauseAfterRefusal(worker, clock, options.random, stopping.signal);
-  const refusals = reportRefusals(`${prefix}-jobs-worker`, JOBS_EFFECT, logger);
-  worker.on('error', (error) => {
-    const code = redisErrorCode(error);
-    if (error.name === 'ReplyError') refusals.refused('fetching jobs', code);
-    logger.debug({ code }, 'the job worker reported a fault');
-  });
-  for (const sign of ['active', 'drained'] as const) worker.on(sign, () => refusals.taken('fetching jobs'));
+  reportFaults(worker, `${prefix}-jobs-worker`, logger);
   const onFault = (error: Error) => logger.debug({ code: redisErrorCode(error) }, 'the job worker cannot run');
   worker.run().catch(onFault);
   // The lock is gone, so another worker may run the job as well.

@@ -57,6 +57,27 @@ export interface TermOptions {
   readonly onEnd: () => void;
 }
 
+type OnLook = (look: Look, startedMs: number) => void;
+
+function keepBoth(
+  ended: AbortSignal,
+  { source, clock, shared, database }: TermOptions,
+  onShared: OnLook,
+  onDatabase: OnLook,
+): readonly KeptLock[] {
+  const kept: KeptLock[] = [];
+  const common = { source, clock };
+  if (shared !== null) {
+    const pace = { everyMs: Math.floor(shared.ttlMs / 3), againMs: AWAY_RETRY_MAX_MS };
+    kept.push(keepLock(ended, { ...common, ...shared, ...pace, onLook: onShared }));
+  }
+  if (database !== null) {
+    const pace = { everyMs: database.checkIntervalMs, againMs: database.checkIntervalMs };
+    kept.push(keepLock(ended, { ...common, ...database, ...pace, onLook: onDatabase }));
+  }
+  return kept;
+}
+
 /** Starts renewing; the term ends by `release`, or by itself when the lock is somebody else's. */
 export function holdTerm(options: TermOptions): ProvenTerm {
   const { source, clock, logger, shared, database } = options;
@@ -91,16 +112,7 @@ export function holdTerm(options: TermOptions): ProvenTerm {
     tell();
   };
 
-  const kept: KeptLock[] = [];
-  const common = { source, clock };
-  if (shared !== null) {
-    const pace = { everyMs: Math.floor(shared.ttlMs / 3), againMs: AWAY_RETRY_MAX_MS };
-    kept.push(keepLock(ended.signal, { ...common, ...shared, ...pace, onLook: onSharedLook }));
-  }
-  if (database !== null) {
-    const pace = { everyMs: database.checkIntervalMs, againMs: database.checkIntervalMs };
-    kept.push(keepLock(ended.signal, { ...common, ...database, ...pace, onLook: onDatabaseLook }));
-  }
+  const kept = keepBoth(ended.signal, options, onSharedLook, onDatabaseLook);
   const letGo = async () => {
     // A renewal under way would take the lock again after the delete.
     const locks = await Promise.all(kept.map((each) => each.stopped()));

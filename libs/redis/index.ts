@@ -7,9 +7,10 @@
  */
 export { closeRedis } from './close-redis.ts';
 export { inspectRedis, type RedisFacts } from './inspect-redis.ts';
-export { connectTo, openRedis, type RedisClient, type RedisConnection } from './open-redis.ts';
+export { connectTo, openRedis, type RedisConnection } from './open-redis.ts';
 export { PROBE_DEADLINE_MS, type RedisTrial, tryStep, withProbe } from './probe.ts';
 export { RECONNECT_MAX_MS, reconnectDelayMs } from './reconnect-delay.ts';
+export type { RedisClient } from './redis-client.ts';
 export { redisErrorCode } from './redis-error-code.ts';
 export { redisRemedy } from './redis-remedy.ts';
 export { type RedisLogin, type RedisTarget, type RedisTls, targetOf } from './redis-target.ts';

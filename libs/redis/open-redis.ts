@@ -3,11 +3,11 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger, Random } from '#runtime';
 import { PrimaryConnector, ServerConnector } from './connectors.ts';
 import { reconnectDelayMs } from './reconnect-delay.ts';
+import type { RedisClient } from './redis-client.ts';
 import type { RedisTarget } from './redis-target.ts';
 import { reportOutages } from './report-outages.ts';
 import { tlsOptions } from './tls-options.ts';
 
-export type RedisClient = Redis | Cluster;
 /** How a client treats its commands and its connection. */
 export type Tuning = Omit<RedisOptions, 'replyMapping'>;
 

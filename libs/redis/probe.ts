@@ -1,7 +1,8 @@
 /** Trying what the relay does with Redis, step by step: each with its own outcome, within its own deadline. */
 import { RelayError, silentLogger, systemClock, systemRandom, withDeadline } from '#runtime';
 import { closeRedis } from './close-redis.ts';
-import { openRedis, type RedisClient } from './open-redis.ts';
+import { openRedis } from './open-redis.ts';
+import type { RedisClient } from './redis-client.ts';
 import type { RedisTarget } from './redis-target.ts';
 import { type Refusal, refusalOf } from './refused-command.ts';
 import { whyAway } from './report-outages.ts';

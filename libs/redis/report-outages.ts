@@ -1,6 +1,6 @@
 /** One log line when a connection is lost and one when it is back, however many attempts lie between. */
 import type { Logger } from '#runtime';
-import type { RedisClient } from './open-redis.ts';
+import type { RedisClient } from './redis-client.ts';
 import { redisErrorCode } from './redis-error-code.ts';
 
 interface Outage {

@@ -1,6 +1,6 @@
 /** Waits for a connection, but never longer than its deadline. */
 import type { Clock } from '#runtime';
-import type { RedisClient } from './open-redis.ts';
+import type { RedisClient } from './redis-client.ts';
 
 /** True as soon as commands can be sent, false after `deadlineMs`. Never rejects. */
 export async function waitUntilReady(redis: RedisClient, deadlineMs: number, clock: Clock): Promise<boolean> {

@@ -123,6 +123,22 @@ export interface Changes {
   readonly redisTrials?: Facts['redisTrials'];
 }
 
+const lane = (number: number) => ({
+  lane: number,
+  source: 'orders',
+  state: 'running' as const,
+  why: null,
+  holder: null,
+  lease: 'free' as const,
+  leaseExpired: true,
+  claimEpoch: 0,
+  deliveredId: null,
+  marker: null,
+  backlog: 0,
+  capped: false,
+  oldestAgeMs: null,
+});
+
 /** A deployment where everything is as it should be, but for the changes. */
 export function facts({
   env = {},
@@ -137,21 +153,6 @@ export function facts({
   const all = [topic('orders'), topic('__consumer_offsets'), topic('__transaction_state'), markerTopic(), ...topics];
   const [source] = config.sources;
   assert.ok(source);
-  const lane = (number: number) => ({
-    lane: number,
-    source: 'orders',
-    state: 'running' as const,
-    why: null,
-    holder: null,
-    lease: 'free' as const,
-    leaseExpired: true,
-    claimEpoch: 0,
-    deliveredId: null,
-    marker: null,
-    backlog: 0,
-    capped: false,
-    oldestAgeMs: null,
-  });
   const lanes = [0, 1, 2, 3].map(lane);
   return {
     config,
