@@ -113,7 +113,16 @@ export class Database {
 
 export async function openTwoDatabases(): Promise<TwoDatabases> {
   const start = (id: number) => startMariadb({ args: [...ARGS, `--server-id=${id}`], bufferPoolMb: 64 });
-  const [one, two] = await Promise.all([start(1), start(2)]);
+  const servers = await Promise.all([start(1), start(2)]);
+  try {
+    return await joined(...servers);
+  } catch (thrown) {
+    await Promise.all(servers.map((server) => server.stop()));
+    throw thrown;
+  }
+}
+
+async function joined(one: MariadbServer, two: MariadbServer): Promise<TwoDatabases> {
   const [first, second] = [new Database(one), new Database(two)];
   for (const database of [first, second]) {
     await database.query("CREATE USER relay@'%' IDENTIFIED BY 'relay'");
@@ -141,6 +150,7 @@ export async function openTwoDatabases(): Promise<TwoDatabases> {
     },
   });
   const { name } = deployment;
+  await second.catchUp(first);
   const [a, b] = [first.in(name), second.in(name)];
   const columns = 'id BIGINT AUTO_INCREMENT PRIMARY KEY, customer VARCHAR(50), note TEXT, topic TEXT';
   await a.query(`CREATE TABLE ${TABLE} (${columns}) ENGINE=InnoDB CHARACTER SET utf8mb4`);
