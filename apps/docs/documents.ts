@@ -3,6 +3,7 @@ import { envExample, settingsTable } from '#config';
 import { metricsTable } from '#observability';
 import { eventsTable } from './explain-events.ts';
 import { checksTable } from './list-checks.ts';
+import { fatalErrorsTable, sessionSettingsTable } from './list-database.ts';
 import { typesTable } from './list-types.ts';
 
 /** A block of a Markdown file between `<!-- name:start -->` and `<!-- name:end -->`. */
@@ -24,6 +25,8 @@ const OPERATIONS_BLOCKS: readonly Block[] = [
   { name: 'events', content: eventsTable },
   { name: 'metrics', content: metricsTable },
   { name: 'checks', content: checksTable },
+  { name: 'database-errors', content: fatalErrorsTable },
+  { name: 'session-settings', content: sessionSettingsTable },
 ];
 
 const TYPES_BLOCKS: readonly Block[] = [{ name: 'types', content: typesTable }];

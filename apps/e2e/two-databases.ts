@@ -51,7 +51,7 @@ export class Database {
   }
 
   in(name: string): Database {
-    this.#connection?.destroy();
+    this.letGo();
     return new Database(this.server, name);
   }
 
@@ -103,16 +103,26 @@ export class Database {
     return position;
   }
 
-  async stop(): Promise<void> {
+  /** Whatever it holds is free again. */
+  letGo(): void {
     this.#connection?.destroy();
+    this.#connection = null;
     this.server.resume();
-    await this.server.stop();
   }
 }
 
 export async function openTwoDatabases(): Promise<TwoDatabases> {
   const start = (id: number) => startMariadb({ args: [...ARGS, `--server-id=${id}`], bufferPoolMb: 64 });
-  const [one, two] = await Promise.all([start(1), start(2)]);
+  const servers = await Promise.all([start(1), start(2)]);
+  try {
+    return await joined(...servers);
+  } catch (thrown) {
+    await Promise.all(servers.map((server) => server.stop()));
+    throw thrown;
+  }
+}
+
+async function joined(one: MariadbServer, two: MariadbServer): Promise<TwoDatabases> {
   const [first, second] = [new Database(one), new Database(two)];
   for (const database of [first, second]) {
     await database.query("CREATE USER relay@'%' IDENTIFIED BY 'relay'");
@@ -140,16 +150,17 @@ export async function openTwoDatabases(): Promise<TwoDatabases> {
     },
   });
   const { name } = deployment;
+  await second.catchUp(first);
   const [a, b] = [first.in(name), second.in(name)];
   const columns = 'id BIGINT AUTO_INCREMENT PRIMARY KEY, customer VARCHAR(50), note TEXT, topic TEXT';
   await a.query(`CREATE TABLE ${TABLE} (${columns}) ENGINE=InnoDB CHARACTER SET utf8mb4`);
   await a.query(`GRANT ALL ON ${name}.* TO relay@'%'`);
   await b.catchUp(a);
   const close = async () => {
-    await Promise.all(deployment.apps.filter((app) => app.running).map((app) => app.kill()));
+    for (const database of [a, b]) database.letGo();
     await deployment.drop().catch(() => undefined);
     await proxy.stop();
-    await Promise.all([a.stop(), b.stop()]);
+    await Promise.all([one.stop(), two.stop()]);
   };
   return { first: a, second: b, proxy, deployment, close };
 }

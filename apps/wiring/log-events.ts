@@ -146,8 +146,10 @@ function sayHeld(logger: Logger, count: GapCounts, nowMs: number): void {
   write(logger, ['warn', explainHeld(held, HELD_SAID_FROM_MS)], held);
 }
 
-function write(logger: Logger, [level, message]: readonly [Level, string], event: WriterEvent | SenderEvent): void {
+function write(logger: Logger, [usual, message]: readonly [Level, string], event: WriterEvent | SenderEvent): void {
   const { kind, ...facts } = event;
+  // Nobody has thought of it: somebody has to look.
+  const level = 'code' in facts && facts.code === 'DB_UNKNOWN' ? 'error' : usual;
   // Log lines are JSON: a 64-bit position is written as text, with all its digits.
   const written = Object.fromEntries(
     Object.entries(facts).map(([name, value]) => [

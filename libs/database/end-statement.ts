@@ -5,15 +5,7 @@
 import { type RelayError, withDeadline } from '#runtime';
 import type { DatabaseOptions } from './options.ts';
 import type { Session } from './session.ts';
-
-/** A connection with a statement that nobody waits for any more. */
-export interface GivenUp {
-  readonly threadId: number;
-  readonly server: string | null;
-  readonly client: string;
-  /** The statement's text, without values for one that was prepared. */
-  readonly sql: string;
-}
+import type { Ender, GivenUp } from './session-facts.ts';
 
 /** Waiting to be ended; what comes past it is left to the limits that the session itself has at the server. */
 const WAITING_MAX = 100;
@@ -22,7 +14,7 @@ const SQL_COMPARED = 40;
 
 type Open = (options: DatabaseOptions) => Promise<Session>;
 
-export class StatementEnder {
+export class StatementEnder implements Ender {
   readonly #options: DatabaseOptions;
   readonly #open: Open;
   readonly #waiting: GivenUp[] = [];
@@ -35,7 +27,6 @@ export class StatementEnder {
     this.#open = open;
   }
 
-  /** Returns at once; what fails is left to the server's own limits. */
   end(given: GivenUp): void {
     if (this.#waiting.length >= WAITING_MAX) return;
     this.#waiting.push(given);

@@ -19,6 +19,7 @@ export { type RetryTransientOptions, retryTransient } from './retry-transient.ts
 export { RowBytes } from './row-bytes.ts';
 export { requireWritable } from './server-identity.ts';
 export type { RunResult, Session } from './session.ts';
+export { type SessionLimits, type SessionSetting, sessionSettings } from './session-settings.ts';
 export { bytesLiteral, failWith, numberLiteral, OUT_OF_RANGE_ERRNO, textLiteral } from './sql-literals.ts';
 export type { SqlValue } from './sql-value.ts';
 export type { ByteSink, WireColumn } from './stream-bytes.ts';

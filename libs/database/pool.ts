@@ -42,6 +42,7 @@ export class Pool {
   readonly #born = new Map<Session, { readonly generation: number; readonly atMs: number }>();
   #server: string | null = null;
   readonly #leftAtMs = new Map<string, number>();
+  #onServer: PoolOnServer | null = null;
 
   constructor(options: DatabaseOptions) {
     this.options = options;
@@ -103,7 +104,10 @@ export class Pool {
 
   /** The same pool for work whose parts belong together on one server: a session on another one is refused (DB_UNREACHABLE). */
   onServer(server: string | null): Pool {
-    return server === null ? this : new PoolOnServer(this, server);
+    if (server === null) return this;
+    // One object for all: those who work on one server share what is kept by pool, as the lists of transactions.
+    if (this.#onServer?.name !== server) this.#onServer = new PoolOnServer(this, server);
+    return this.#onServer;
   }
 
   /** Says goodbye on idle sessions, destroys those at work, fails those who wait. Idempotent. */
@@ -241,20 +245,20 @@ export class Pool {
 
 class PoolOnServer extends Pool {
   readonly #pool: Pool;
-  readonly #server: string;
+  readonly name: string;
 
-  constructor(pool: Pool, server: string) {
+  constructor(pool: Pool, name: string) {
     super(pool.options);
     this.#pool = pool;
-    this.#server = server;
+    this.name = name;
   }
 
   override use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#pool.use((session) => work(requireServer(session, this.#server)));
+    return this.#pool.use((session) => work(requireServer(session, this.name)));
   }
 
   override useUrgently<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#pool.useUrgently((session) => work(requireServer(session, this.#server)));
+    return this.#pool.useUrgently((session) => work(requireServer(session, this.name)));
   }
 
   /** The pool is whoever's who made it. */

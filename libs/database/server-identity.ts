@@ -6,17 +6,7 @@ import { RelayError } from '#runtime';
 import { asDatabaseError, errnoOf } from './as-database-error.ts';
 import type { EngineKind } from './engine.ts';
 import type { Session } from './session.ts';
-
-export interface ServerIdentity {
-  /** Equal for sessions on one server. Null where servers stand for one another (TiDB, SingleStore) or do not say who they are. */
-  readonly server: string | null;
-  /** For people. */
-  readonly hostName: string;
-  /** The connection's number at the server itself, whatever a proxy between said. */
-  readonly threadId: number;
-  /** This connection's other end as the server sees it; null where it does not say. */
-  readonly client: string | null;
-}
+import type { ServerIdentity } from './session-facts.ts';
 
 const NOBODY: ServerIdentity = { server: null, hostName: '', threadId: 0, client: null };
 const CLIENT =

@@ -23,8 +23,14 @@ const NOT_TO_BE_SET: ReadonlySet<number> = new Set([
 const WHOLE_ANSWERS =
   'SET SESSION sql_select_limit = 18446744073709551615, SESSION max_join_size = 18446744073709551615, SESSION sql_big_selects = 1';
 
-/** For every engine that knows such settings: makes sure that questions are answered in full. */
-export const askFreely = (session: Session): Promise<unknown> => setQuietly(session, WHOLE_ANSWERS);
+/** Before the engine is known: makes sure that questions are answered in full, where there are such settings. */
+export async function askFreely(session: Session): Promise<void> {
+  try {
+    await session.run(WHOLE_ANSWERS);
+  } catch (thrown) {
+    if (session.broken || (errnoOf(thrown) ?? 0) <= 0) throw thrown;
+  }
+}
 
 const setAll = (settings: readonly SessionSetting[]): string =>
   `SET ${settings.map(({ name, value }) => `SESSION ${name} = ${value}`).join(', ')}`;

@@ -107,6 +107,22 @@ test('a session has the settings the protocol relies on', async () => {
   assert.ok(engine.statementBytesMax >= 1_048_576);
 });
 
+test('work that belongs to one server is refused on another', async () => {
+  const server = await pool.server();
+  const same = pool.onServer(server);
+  assert.equal(pool.onServer(server), same);
+  assert.equal((await same.query('SELECT 1')).length, 1);
+  const other = pool.onServer('another/3306/7/');
+  for (const refused of [
+    () => other.query('SELECT 1'),
+    () => transaction(other, async () => 1),
+    () => other.engine(),
+  ]) {
+    await assert.rejects(refused, code('DB_UNREACHABLE'));
+  }
+  assert.equal(pool.onServer(null), pool);
+});
+
 test('64-bit integers come back exactly', async () => {
   await pool.run('INSERT INTO t VALUES (?, ?)', [18_446_744_073_709_551_615n, 'max']);
   assert.deepEqual(await pool.query('SELECT id FROM t WHERE v = ?', ['max']), [{ id: '18446744073709551615' }]);

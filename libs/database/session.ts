@@ -7,12 +7,11 @@
 import type { Connection, QueryError } from 'mysql2';
 import { RelayError, withDeadline } from '#runtime';
 import { asDatabaseError, errnoOf } from './as-database-error.ts';
-import type { StatementEnder } from './end-statement.ts';
 import type { Engine } from './engine.ts';
 import { tellsToLeave } from './error-table.ts';
 import { fillStatement } from './fill-statement.ts';
 import { PreparedRunner } from './run-prepared.ts';
-import type { ServerIdentity } from './server-identity.ts';
+import type { Ender, ServerIdentity } from './session-facts.ts';
 import type { SqlValue } from './sql-value.ts';
 import { type ByteSink, streamBytes } from './stream-bytes.ts';
 
@@ -35,13 +34,13 @@ export class Session {
   #broken: RelayError | null = null;
   #rejectPending: ((error: RelayError) => void) | null = null;
   #onBroken: ((why: RelayError) => void) | null = null;
-  readonly #ender: StatementEnder | null;
+  readonly #ender: Ender | null;
   #identity: ServerIdentity | null = null;
   /** What is at the server, for as long as it is; without values. */
   #running: string | null = null;
 
   /** Takes over a connection that has just logged in. `ender` ends at the server what is given up here. */
-  constructor(connection: Connection, readTimeoutMs: number, ender: StatementEnder | null = null) {
+  constructor(connection: Connection, readTimeoutMs: number, ender: Ender | null = null) {
     this.#connection = connection;
     this.#ender = ender;
     this.#prepared = new PreparedRunner(connection);

@@ -74,8 +74,9 @@ async function world(lanes: number, messages: readonly OutboxMessage[] = []) {
   const sender = createSenderStore({ pool, tables });
   await writer.registerSource({ source: 'orders', position: 0n, gaps: [], lanes });
   const { epoch } = await writer.beginTerm('orders', 'w1');
-  const append = (from: number, more: readonly OutboxMessage[]) =>
+  const append = (from: number, more: readonly OutboxMessage[], server: string | null = null) =>
     writer.append({
+      server,
       source: 'orders',
       epoch,
       expectedNextSequence: from,
@@ -130,6 +131,13 @@ test('a row the server cannot take is refused, and nothing of its batch is writt
   assert.equal((await writer.loadWatermark('orders'))?.nextSequence, 1);
   const [batch] = await sender.readBatches([{ lane: 0, cursor: 0, rowsMax: 10 }], { rowsMax: 10, bytesMax: 1e6 });
   assert.deepEqual(batch?.rows, []);
+});
+
+test('I1: what was planned by what one server said is not written to another', async () => {
+  const { append, writer } = await world(1);
+  await assert.rejects(append(1, [message(0, 1)], 'another/3306/7/'), { code: 'DB_UNREACHABLE' });
+  assert.equal((await writer.loadWatermark('orders'))?.nextSequence, 1);
+  assert.equal(await append(1, [message(0, 1)], await pool.server()), 'committed');
 });
 
 test('names of any length get into the outbox and aside as they are', async () => {

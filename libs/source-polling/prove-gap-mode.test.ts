@@ -53,6 +53,22 @@ test('I1: modes are proven by transactions of our own, with a pool of one, and t
   assert.deepEqual(rows, [], 'it stays empty');
 });
 
+test('I1: a fault of the moment, known or not, makes no lesser mode of it', async () => {
+  const fails = (errno: number) =>
+    `CREATE TRIGGER canary_fails BEFORE INSERT ON ${CANARY_TABLE_DEFAULT} FOR EACH ROW SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = ${errno}`;
+  for (const [errno, code] of [
+    [60_001, 'DB_UNKNOWN'],
+    [1290, 'DB_READ_ONLY'],
+    [1114, 'DB_FULL'],
+    [1317, 'DB_TRANSIENT'],
+  ] as const) {
+    await pool.run(fails(errno));
+    await assert.rejects(proveGapMode({ pool, wanted: 'auto' }), { code });
+    await pool.run('DROP TRIGGER canary_fails');
+  }
+  assert.equal((await proveGapMode({ pool, wanted: 'auto' })).mode, 'transactions');
+});
+
 test('many processes prove at once', async () => {
   const pools = Array.from({ length: 6 }, () => createPool(testDatabaseOptions(database)));
   try {

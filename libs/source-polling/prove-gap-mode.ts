@@ -96,15 +96,21 @@ async function readSettings(pool: Pool): Promise<ServerSettings> {
 
 /**
  * A fault of the moment says nothing of the server: to take it for an answer would give up rows that a better mode keeps. Errors that
- * nobody knows are answers, since engines that only resemble these two give them.
+ * nobody knows are answers only of engines that are not known either.
  */
-function isPassing(thrown: unknown): boolean {
+function isPassing(thrown: unknown, { kind }: Engine): boolean {
   const { code, verdict } = asRelayError(thrown);
-  return verdict === 'retry' && code !== 'DB_UNKNOWN' && code !== 'DB_REFUSED' && code !== 'DB_TRANSIENT';
+  const errno = errnoOf(thrown);
+  if (verdict !== 'retry' || code === 'DB_REFUSED' || (errno !== null && LOCK_ERRNOS.has(errno))) return false;
+  return code !== 'DB_UNKNOWN' || kind === 'mariadb' || kind === 'mysql';
 }
 
 /** Runs a flight on the canary table; null when it proves the mode, else why not. */
-async function fly(table: string, flight: (name: string) => Promise<string | null>): Promise<Obstacle | null> {
+async function fly(
+  engine: Engine,
+  table: string,
+  flight: (name: string) => Promise<string | null>,
+): Promise<Obstacle | null> {
   try {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -122,7 +128,7 @@ async function fly(table: string, flight: (name: string) => Promise<string | nul
     if (errno === TABLE_ACCESS_DENIED) {
       return { why: `this user may not read and insert into the canary table ${table}`, betterBy: null };
     }
-    if (errno === null || isPassing(thrown)) throw asRelayError(thrown);
+    if (errno === null || isPassing(thrown, engine)) throw asRelayError(thrown);
     return { why: `the server answered the canary with error ${errno}`, betterBy: null };
   }
 }
@@ -193,13 +199,13 @@ async function flyUncommitted(pool: Pool, name: string): Promise<string | null> 
 }
 
 /** Without PROCESS a list is refused; the statement that grants it is told. */
-async function findGrant(pool: Pool): Promise<Obstacle | null> {
+async function findGrant(pool: Pool, engine: Engine): Promise<Obstacle | null> {
   try {
     await pool.query('SELECT trx_id FROM information_schema.innodb_trx LIMIT 1');
     return null;
   } catch (thrown) {
     const errno = errnoOf(thrown);
-    if (errno === null || isPassing(thrown)) throw thrown;
+    if (errno === null || isPassing(thrown, engine)) throw thrown;
     if (errno !== PRIVILEGE_MISSING)
       return { why: `the server lists no transactions (error ${errno})`, betterBy: null };
     const [row] = await pool.query<{ user: string }>('SELECT CURRENT_USER() AS user');
@@ -213,18 +219,20 @@ async function findGrant(pool: Pool): Promise<Obstacle | null> {
 
 async function findObstacles(
   pool: Pool,
-  { kind, name }: Engine,
+  engine: Engine,
   { multiPrimary }: ServerSettings,
   table: string,
 ): Promise<{ readonly transactions: Obstacle | null; readonly locks: Obstacle | null }> {
+  const { kind, name } = engine;
   const both = (why: string) => ({ transactions: { why, betterBy: null }, locks: { why, betterBy: null } });
   if (kind === 'singlestore' || kind === 'tidb') {
     return both(`${name} does not hand out ids and lock rows as InnoDB does`);
   }
   if (multiPrimary !== null) return both(`this server ${multiPrimary}: transactions of other servers do not show here`);
-  const transactions = (await findGrant(pool)) ?? (await fly(table, (name) => flyWithoutRow(pool, name)));
+  const transactions =
+    (await findGrant(pool, engine)) ?? (await fly(engine, table, (name) => flyWithoutRow(pool, name)));
   if (transactions === null) return { transactions, locks: null };
-  return { transactions, locks: await fly(table, (name) => flyUncommitted(pool, name)) };
+  return { transactions, locks: await fly(engine, table, (name) => flyUncommitted(pool, name)) };
 }
 
 /**
