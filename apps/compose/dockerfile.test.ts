@@ -120,7 +120,7 @@ test('every command is one of node and a built file', () => {
   assert.ok(all.length >= 7, 'commands are missing');
   for (const [program, file = ''] of all) {
     assert.equal(program, 'node');
-    assert.match(file, /^dist\/apps\/(cli|writer|sender)\/main\.js$/);
+    assert.match(file, /^dist\/apps\/(cli|writer|sender)\/(main|bin)\.js$/);
     assert.ok(
       existsSync(join(REPOSITORY, file.replace(/^dist\//, '').replace(/\.js$/, '.ts'))),
       `${file} has no source`,

@@ -60,10 +60,17 @@ const DISAGREED_PAUSE_MS = 500;
 export const isOneTopic = (id: string, answers: readonly (string | null)[], living: number): boolean =>
   id !== '' && living > 0 && answers.length >= Math.min(2, living) && answers.every((answer) => answer === id);
 
-/** In the shape that kafkajs keeps. Throws as kafkajs does, but not for a missing topic. */
+const TOPIC_REFUSED = 29;
+/** Of one topic: it has no partitions in the answer, and the others go on. */
+const OF_A_TOPIC: readonly number[] = [CODE.none, CODE.unknownTopic, TOPIC_REFUSED];
+/** LEADER_NOT_AVAILABLE, REPLICA_NOT_AVAILABLE, LISTENER_NOT_FOUND: the partition is not fetched, and the others are. */
+const OF_A_PARTITION: readonly number[] = [CODE.none, 5, 9, 72];
+
+/** In the shape that kafkajs keeps. Throws as kafkajs does, but not for what is wrong with one topic or partition alone. */
 function toMetadata({ brokers, clusterId, controllerId, topics }: IdentifiedCluster): MetadataAnswer {
-  const codes = topics.flatMap(({ code, partitions }) => [code, ...partitions.map((each) => each.code)]);
-  const fault = codes.find((code) => code !== CODE.none && code !== CODE.unknownTopic);
+  const ofTopics = topics.map(({ code }) => code).find((code) => !OF_A_TOPIC.includes(code));
+  const ofPartitions = topics.flatMap(({ partitions }) => partitions.map(({ code }) => code));
+  const fault = ofTopics ?? ofPartitions.find((code) => !OF_A_PARTITION.includes(code));
   if (fault !== undefined) throw createErrorFromCode(fault);
   const topicMetadata = topics.map(({ topic, partitions }) => ({
     topicErrorCode: 0,
@@ -79,6 +86,23 @@ function toMetadata({ brokers, clusterId, controllerId, topics }: IdentifiedClus
     })),
   }));
   return { brokers, clusterId, controllerId, topicMetadata } as MetadataAnswer;
+}
+
+/** `missing`: it does not exist. `refused`: the right to describe it is missing. */
+export interface TopicTrouble {
+  readonly kind: 'missing' | 'refused' | 'leaderless';
+  readonly leaderless: readonly number[];
+}
+
+function troublesOf({ topics }: IdentifiedCluster): Map<string, TopicTrouble> {
+  const troubles = new Map<string, TopicTrouble>();
+  for (const { topic, code, partitions } of topics) {
+    const leaderless = partitions.filter(({ leader }) => leader < 0).map(({ partition }) => partition);
+    if (code === CODE.unknownTopic) troubles.set(topic, { kind: 'missing', leaderless });
+    else if (code === TOPIC_REFUSED) troubles.set(topic, { kind: 'refused', leaderless });
+    else if (leaderless.length > 0) troubles.set(topic, { kind: 'leaderless', leaderless });
+  }
+  return troubles;
 }
 
 export class ConsumedTopics {
@@ -135,24 +159,32 @@ export class ConsumedTopics {
   }
 
   /**
-   * Which of the consumed topics and of `others` are missing; null where brokers cannot be asked that. Wants a new round when
-   * a consumed topic has changed and two answers in a row say so: a broker that lags behind may know the old one only.
+   * What is wrong with the consumed topics and with `others`, by topic; null where brokers cannot be asked that. Wants a new round
+   * when a consumed topic has changed and two answers in a row say so (a broker that lags behind may know the old one only), and
+   * when a partition has a leader again: offsets were placed without one.
    */
-  async check(others: readonly string[]): Promise<readonly string[] | null> {
+  async check(others: readonly string[]): Promise<ReadonlyMap<string, TopicTrouble> | null> {
     if (this.#cluster === null) return null;
     const consumed = [...this.#cluster.targetTopics];
     const broker = await this.#cluster.brokerPool.findConnectedBroker();
     if (!speaks(broker, METADATA_WITH_IDS)) return null;
     const names = [...new Set([...consumed, ...others])];
     const found = await askKafkajsBroker(broker, describeTopicIds(names));
-    const isUnanswered = found.topics.some(({ code }) => code !== CODE.none && code !== CODE.unknownTopic);
-    if (isUnanswered) return null;
+    if (found.topics.some(({ code }) => !OF_A_TOPIC.includes(code))) return null;
     const known = knownTopics(found);
     const changed = this.#positions.changedSince(consumed, known);
     const suspects = JSON.stringify(known.filter(({ topic }) => changed.includes(topic)));
-    if (changed.length > 0 && suspects === this.#suspects) this.#wantRound();
+    const isLedAgain = found.topics.some(({ topic, partitions }) =>
+      partitions.some(({ partition, leader }) => leader >= 0 && this.#isLeaderless(topic, partition)),
+    );
+    if (isLedAgain || (changed.length > 0 && suspects === this.#suspects)) this.#wantRound();
     this.#suspects = changed.length > 0 ? suspects : '';
-    return found.topics.filter(({ code }) => code === CODE.unknownTopic).map(({ topic }) => topic);
+    return troublesOf(found);
+  }
+
+  /** As the metadata says that kafkajs has. */
+  #isLeaderless(topic: string, partition: number): boolean {
+    return (this.#leaders.get(topic)?.[partition] ?? 0) < 0;
   }
 
   mend(broker: Broker & ConsumerRequests): ConsumerRequests {
@@ -203,6 +235,12 @@ export class ConsumedTopics {
   ): Promise<void> {
     const { partition, metadata } = place;
     const committed = { offset: Number(place.offset), metadata };
+    if (committed.offset < 0 && this.#isLeaderless(topic, partition)) {
+      // kafkajs would ask a leader where the partition begins, and do nothing else until there is one. Unused: it is not placed.
+      this.#positions.forget(topic, partition);
+      place.offset = '0';
+      return;
+    }
     let placing = this.#positions.place(topic, partition, committed);
     if (placing === 'log-end') {
       const end = await this.#logEnd(topic, partition);

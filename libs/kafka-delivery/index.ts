@@ -3,7 +3,7 @@
  * InitProducerId, records with explicit partitions and their markers in one transaction, every answer checked.
  */
 export { connectKafka, type KafkaConnection, type KafkajsOptions, openKafkajs } from './connect-kafka.ts';
-export type { ConsumedTopics, TopicHooks } from './consumed-topics.ts';
+export type { ConsumedTopics, TopicHooks, TopicTrouble } from './consumed-topics.ts';
 export type { PartitionRead } from './consumer-fetch.ts';
 export { type ClosableKafkaPort, createKafkaPort, createKafkaPortOn, scopeOf } from './create-kafka-port.ts';
 export { createGroupTransactions, type GroupTransactionOptions, type GroupTransactions } from './group-transactions.ts';

@@ -1,7 +1,7 @@
 /** Which records of aborted transactions a kafkajs consumer is shown: none. When a round of its group is over. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FetchedMessage, GroupRound, hideAborted } from './mend-consumer.ts';
+import { bearable, type FetchedMessage, GroupRound, hideAborted } from './mend-consumer.ts';
 import type { GroupMember } from './wire/transaction-requests.ts';
 
 const record = (offset: number, producerId: number, key = 'k'): FetchedMessage => ({
@@ -76,4 +76,11 @@ test('a round that was begun and not joined is wanted until it is; one that is j
   round.end(member);
   assert.equal(round.isWanted, false);
   assert.deepEqual([joined, begun.length], [[member], 2]);
+});
+
+test('an answer that cannot be read is a fault that kafkajs tries again; its own errors stay what they are', async () => {
+  const cut = bearable(() => Promise.reject(new RangeError('read past the end of a response')));
+  await assert.rejects(cut(), { name: 'RelayError', message: 'read past the end of a response' });
+  const own = Object.assign(new Error('moved'), { name: 'KafkaJSProtocolError', type: 'NOT_LEADER_FOR_PARTITION' });
+  await assert.rejects(bearable(() => Promise.reject(own))(), (thrown) => thrown === own);
 });

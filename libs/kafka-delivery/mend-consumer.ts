@@ -7,7 +7,7 @@
  * - topics, which it knows by name only: see consumed-topics.ts.
  */
 import type { Kafka } from 'kafkajs';
-import { RelayError } from '#runtime';
+import { asRelayError, describeThrown, RelayError } from '#runtime';
 import { ConsumedTopics, type ConsumerCluster, type ConsumerRequests, type TopicHooks } from './consumed-topics.ts';
 import type { FetchedMessage, FetchedPartitionData } from './fetched-message.ts';
 import { type Broker, createErrorFromCode } from './kafkajs.ts';
@@ -34,6 +34,7 @@ interface MendedCluster extends ConsumerCluster {
 
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
 const REBALANCE_IN_PROGRESS = 27;
+const ENDS_KAFKAJS: readonly string[] = ['RangeError', 'ReferenceError', 'SyntaxError', 'TypeError'];
 /** Key of a control record: version 0, type 0. */
 const ABORT_MARKER = Buffer.alloc(4);
 
@@ -55,6 +56,20 @@ export function hideAborted(data: FetchedPartitionData): void {
   data.abortedTransactions = [];
 }
 
+/**
+ * kafkajs ends its consumer by an error of a class of JavaScript's own, such as an answer that is cut short makes one; any other
+ * one it tries again.
+ */
+export const bearable =
+  <Given extends unknown[], Answer>(ask: (...given: Given) => Promise<Answer>) =>
+  async (...given: Given): Promise<Answer> => {
+    try {
+      return await ask(...given);
+    } catch (thrown) {
+      throw ENDS_KAFKAJS.includes(describeThrown(thrown).name) ? asRelayError(thrown) : thrown;
+    }
+  };
+
 function mendBroker(broker: ConsumerBroker, round: GroupRound, topics: ConsumedTopics): void {
   const join = broker.joinGroup.bind(broker);
   const beat = broker.heartbeat.bind(broker);
@@ -69,10 +84,11 @@ function mendBroker(broker: ConsumerBroker, round: GroupRound, topics: ConsumedT
     if (round.isWanted) throw createErrorFromCode(REBALANCE_IN_PROGRESS);
     return await beat(request);
   };
-  broker.metadata = mended.metadata;
-  broker.offsetFetch = mended.offsetFetch;
+  broker.metadata = bearable(mended.metadata);
+  broker.offsetFetch = bearable(mended.offsetFetch);
+  const fetch = bearable(mended.fetch);
   broker.fetch = async (request) => {
-    const fetched = await mended.fetch(request);
+    const fetched = await fetch(request);
     for (const { partitions } of fetched.responses) partitions.forEach(hideAborted);
     return fetched;
   };

@@ -188,6 +188,20 @@ test('missing and malformed headers, counts and contents that contradict each ot
   assert.deepEqual(seen, ['good']);
 });
 
+test('a chunk whose rest does not come keeps a bounded number of later records in mind, and is buried then', async () => {
+  const [base, deadLetterTopic] = [await topic(), await topic()];
+  const [windowMax, later] = [10, 150];
+  const headers = chunkHeaders({ group: Buffer.alloc(16, 7), id: 0, count: 2 }) as IHeaders;
+  const messages = Array.from({ length: later }, (_, n) => ({ value: String(n) }));
+  await producer.send({ topic: base, messages: [{ value: 'half', headers }, ...messages] });
+  const seen = new Set<string>();
+  const handler: Handler = ({ value }) => void seen.add(String(value));
+  await consume({ topics: [{ topic: base, deadLetterTopic }], handler, windowMax }, async () => {
+    return seen.size === later && (await lettersIn(deadLetterTopic)).length === 1;
+  });
+  assert.deepEqual((await lettersIn(deadLetterTopic)).map(reasonOf), ['memory-full']);
+});
+
 test('headers that mean something elsewhere are ignored on a topic, whatever they say; no partition stands', async () => {
   const [base, retryTopic, deadLetterTopic] = [await topic(), await topic(), await topic()];
   const due = { retriable_kafka_timestamp: encodeNumber(2 ** 40) };
@@ -230,52 +244,6 @@ test('headers that mean something elsewhere are ignored on a topic, whatever the
   const { name, none, twice } = seen.get('others')?.headers ?? {};
   assert.ok(Buffer.isBuffer(name) && name.equals(latin1));
   assert.deepEqual([none, String(twice)], [null, 'a,b']);
-});
-
-test('whatever a handler throws becomes a dead letter, and whatever it produces that cannot be written', async () => {
-  const [base, deadLetterTopic] = [await topic(), await topic()];
-  const boom = () => {
-    throw new Error('boom');
-  };
-  class Getters extends Error {
-    override get message(): string {
-      return boom() ?? '';
-    }
-  }
-  const thrown: readonly (() => unknown)[] = [
-    () => Object.create(null),
-    () => new Proxy({}, { get: boom, has: boom, getPrototypeOf: boom }),
-    () => new Getters(),
-    () => Symbol('s'),
-    () => undefined,
-    () => 10n,
-    () => new Error('x'.repeat(5_000_000)),
-  ];
-  const produced: readonly object[] = [
-    { topic: base, value: 'x', headers: { n: 5 } },
-    { topic: base, value: 'x', partition: -1 },
-    { topic: base, value: 5 },
-    { value: 'x' },
-  ];
-  const count = thrown.length + produced.length;
-  const messages = Array.from({ length: count }, (_, n) => ({ value: String(n) }));
-  await producer.send({ topic: base, messages: [...messages, { value: 'after' }] });
-  const seen: string[] = [];
-  const handler: Handler = ({ value }, { produce }) => {
-    const n = Number(value);
-    if (String(value) === 'after') seen.push('after');
-    else if (n < thrown.length) throw thrown[n]?.();
-    else produce(produced[n - thrown.length] as Parameters<typeof produce>[0]);
-  };
-  const nonRetriable = (error: unknown): boolean => (error as Error).message === 'never';
-  await consume({ topics: [{ topic: base, deadLetterTopic, retries: 0 }], handler, nonRetriable }, async () => {
-    return seen.length > 0 && (await lettersIn(deadLetterTopic)).length >= count;
-  });
-  const letters = await lettersIn(deadLetterTopic);
-  assert.deepEqual(
-    letters.map(({ value }) => Number(value)).sort((a, b) => a - b),
-    [...Array(count).keys()],
-  );
 });
 
 test('a record whose topic is gone when it is written: the dead letter instead, with the reason', async () => {

@@ -1,5 +1,5 @@
 /** The consumer: joins the group, hands batches to the pool, keeps time for what waits, and ends in order. */
-import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { createJoiner } from '#chunking';
 import { type ConsumedTopics, type GroupMember, mendConsumer, openKafkajs } from '#kafka-delivery';
 import { createProgressHealth, type ProgressHealth } from '#observability';
@@ -12,6 +12,7 @@ import { type ConsumerOptions, type ConsumerSettings, settingsFrom } from './con
 import { drainBatch } from './drain-batch.ts';
 import { HandlerPool } from './handler-pool.ts';
 import { type House, keepHouse } from './housekeeping.ts';
+import { listTopics } from './list-topics.ts';
 import { isMembershipLost } from './membership.ts';
 import type { SourceRecord } from './message.ts';
 import { openConsumer } from './open-consumer.ts';
@@ -42,7 +43,6 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
   readonly #settings: ConsumerSettings;
   readonly #closeWorkers: () => Promise<void>;
   readonly #kafka: Kafka;
-  readonly #admin: Admin;
   readonly #consumer: Consumer;
   readonly #consumed: ConsumedTopics;
   readonly #watch: TopicWatch;
@@ -65,7 +65,6 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
     this.#closeWorkers = closeWorkers;
     this.#settings = settings;
     this.#kafka = openKafkajs(settings);
-    this.#admin = this.#kafka.admin();
     this.#consumed = mendConsumer(this.#kafka, {
       onJoined: (member) => {
         this.#member = member;
@@ -97,8 +96,7 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
 
   async start(): Promise<void> {
     const { topics, fromBeginning, logger } = this.#settings;
-    await this.#admin.connect();
-    this.#topics = resolveTopics(topics, new Set(await this.#admin.listTopics()));
+    this.#topics = resolveTopics(topics, await listTopics(this.#settings));
     for (const topic of this.#topics.missingRetryTopics) {
       logger.error({ topic }, 'the retry topic does not exist: failed messages go to the dead letters');
     }
@@ -145,7 +143,6 @@ class KafkajsRetriableConsumer implements RetriableConsumer {
       'leaving the group': () => this.#consumer.disconnect(),
       'closing the producer': () => this.#writer.close(),
       'ending the worker threads': () => this.#closeWorkers(),
-      'closing the admin client': () => this.#admin.disconnect(),
     });
     this.#end.stopped();
   }

@@ -227,3 +227,51 @@ test('a topic that is not there is a clear error; a retry topic that is not ther
   const [letter] = await readTopic(dead);
   assert.equal(letter?.headers.kafka_row_sender_dead_letter_reason, 'retry-topic-missing');
 });
+
+test('whatever a handler throws becomes a dead letter, and whatever it produces that cannot be written', async () => {
+  const boom = () => {
+    throw new Error('boom');
+  };
+  class Getters extends Error {
+    override get message(): string {
+      return boom() ?? '';
+    }
+  }
+  const thrown: readonly (() => unknown)[] = [
+    () => Object.create(null),
+    () => new Proxy({}, { get: boom, has: boom, getPrototypeOf: boom }),
+    () => new Getters(),
+    () => Symbol('s'),
+    () => undefined,
+    () => 10n,
+    () => new Error('x'.repeat(5_000_000)),
+  ];
+  const produced: readonly object[] = [
+    { topic: 'x', value: 'x', headers: { n: 5 } },
+    { topic: 'x', value: 'x', partition: -1 },
+    { topic: 'x', value: 5 },
+    { value: 'x' },
+  ];
+  const count = thrown.length + produced.length;
+  const seen: string[] = [];
+  const { base, dead, options } = await scene(
+    {
+      handler: (message, { produce }) => {
+        const n = Number(text(message));
+        if (text(message) === 'after') seen.push('after');
+        else if (n < thrown.length) throw thrown[n]?.();
+        else produce(produced[n - thrown.length] as Parameters<typeof produce>[0]);
+      },
+      nonRetriable: (error) => (error as Error).message === 'never',
+    },
+    { retries: 0 },
+  );
+  const messages = Array.from({ length: count }, (_, n) => ({ value: String(n) }));
+  await producer.send({ topic: base, messages: [...messages, { value: 'after' }] });
+  await consume(options, async () => seen.length > 0 && (await readTopic(dead)).length >= count);
+  const buried = (await readTopic(dead)).map(({ value }) => Number(value));
+  assert.deepEqual(
+    buried.toSorted((a, b) => a - b),
+    [...Array(count).keys()],
+  );
+});

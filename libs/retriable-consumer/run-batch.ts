@@ -140,8 +140,8 @@ async function take(run: BatchRun, record: SourceRecord, attempt: number): Promi
   }
 }
 
-/** Read behind the first chunk of a message that is not whole. */
-const LEDGER_OFFSETS_MAX = 100_000;
+/** Times `windowMax`: so much is read behind the first chunk of a message that is not whole. */
+const CHUNK_WINDOWS_MAX = 10;
 
 /** Nothing is committed past a chunk that waits: what was read since is remembered, which must end somewhere. */
 function giveUpChunks({ generation, state, world }: BatchRun): void {
@@ -172,7 +172,7 @@ async function step(run: BatchRun, record: SourceRecord): Promise<Step> {
     return 'stop';
   } else {
     ledger.open(record.offset);
-    if (ledger.size > LEDGER_OFFSETS_MAX) giveUpChunks(run);
+    if (ledger.size > world.settings.windowMax * CHUNK_WINDOWS_MAX) giveUpChunks(run);
     await take(run, record, retry.attempt);
     if (run.closing.aborted) return 'stop';
   }

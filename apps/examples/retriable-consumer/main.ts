@@ -44,6 +44,8 @@ const consumer = createRetriableConsumer({
 await createTables(pool);
 await consumer.start();
 logger.info({ topic }, 'consuming');
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void consumer.stop().then(() => pool.end()));
-}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void consumer.stop());
+const fault = await consumer.ended();
+await pool.end();
+// A supervisor is to see that this process consumes no more.
+if (fault !== null) process.exit(fault.exitCode);

@@ -1,4 +1,7 @@
-/** A batch that a disk has damaged: its partition says where it stands, the others go on, and it goes on itself once it is mended. */
+/**
+ * Three brokers. A batch that a disk has damaged, a partition whose only broker is away: it stands and says so, the others go on, and
+ * it goes on itself once that is mended.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,13 +13,13 @@ import { silentLogger } from '#runtime';
 import { createTestTopic, type KafkaServer, startKafka, testKafka, uniqueName, until } from '#testkit';
 import { createConsumerMetrics, createRetriableConsumer } from './index.ts';
 
-const DEADLINE_MS = 40_000;
+const DEADLINE_MS = 60_000;
 let dir: string;
 let kafka: KafkaServer;
 
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'krs-damaged-'));
-  kafka = await startKafka({ dir });
+  kafka = await startKafka({ dir, nodes: 3 });
 });
 
 after(async () => {
@@ -24,9 +27,18 @@ after(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+/** The only broker that has the topic. */
+async function leaderOf(topic: string): Promise<number> {
+  const admin = testKafka(kafka.bootstrap).admin();
+  await admin.connect();
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  await admin.disconnect();
+  return topics[0]?.partitions[0]?.leader ?? -1;
+}
+
 /** Brokers hand out what is in the file, without a look at it. Answers with what undoes it. */
 async function damage(topic: string, text: string): Promise<() => Promise<void>> {
-  const path = join(dir, 'node-1', 'data', `${topic}-0`, `${'0'.repeat(20)}.log`);
+  const path = join(dir, `node-${await leaderOf(topic)}`, 'data', `${topic}-0`, `${'0'.repeat(20)}.log`);
   const at = (await readFile(path)).indexOf(text);
   assert.ok(at > 0);
   const put = async (letter: string) => {
@@ -38,6 +50,14 @@ async function damage(topic: string, text: string): Promise<() => Promise<void>>
   return () => put(text[0] ?? '');
 }
 
+const topicsOf = (...replicationFactors: readonly number[]) =>
+  Promise.all(
+    replicationFactors.map(async (replicationFactor) => {
+      const { bootstrap } = kafka;
+      return (await createTestTopic({ bootstrap, prefix: 'krs-standing', replicationFactor })).name;
+    }),
+  );
+
 async function health(registry: Registry): Promise<readonly (number | undefined)[]> {
   const found = await registry.getMetricsAsJSON();
   return ['healthy', 'standing_partitions'].map(
@@ -47,8 +67,7 @@ async function health(registry: Registry): Promise<readonly (number | undefined)
 
 test('a damaged batch: what lies before it and other topics are handled, health names it, mended it is handled', async () => {
   const bootstrap = kafka.bootstrap;
-  const name = async () => (await createTestTopic({ bootstrap, prefix: 'krs-damaged' })).name;
-  const [bad, good, deadLetterTopic] = [await name(), await name(), await name()];
+  const [bad = '', good = '', deadLetterTopic = ''] = await topicsOf(1, 1, 1);
   const producer = testKafka(bootstrap).producer();
   await producer.connect();
   for (const value of ['before', 'damaged-one', 'behind']) await producer.send({ topic: bad, messages: [{ value }] });
@@ -92,3 +111,47 @@ async function readAll(bootstrap: string, topic: string): Promise<void> {
   const connection = connectKafka({ brokers, clientId: 't', logger: silentLogger, prefix: '', outboxTable: '' });
   for await (const _ of readTopics(connection, { topics: [topic] }));
 }
+
+test('a partition without a leader: other topics go on, also after a restart; with a leader it is read', async () => {
+  const { bootstrap } = kafka;
+  const [alone = '', safe = '', deadLetterTopic = ''] = await topicsOf(1, 3, 3);
+  // kafkajs's producer gives up where a broker is away, and sends nothing any more once a topic that it has sent to has no leader.
+  const producers = new Map([alone, safe].map((topic) => [topic, testKafka(bootstrap).producer()]));
+  for (const producer of producers.values()) await producer.connect();
+  const send = (topic: string, value: string) =>
+    until(
+      'a record to be sent',
+      () =>
+        (producers.get(topic)?.send({ topic, messages: [{ value }] }) ?? Promise.reject()).then(Boolean, () => false),
+      DEADLINE_MS,
+    );
+  const seen: string[] = [];
+  const open = () =>
+    createRetriableConsumer({
+      brokers: bootstrap.split(','),
+      groupId: uniqueName('krs-leaderless'),
+      topics: [alone, safe].map((topic) => ({ topic, deadLetterTopic })),
+      handler: ({ value }) => void seen.push(String(value)),
+    });
+  const [first, second] = [open(), open()];
+  try {
+    await send(alone, 'alone');
+    const node = kafka.nodes[(await leaderOf(alone)) - 1];
+    assert.ok(node);
+    await first.start();
+    await until('the first', () => seen.includes('alone'), DEADLINE_MS);
+    await node.kill();
+    await send(safe, 'while it is away');
+    await until('the other topic', () => seen.includes('while it is away'), DEADLINE_MS);
+    await until('health', () => /has no leader for partition 0/.test(first.health().reasons.join()), DEADLINE_MS);
+    await first.stop();
+    await second.start();
+    await send(safe, 'after a restart');
+    await until('the other topic', () => seen.includes('after a restart'), DEADLINE_MS);
+    await node.restart();
+    await until('the partition', () => seen.filter((value) => value === 'alone').length === 2, DEADLINE_MS);
+    await until('health again', () => second.health().healthy, DEADLINE_MS);
+  } finally {
+    await Promise.all([first.stop(), second.stop(), ...[...producers.values()].map((each) => each.disconnect())]);
+  }
+});
