@@ -73,9 +73,9 @@ export const SETTINGS = {
 } as const;
 /**
  * Rows come late, roll back and come in bulk, yet a bulk insert does not drown the rest; some statements own ids without rows while
- * they wait.
+ * they wait, or give them up by a savepoint.
  */
-const MIX = { bulkRowsMax: 200, bulkShare: 0.02, hotShare: 0.1 } as const;
+const MIX = { bulkRowsMax: 200, bulkShare: 0.02, hotShare: 0.1, undoneShare: 0.05 } as const;
 
 /** Some keys' rows name a topic that is in no settings: whoever takes over must know of it all the same. */
 const TOPIC_COLUMN = 'Target';
