@@ -52,13 +52,15 @@ export async function assertFlow(scene: Scene, plan: FlowPlan): Promise<readonly
 export const flowed = (ms: readonly number[]): string =>
   `meanwhile rows flowed within ${ms.map((each) => (each / 1_000).toFixed(1)).join(' and ')} s`;
 
-/** What is done, the flow, and what undoes it: undone also when nothing flows. */
+/** More harm, the flow, and what undoes all: undone also when nothing flows. */
 export async function flowWhile(
   scene: Scene,
   plan: FlowPlan,
   heal: () => Promise<unknown>,
+  harm: () => Promise<unknown> = async () => undefined,
 ): Promise<readonly number[]> {
   try {
+    await harm();
     return await assertFlow(scene, plan);
   } finally {
     await heal();

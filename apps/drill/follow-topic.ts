@@ -13,6 +13,8 @@ export interface TopicReader {
   follow(topic: string): void;
   /** Looks for partitions anew; records read already are not counted twice. */
   reopen(): Promise<void>;
+  /** Records of the topic read so far. */
+  count(topic: string): number;
   /** A topic was deleted and made again: what is in it is all new. */
   forget(topic: string): Promise<void>;
   stop(): Promise<void>;
@@ -44,6 +46,7 @@ export function followTopics(
     },
     follow,
     reopen: async () => void (await all((follower) => follower.reopen())),
+    count: (topic) => followers.get(topic)?.records ?? 0,
     forget: async (topic) => followers.get(topic)?.forget(),
     stop: async () => void (await all((follower) => follower.stop())),
   };
@@ -51,6 +54,7 @@ export function followTopics(
 
 class Follower {
   fault: Error | null = null;
+  records = 0;
   readonly #env: Environment;
   readonly #topic: string;
   readonly #tally: Tally;
@@ -77,6 +81,7 @@ class Follower {
   async forget(): Promise<void> {
     await this.stop();
     this.#next.clear();
+    this.records = 0;
     await this.reopen();
   }
 
@@ -103,6 +108,7 @@ class Follower {
       for (const { value, offset, headers } of records) {
         if (offset < next) continue;
         const { key, sequence } = readSampleRow(value);
+        this.records += 1;
         this.#tally.record(key, sequence, partition);
         this.#onRecord({
           ...{ topic, partition, offset: String(offset), key, token: sampleToken({ key, sequence }), version: 1 },

@@ -125,7 +125,10 @@ export class Tally {
     this.#sync();
     const { promise, resolve } = Promise.withResolvers<void>();
     const names = [...this.#pending];
-    const open: OpenMark = { waiting: new Set(fits === null ? names : names.filter((name) => fits(keyOf(name)))), resolve };
+    const open: OpenMark = {
+      waiting: new Set(fits === null ? names : names.filter((name) => fits(keyOf(name)))),
+      resolve,
+    };
     if (open.waiting.size === 0) resolve();
     else this.#marks.add(open);
     return {
