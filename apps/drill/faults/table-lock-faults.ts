@@ -1,6 +1,7 @@
 /** Administrators lock tables, all of them or those they change: the application waits, and the relay with it. */
 import { systemClock } from '#runtime';
 import type { Fault, Injection } from '../fault.ts';
+import { Finding } from '../judge.ts';
 import { asApplication } from '../own-rows.ts';
 import { type Scene, TABLE } from '../scene.ts';
 
@@ -9,8 +10,8 @@ const LOCK_MS = [5_000, 12_000] as const;
 const BEHIND_READ_MS = [8_000, 14_000] as const;
 const LOCK_WAIT_SECONDS = 60;
 const LOOK_MS = 500;
-/** Statements of the relay that wait for a lock at once: one each, and one that has just been given up. */
-const WAITING_MAX_EACH = 2;
+/** Statements of a process that wait for a lock at once: one of each thing that it does, and one that has just been given up. */
+const WAITING_MAX_EACH = 4;
 const RELAY_TABLES = ['watermark', 'outbox', 'lane', 'member', 'topic', 'gap'] as const;
 
 async function waiting(scene: Scene): Promise<number> {
@@ -30,7 +31,8 @@ async function watchWaiting(scene: Scene, holdMs: number): Promise<number> {
     await systemClock.sleep(LOOK_MS);
   }
   const allowed = scene.slots.length * WAITING_MAX_EACH;
-  if (most > allowed) throw new Error(`${most} statements of the relay waited for a lock at once, ${allowed} at most`);
+  if (most > allowed)
+    throw new Finding(`${most} statements of the relay waited for a lock at once, ${allowed} at most`);
   return most;
 }
 
