@@ -35,7 +35,8 @@ async function redisVersion(url: string): Promise<string> {
   }
 }
 
-function commit(): string {
+/** Short, and whether the code has changed since. */
+export function codeCommit(): string {
   try {
     const git = (...args: string[]) =>
       execFileSync('git', args, { cwd: REPOSITORY, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
@@ -54,7 +55,7 @@ export async function describeMachine(
   const kafka = stack.kafka === null ? 'of unknown version' : KAFKA_VERSION;
   return [
     `Machine: ${cpus().length} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / GIB)} GiB, all servers on it`,
-    `kafka-row-sender ${readJson('package.json').version}, commit ${commit()}`,
+    `kafka-row-sender ${readJson('package.json').version}, commit ${codeCommit()}`,
     `Node ${process.version}, ${libraries.join(', ')}`,
     `Database ${await databaseVersion(stack.database)}, Redis ${await redisVersion(stack.redisUrl)}, Kafka ${kafka}`,
     `Servers ${stack.mariadb === null ? 'given' : 'started by this run on loopback'}`,

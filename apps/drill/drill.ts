@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '#runtime';
 import { type HistoryWriter, seededRandom } from '#testkit';
+import { codeCommit } from '../bench/machine.ts';
 import { createChance } from './chance.ts';
 import type { Fault } from './fault.ts';
 import type { DrillOptions } from './options.ts';
@@ -77,7 +78,8 @@ export async function drill(plan: DrillPlan): Promise<number> {
   const programme = new Programme(plan.faults, chance);
   const say = (text: string) =>
     plan.say(`${((systemClock.nowMs() - startedMs) / 1_000).toFixed(1).padStart(7)} s  ${text}`);
-  if (plan.roundsMax > 0) statistics.figures.runs.push({ command: commandOf(plan), seed, minutes: plan.minutes });
+  const record = { command: commandOf(plan), seed, minutes: plan.minutes, commit: codeCommit() };
+  if (plan.roundsMax > 0) statistics.figures.runs.push(record);
   await compileAhead();
   let failed = 0;
   for (let number = 1; number <= plan.roundsMax; number += 1) {

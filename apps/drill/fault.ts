@@ -12,6 +12,8 @@ export interface Injection {
   readonly kills?: number;
   /** How long it stays before it is healed. */
   readonly holdMs?: number;
+  /** How long rows that nothing ailed were awaited while it lasted, each time they were. */
+  readonly flowedMs?: readonly number[];
   readonly heal?: () => Promise<void>;
 }
 
@@ -33,6 +35,9 @@ export interface Fault {
   /** Throws when it could not be done, or when what is expected did not happen. */
   inject(scene: Scene): Promise<Injection>;
 }
+
+/** Of a fault that is not to be paired with any: the rows that flow while it lasts are awaited. */
+export const ALL_TARGETS: readonly Target[] = ['writers', 'senders', 'redis', 'kafka', 'database', 'source'];
 
 /** Of the settings every scene has. */
 export const LOCK_TTL_MS = 3_000;

@@ -7,10 +7,14 @@ import { kafkaOptions } from '../wiring/open-kafka.ts';
 import type { Tally } from './tally.ts';
 
 export interface TopicReader {
-  /** The reader has ended by a fault of its own; null while it runs. */
+  /** A reading has ended by a fault of its own; null while all run. */
   readonly fault: Error | null;
+  /** Reads this topic, too, from its beginning. */
+  follow(topic: string): void;
   /** Looks for partitions anew; records read already are not counted twice. */
   reopen(): Promise<void>;
+  /** Records of the topic read so far. */
+  count(topic: string): number;
   /** A topic was deleted and made again: what is in it is all new. */
   forget(topic: string): Promise<void>;
   stop(): Promise<void>;
@@ -19,33 +23,50 @@ export interface TopicReader {
 type Environment = Readonly<Record<string, string>>;
 
 const REOPEN_PAUSE_MS = 500;
+/** Its own: a quota of the processes is none of the reader. */
+const CLIENT = { KAFKA_ROW_SENDER_KAFKA_CLIENT_ID: 'drill-reader' } as const;
 
-const connection = (env: Environment) => connectKafka(kafkaOptions(loadConfig({ env }).config, silentLogger));
+const connection = (env: Environment) =>
+  connectKafka(kafkaOptions(loadConfig({ env: { ...env, ...CLIENT } }).config, silentLogger));
 
-/** Follows the topics from their beginning until stopped. */
+/** Follows the topics from their beginning until stopped, each by itself: one that is ill does not hide the others. */
 export function followTopics(
   env: Environment,
   topics: readonly string[],
   tally: Tally,
   onRecord: (record: HistoryRecord) => void,
 ): TopicReader {
-  return new Follower(env, topics, tally, onRecord);
+  const followers = new Map<string, Follower>();
+  const all = (act: (follower: Follower) => Promise<void>) => Promise.all([...followers.values()].map(act));
+  const follow = (topic: string) => void followers.set(topic, new Follower(env, topic, tally, onRecord));
+  topics.forEach(follow);
+  return {
+    get fault() {
+      return [...followers.values()].find(({ fault }) => fault !== null)?.fault ?? null;
+    },
+    follow,
+    reopen: async () => void (await all((follower) => follower.reopen())),
+    count: (topic) => followers.get(topic)?.records ?? 0,
+    forget: async (topic) => followers.get(topic)?.forget(),
+    stop: async () => void (await all((follower) => follower.stop())),
+  };
 }
 
-class Follower implements TopicReader {
+class Follower {
   fault: Error | null = null;
+  records = 0;
   readonly #env: Environment;
-  readonly #topics: readonly string[];
+  readonly #topic: string;
   readonly #tally: Tally;
   readonly #onRecord: (record: HistoryRecord) => void;
-  /** By topic and partition: what comes before it was read. */
-  readonly #next = new Map<string, Map<number, number>>();
+  /** By partition: what comes before it was read. */
+  readonly #next = new Map<number, number>();
   #stopping = new AbortController();
   #done: Promise<void>;
 
-  constructor(env: Environment, topics: readonly string[], tally: Tally, onRecord: (record: HistoryRecord) => void) {
+  constructor(env: Environment, topic: string, tally: Tally, onRecord: (record: HistoryRecord) => void) {
     this.#env = env;
-    this.#topics = topics;
+    this.#topic = topic;
     this.#tally = tally;
     this.#onRecord = onRecord;
     this.#done = this.#run(this.#stopping.signal);
@@ -57,9 +78,10 @@ class Follower implements TopicReader {
     this.#done = this.#run(this.#stopping.signal);
   }
 
-  async forget(topic: string): Promise<void> {
+  async forget(): Promise<void> {
     await this.stop();
-    this.#next.delete(topic);
+    this.#next.clear();
+    this.records = 0;
     await this.reopen();
   }
 
@@ -80,20 +102,20 @@ class Follower implements TopicReader {
   }
 
   async #follow(follow: AbortSignal): Promise<void> {
-    const options = { topics: this.#topics, withValues: true, follow };
+    const options = { topics: [this.#topic], withValues: true, follow };
     for await (const { records, topic, partition, position } of readTopics(connection(this.#env), options)) {
-      const read = this.#next.get(topic) ?? new Map<number, number>();
-      const next = read.get(partition) ?? 0;
+      const next = this.#next.get(partition) ?? 0;
       for (const { value, offset, headers } of records) {
         if (offset < next) continue;
         const { key, sequence } = readSampleRow(value);
+        this.records += 1;
         this.#tally.record(key, sequence, partition);
         this.#onRecord({
           ...{ topic, partition, offset: String(offset), key, token: sampleToken({ key, sequence }), version: 1 },
           ...{ eventId: headers.id ?? '', outboxId: headers['outbox-id'] ?? '' },
         });
       }
-      this.#next.set(topic, read.set(partition, Math.max(next, position)));
+      this.#next.set(partition, Math.max(next, position));
     }
   }
 }

@@ -9,6 +9,17 @@ export interface RoundPlan {
   readonly bag: FaultBag;
 }
 
+const OTHER_STAGES = [
+  'brokers',
+  'full-disk',
+  'clock',
+  'short-memory',
+  'crowd',
+  'login',
+  'patient',
+  'short-requests',
+] as const;
+
 const stageOf = (fault: Fault): StageName => fault.stage ?? 'plain';
 
 export class Programme {
@@ -24,9 +35,7 @@ export class Programme {
       some.length === 0 ? [] : [{ stage, bag: new FaultBag(some, chance) }];
     this.#plain = planOf('plain', on('plain'))[0] ?? null;
     this.#others = [
-      ...(['brokers', 'full-disk', 'clock', 'short-memory', 'crowd', 'login'] as const).flatMap((stage) =>
-        planOf(stage, on(stage)),
-      ),
+      ...OTHER_STAGES.flatMap((stage) => planOf(stage, on(stage))),
       // What such a fault leaves behind is nobody else's to meet.
       ...on('alone').flatMap((fault) => planOf('alone', [fault])),
     ];

@@ -22,6 +22,7 @@ test('figures are kept in a file from run to run, and the report shows them, fai
     figures.kills += 700;
     figures.delivered += 1_000;
     figures.recoveriesMs.push(recoveryMs);
+    figures.flowsMs.push(recoveryMs / 2);
     statistics.save();
   }
   const sum = new Statistics(file);
@@ -30,7 +31,7 @@ test('figures are kept in a file from run to run, and the report shows them, fai
   const { figures } = new Statistics(file);
   figures.failures.push({ during: 'kafka-kill', why: '2 rows doubled', rerun: 'npm run drill -- --seed 7' });
   const text = renderReport(figures, ['Machine: a small one']);
-  assert.match(text, /\| `kill-sender` \| 3 \| 2,100 \| 3,000 \| 0 \| 0 \| 0 \| 3\.0 \| 9\.0 \|/);
+  assert.match(text, /\| `kill-sender` \| 3 \| 2,100 \| 3,000 \| 0 \| 0 \| 0 \| 3\.0 \| 9\.0 \| 4\.5 \|/);
   assert.match(text, /\*\*3 faults of 1 kinds, 2,100 SIGKILLs/);
   assert.match(text, /\| kafka-kill \| 2 rows doubled \| `npm run drill -- --seed 7` \|/);
   assert.match(text, /Not injected in these runs: .*`kill-everything`/);
@@ -75,4 +76,13 @@ test('the tally sees what is lost, doubled, out of order, in a strange partition
   ledger.commit([{ key: 'a', sequence: 5 }]);
   tally.record('a', 5, 2);
   assert.equal(tally.figures.misplaced, 1);
+  ledger.commit([
+    { key: 'a', sequence: 6 },
+    { key: 'b', sequence: 1 },
+  ]);
+  assert.deepEqual(tally.mark((key) => key === 'b').examples(), ['b: 1']);
+  assert.equal(
+    tally.committed((key) => key === 'a'),
+    5,
+  );
 });

@@ -12,6 +12,7 @@ export function summary(statistics: Statistics): string {
       ([name, figures]) =>
         `${name.padEnd(34)} ${String(figures.injected).padStart(4)} injected, ${figures.delivered} rows, recovery ` +
         `${seconds(median(figures.recoveriesMs))} s median, ${seconds(Math.max(0, ...figures.recoveriesMs))} s worst` +
+        `${figures.flowsMs.length > 0 ? `, meanwhile ${seconds(Math.max(...figures.flowsMs))} s worst` : ''}` +
         `${figures.failures > 0 ? `, ${figures.failures} FAILED` : ''}`,
     );
   const { injected, kills, lost, doubled, reordered } = statistics.totals;

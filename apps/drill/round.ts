@@ -98,11 +98,11 @@ async function injectAll(options: RoundOptions, scene: Scene, state: { during: s
     state.during = faults.map(({ name }) => name).join(' + ');
     const { arrived, doubled, reordered } = scene.tally.figures;
     let recoveredMs: number | null = null;
-    let kills: readonly number[] = [];
+    let injections: readonly Injection[] = [];
     try {
       const done = await injectOnce(scene, faults, outages);
       recoveredMs = done.recoveredMs;
-      kills = done.kills;
+      injections = done.injections;
       say(`${state.during} (${done.detail}): recovered in ${(recoveredMs / 1_000).toFixed(1)} s`);
       assertSound(scene);
       await assertCalm(scene, outages);
@@ -112,7 +112,8 @@ async function injectAll(options: RoundOptions, scene: Scene, state: { during: s
       for (const [index, { name }] of faults.entries()) {
         const figures = statistics.of(name);
         figures.injected += 1;
-        figures.kills += kills[index] ?? 0;
+        figures.kills += injections[index]?.kills ?? 0;
+        figures.flowsMs.push(...(injections[index]?.flowedMs ?? []));
         figures.delivered += after.arrived - arrived;
         figures.doubled += after.doubled - doubled;
         figures.reordered += after.reordered - reordered;
@@ -131,7 +132,7 @@ async function injectAll(options: RoundOptions, scene: Scene, state: { during: s
 interface Done {
   readonly detail: string;
   readonly recoveredMs: number;
-  readonly kills: readonly number[];
+  readonly injections: readonly Injection[];
 }
 
 async function injectOnce(scene: Scene, faults: readonly Fault[], outages: Outage[]): Promise<Done> {
@@ -150,7 +151,7 @@ async function injectOnce(scene: Scene, faults: readonly Fault[], outages: Outag
   return {
     detail: injections.map(({ detail }) => detail).join('; '),
     recoveredMs: systemClock.nowMs() - endedMs,
-    kills: injections.map(({ kills }) => kills ?? 0),
+    injections,
   };
 }
 

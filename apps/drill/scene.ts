@@ -73,15 +73,20 @@ export const SETTINGS = {
 } as const;
 /**
  * Rows come late, roll back and come in bulk, yet a bulk insert does not drown the rest; some statements own ids without rows while
- * they wait.
+ * they wait, or give them up by a savepoint.
  */
-const MIX = { bulkRowsMax: 200, bulkShare: 0.02, hotShare: 0.1 } as const;
+const MIX = { bulkRowsMax: 200, bulkShare: 0.02, hotShare: 0.1, undoneShare: 0.05 } as const;
 
-/** Some keys' rows name a topic that is in no settings: whoever takes over must know of it all the same. */
+/**
+ * Some keys' rows name a topic that is in no settings: whoever takes over must know of it all the same. Rows of a fault's own may
+ * name any topic.
+ */
 const TOPIC_COLUMN = 'Target';
+export const AIM_COLUMN = 'Aim';
+const NAMED_KEY_END = '-7';
 const namedTopic = ({ name }: Deployment): string => `${name}.named`;
 const nameTopicSql = (deployment: Deployment): string =>
-  `ALTER TABLE \`${TABLE}\` ADD COLUMN \`${TOPIC_COLUMN}\` VARCHAR(200) AS (IF(\`${SAMPLE_KEY}\` LIKE '%-7', '${namedTopic(deployment)}', NULL)) VIRTUAL`;
+  `ALTER TABLE \`${TABLE}\` ADD COLUMN \`${AIM_COLUMN}\` VARCHAR(4000) NULL, ADD COLUMN \`${TOPIC_COLUMN}\` VARCHAR(4000) AS (COALESCE(\`${AIM_COLUMN}\`, IF(\`${SAMPLE_KEY}\` LIKE '%${NAMED_KEY_END}', '${namedTopic(deployment)}', NULL))) VIRTUAL`;
 
 async function makeNamedTopic(deployment: Deployment): Promise<void> {
   const { code, output } = await deployment.cli('init', '--topic', namedTopic(deployment), '--partitions', '6');
@@ -91,7 +96,7 @@ async function makeNamedTopic(deployment: Deployment): Promise<void> {
 export interface Scene {
   readonly servers: DrillServers;
   readonly deployment: Deployment;
-  /** The one of the settings, and the one that only rows name. */
+  /** The one of the settings, the one that only rows name, and those that a fault has made. */
   readonly topics: readonly string[];
   readonly chance: Chance;
   readonly slots: readonly Slot[];
@@ -107,8 +112,12 @@ export interface Scene {
   senders(): readonly Slot[];
   /** The slot whose process leads, by the watermark row; null when it is none that runs. */
   leader(): Promise<Slot | null>;
-  /** The topic was deleted, and made again: reads it from its beginning. */
-  readAfresh(): Promise<void>;
+  /** Of the load's row with this key. */
+  topicOf(key: string): string;
+  /** There is another topic now. */
+  addTopic(topic: string): void;
+  /** A topic was deleted, and made again: reads it from its beginning. */
+  readAfresh(topic: string): Promise<void>;
   outboxRows(): Promise<number>;
   /** A statement of the drill's own; waits for a server that is on its way back. */
   ask<T>(sql: string, values?: readonly unknown[]): Promise<T[]>;
@@ -172,9 +181,9 @@ function assemble(
     rowsPerSecond,
     ...(history === null ? {} : { write: (transaction) => history.transaction(transaction) }),
   });
-  history?.run({ seed, table: TABLE, topics: [deployment.topic, namedTopic(deployment)] });
-  const tally = new Tally(load.ledger);
   const topics = [deployment.topic, namedTopic(deployment)];
+  history?.run({ seed, table: TABLE, topics: [...topics] });
+  const tally = new Tally(load.ledger);
   const reader = followTopics(deployment.env, topics, tally, (record) => history?.record(record));
   const state = { historyGone: false };
   const ask = <T>(sql: string, values: readonly unknown[] = []) => askPatiently<T>(deployment, sql, values);
@@ -185,9 +194,14 @@ function assemble(
     get historyGone() {
       return state.historyGone;
     },
-    readAfresh: async () => {
+    topicOf: (key) => (key.endsWith(NAMED_KEY_END) ? namedTopic(deployment) : deployment.topic),
+    addTopic: (topic) => {
+      topics.push(topic);
+      reader.follow(topic);
+    },
+    readAfresh: async (topic) => {
       state.historyGone = true;
-      await reader.forget(deployment.topic);
+      await reader.forget(topic);
     },
     writers: () => ofKind('writer'),
     senders: () => ofKind('sender'),

@@ -11,6 +11,8 @@ export interface FaultFigures {
   reordered: number;
   failures: number;
   readonly recoveriesMs: number[];
+  /** Waits for rows that nothing ailed, while it lasted. */
+  readonly flowsMs: number[];
 }
 
 export interface Peak {
@@ -25,6 +27,8 @@ export interface RunRecord {
   readonly command: string;
   readonly seed: number;
   readonly minutes: number;
+  /** Short, of the code that ran. */
+  readonly commit: string;
 }
 
 export interface FailureRecord {
@@ -52,6 +56,7 @@ const COUNTS = ['injected', 'kills', 'delivered', 'lost', 'doubled', 'reordered'
 const fresh = (): FaultFigures => ({
   ...{ injected: 0, kills: 0, delivered: 0, lost: 0, doubled: 0, reordered: 0, failures: 0 },
   recoveriesMs: [],
+  flowsMs: [],
 });
 
 const nothing = (): Figures => ({
@@ -72,10 +77,11 @@ export class Statistics {
   /** Counts in what another run has kept. */
   add(file: string): void {
     const other = JSON.parse(readFileSync(file, 'utf8')) as Figures;
-    for (const [name, { recoveriesMs, ...counts }] of Object.entries(other.byFault)) {
+    for (const [name, { recoveriesMs, flowsMs, ...counts }] of Object.entries(other.byFault)) {
       const figures = this.of(name);
       for (const count of COUNTS) figures[count] += counts[count];
       figures.recoveriesMs.push(...recoveriesMs);
+      figures.flowsMs.push(...flowsMs);
     }
     this.used([other.peak]);
     for (const count of ['rounds', 'cleanRounds', 'rows', 'overlaps'] as const) this.figures[count] += other[count];
@@ -113,6 +119,7 @@ export function totalsOf({ byFault }: Figures): FaultFigures {
       total[name] += figures[name];
     }
     total.recoveriesMs.push(...figures.recoveriesMs);
+    total.flowsMs.push(...figures.flowsMs);
   }
   return total;
 }

@@ -36,6 +36,7 @@ interface KeySeen {
 
 const EXAMPLES_MAX = 5;
 const nameOf = (key: string, sequence: number): string => `${key}: ${sequence}`;
+const keyOf = (name: string): string => name.slice(0, name.lastIndexOf(': '));
 
 export class Tally {
   readonly #ledger: Ledger;
@@ -112,11 +113,22 @@ export class Tally {
     else if (!this.#ledger.isReplaced(key, sequence)) this.#early.add(name);
   }
 
-  /** Rows committed by now and not yet read. */
-  mark(): Mark {
+  /** Rows of keys that fit, committed so far. */
+  committed(fits: (key: string) => boolean): number {
+    let count = 0;
+    for (const key of this.#ledger.keys) if (fits(key)) count += this.#ledger.sequencesOf(key).length;
+    return count;
+  }
+
+  /** Rows committed by now and not yet read, of keys that fit; of all keys unless told. */
+  mark(fits: ((key: string) => boolean) | null = null): Mark {
     this.#sync();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const open: OpenMark = { waiting: new Set(this.#pending), resolve };
+    const names = [...this.#pending];
+    const open: OpenMark = {
+      waiting: new Set(fits === null ? names : names.filter((name) => fits(keyOf(name)))),
+      resolve,
+    };
     if (open.waiting.size === 0) resolve();
     else this.#marks.add(open);
     return {

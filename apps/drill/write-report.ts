@@ -26,7 +26,8 @@ export function renderReport(figures: Figures, machine: readonly string[]): stri
     '# Faults',
     '',
     'What the relay went through, as `npm run drill -- --write` counted it. Two writers and four senders run under a load of',
-    'concurrent transactions with rollbacks, late commits, bulk inserts and statements that own ids without rows; a',
+    'concurrent transactions with rollbacks, late commits, bulk inserts and statements that own ids without rows (replaced',
+    'rows, upserts that wait, inserts undone to a savepoint); a',
     '`read_committed` reader runs through all of it.',
     'After each fault: every row committed before its end and up to half a second after it has arrived, none twice, none',
     'before its elder of the same key, none that was rolled back; every process is ready and healthy, none ended by itself',
@@ -37,15 +38,17 @@ export function renderReport(figures: Figures, machine: readonly string[]): stri
     '',
     ...totals(figures, injected.length),
     '',
-    ...figures.runs.map(({ command }) => `- Command: \`${command}\``),
+    ...figures.runs.map(({ command, commit }) => `- Command: \`${command}\`, commit ${commit}`),
     ...machine.map((line) => `- ${line}`),
     '',
     '## By fault',
     '',
     'Recovery is the time from the end of the fault (the server is back, the connection flows, the last process was killed)',
-    `until every row committed until then, and in the half second after, was read. Times in seconds.`,
+    'until every row committed until then, and in the half second after, was read. Meanwhile, where a figure is given, is the',
+    'longest wait for rows that the fault does not concern, while it lasted: rows of other topics, or all rows where the relay',
+    'promises to go on without what is away. Times in seconds.',
     '',
-    ...heading('fault', 'injected', 'kills', 'rows', 'lost', 'doubled', 'reordered', 'median', 'worst'),
+    ...heading('fault', 'injected', 'kills', 'rows', 'lost', 'doubled', 'reordered', 'median', 'worst', 'meanwhile'),
     ...injected.map(({ name }) => faultRow(name, figures.byFault[name] as FaultFigures)),
     '',
     ...failures(figures.failures),
@@ -72,12 +75,13 @@ function totals(figures: Figures, kinds: number): string[] {
   ];
 }
 
-const faultRow = (name: string, { injected, kills, delivered, lost, doubled, reordered, recoveriesMs }: FaultFigures) =>
-  row(
-    ...([`\`${name}\``, injected, kills, delivered, lost, doubled, reordered] as const),
-    seconds(median(recoveriesMs)),
-    recoveriesMs.length === 0 ? '-' : seconds(Math.max(...recoveriesMs)),
-  );
+const worst = (times: readonly number[]): string => (times.length === 0 ? '-' : seconds(Math.max(...times)));
+
+const faultRow = (name: string, figures: FaultFigures): string => {
+  const { injected, kills, delivered, lost, doubled, reordered, recoveriesMs, flowsMs } = figures;
+  const counts = [injected, kills, delivered, lost, doubled, reordered];
+  return row(`\`${name}\``, ...counts, seconds(median(recoveriesMs)), worst(recoveriesMs), worst(flowsMs));
+};
 
 function failures(failed: readonly FailureRecord[]): string[] {
   if (failed.length === 0) return [];

@@ -1,16 +1,17 @@
 /** Three brokers: leaders that move in mid-batch, and brokers that go one after another. */
 import { systemClock } from '#runtime';
-import type { ServerControl } from '#testkit';
-import type { Fault, Injection } from '../fault.ts';
+import { type ServerControl, until } from '#testkit';
+import { ALL_TARGETS, type Fault, type Injection } from '../fault.ts';
 import { awaitDeletion, awaitDelivery } from '../judge.ts';
 import { asAdmin } from '../kafka-admin.ts';
+import { setTopicConfig } from '../kafka-config.ts';
 import type { Scene } from '../scene.ts';
+import { oneTopicIll } from './one-topic-faults.ts';
 
 const someBroker = (scene: Scene): ServerControl => scene.chance.pick(scene.servers.kafka.nodes);
 
 /** Each partition's replicas in a new order: the first of them leads when leaders are elected anew. */
-async function moveReplicas(scene: Scene): Promise<void> {
-  const { topic } = scene.deployment;
+async function moveReplicas(scene: Scene, topic: string): Promise<void> {
   await asAdmin(scene.servers, async (admin) => {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
     const partitionAssignment = (topics[0]?.partitions ?? []).map(({ partitionId, replicas, leader }) => {
@@ -22,8 +23,7 @@ async function moveReplicas(scene: Scene): Promise<void> {
   });
 }
 
-async function restoreReplicas(scene: Scene): Promise<void> {
-  const { topic } = scene.deployment;
+async function restoreReplicas(scene: Scene, topic: string): Promise<void> {
   const brokers = scene.servers.kafka.nodes.map((_, index) => index + 1);
   await asAdmin(scene.servers, async (admin) => {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
@@ -35,12 +35,12 @@ async function restoreReplicas(scene: Scene): Promise<void> {
   });
 }
 
-async function shuffleLeaders(scene: Scene): Promise<Injection> {
+async function shuffleLeaders(scene: Scene, topics: readonly string[]): Promise<Injection> {
   const times = scene.chance.integer(3, 6);
   for (let time = 0; time < times; time += 1) {
-    await moveReplicas(scene);
+    for (const topic of topics) await moveReplicas(scene, topic);
     await systemClock.sleep(scene.chance.integer(300, 1_500));
-    await restoreReplicas(scene);
+    for (const topic of topics) await restoreReplicas(scene, topic);
     await systemClock.sleep(scene.chance.integer(300, 1_500));
   }
   return { detail: `${times} times` };
@@ -54,6 +54,41 @@ async function rollOver(scene: Scene): Promise<Injection> {
   return { detail: 'all three' };
 }
 
+const LED_DEADLINE_MS = 60_000;
+
+/** Only this broker has the topic any more. */
+async function keepOnOne(scene: Scene, topic: string, broker: number): Promise<void> {
+  await asAdmin(scene.servers, async (admin) => {
+    const partitionsOf = async () => (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]?.partitions ?? [];
+    const partitionAssignment = (await partitionsOf()).map(({ partitionId }) => ({
+      partition: partitionId,
+      replicas: [broker],
+    }));
+    await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] });
+    const alone = async () =>
+      (await partitionsOf()).every(({ replicas, leader }) => replicas.length === 1 && leader === broker);
+    await until(`${topic} to be on broker ${broker} alone`, alone, LED_DEADLINE_MS);
+  });
+}
+
+/** A topic without spare replicas, and the broker that has it is away. */
+async function loseLeaders(scene: Scene): Promise<Injection> {
+  const topic = scene.chance.pick(scene.topics.slice(0, 2));
+  const index = scene.chance.integer(0, scene.servers.kafka.nodes.length - 1);
+  const broker = scene.servers.kafka.nodes[index] as ServerControl;
+  await setTopicConfig(scene.servers, topic, { 'min.insync.replicas': '1' });
+  await keepOnOne(scene, topic, index + 1);
+  await broker.kill();
+  return oneTopicIll(scene, topic, async () => {
+    await broker.restart();
+    await restoreReplicas(scene, topic);
+    await setTopicConfig(scene.servers, topic, { 'min.insync.replicas': null });
+  });
+}
+
+/** Of internal topics: the transactions' states, and the groups' offsets, which are the markers. */
+const COORDINATORS = ['__transaction_state', '__consumer_offsets'] as const;
+
 /** A broker is given up after its session (9 s), and each coordinator loads what the lost one had. */
 const WITHOUT_IT_DEADLINE_MS = 120_000;
 
@@ -66,7 +101,23 @@ export const BROKER_FAULTS: readonly Fault[] = [
     what: "Every partition's leader leaves its replicas and comes back behind the others, several times, in mid-batch.",
     expected: 'What a former leader refused is not taken for delivered: the transaction ends, the marker tells.',
     weight: 3,
-    inject: shuffleLeaders,
+    inject: (scene) => shuffleLeaders(scene, [scene.deployment.topic]),
+  },
+  {
+    ...common,
+    name: 'coordinators-moved',
+    what: 'The partitions of the transaction coordinators and of the marker groups change their leaders, several times, in mid-batch.',
+    expected: 'The new coordinators are found; transactions of unknown outcome are settled by the markers.',
+    weight: 2,
+    inject: (scene) => shuffleLeaders(scene, COORDINATORS),
+  },
+  {
+    ...common,
+    name: 'one-topic-leaderless',
+    what: 'One of two topics is on one broker of three alone, and that broker is killed.',
+    expected: 'Rows of the other topic flow; rows of the leaderless one wait, in their order.',
+    targets: ALL_TARGETS,
+    inject: loseLeaders,
   },
   {
     ...common,

@@ -1,7 +1,8 @@
 /** The database refuses, hangs up, locks and changes its mind while it runs. */
-import mysql from 'mysql2/promise';
 import { systemClock } from '#runtime';
 import type { Fault, Injection } from '../fault.ts';
+import { asApplication } from '../own-rows.ts';
+import { killSessions } from '../relay-sessions.ts';
 import type { Scene } from '../scene.ts';
 import { SECRETS } from '../servers.ts';
 
@@ -9,29 +10,9 @@ const RELAY_TABLES = ['watermark', 'outbox', 'lane', 'member'] as const;
 const NEW_PASSWORD = 'Xq7-another-secret';
 const DEADLOCK_ERRNOS = new Set([1205, 1213]);
 
-/** A session beside the relay's, with patience of its own. */
-async function beside<T>(scene: Scene, act: (session: mysql.Connection) => Promise<T>): Promise<T> {
-  const { host, port, user, password, name } = scene.deployment.database;
-  const session = await mysql.createConnection({ host, port, user, password, database: name });
-  try {
-    return await act(session);
-  } finally {
-    session.destroy();
-  }
-}
-
-async function killConnections(scene: Scene): Promise<number> {
-  const found = await scene.ask<{ ID: number }>('SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?', [
-    scene.relayUser,
-  ]);
-  // One that has just gone by itself is no fault.
-  for (const { ID } of found) await scene.deployment.query(`KILL ${Number(ID)}`).catch(() => undefined);
-  return found.length;
-}
-
 /** Holds locks on rows of the relay's tables, as an operator's forgotten transaction would. */
 async function holdLocks(scene: Scene, table: string, holdMs: number): Promise<void> {
-  await beside(scene, async (session) => {
+  await asApplication(scene, async (session) => {
     await session.query('START TRANSACTION');
     try {
       await session.query(`SELECT * FROM kafka_row_sender_${table} LIMIT 200 FOR UPDATE`);
@@ -46,7 +27,7 @@ async function holdLocks(scene: Scene, table: string, holdMs: number): Promise<v
 /** Takes the relay's rows in another order than the relay does, many times, so that some attempts close a circle. */
 async function deadlocks(scene: Scene): Promise<number> {
   let met = 0;
-  await beside(scene, async (session) => {
+  await asApplication(scene, async (session) => {
     await session.query('SET innodb_lock_wait_timeout = 1');
     for (let round = 0; round < 25; round += 1) {
       try {
@@ -112,7 +93,7 @@ export const DATABASE_FAULTS: readonly Fault[] = [
     inject: async (scene) => {
       let killed = 0;
       for (let time = 0; time < 5; time += 1) {
-        killed += await killConnections(scene);
+        killed += await killSessions(scene);
         await systemClock.sleep(scene.chance.integer(50, 800));
       }
       return { detail: `${killed} connections` };
@@ -155,7 +136,7 @@ export const DATABASE_FAULTS: readonly Fault[] = [
     inject: async (scene) => {
       const holdMs = scene.chance.integer(2_000, 6_000);
       await setPassword(scene, NEW_PASSWORD);
-      await killConnections(scene);
+      await killSessions(scene);
       return {
         detail: `for ${(holdMs / 1_000).toFixed(1)} s`,
         holdMs,

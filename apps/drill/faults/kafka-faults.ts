@@ -42,7 +42,7 @@ async function loseTopic(scene: Scene): Promise<Injection> {
       const topics = await asAdmin(servers, (admin) => admin.listTopics());
       if (topics.includes(topic)) throw new Error(`${topic} was made again behind the administrator's back`);
       await createTopic(servers, topic, PARTITIONS);
-      await scene.readAfresh();
+      await scene.readAfresh(topic);
     },
   };
 }

@@ -1,8 +1,9 @@
 /** The three servers killed, paused, restarted and emptied. */
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { systemClock } from '#runtime';
 import type { ServerControl } from '#testkit';
 import type { Fault, Injection, Target } from '../fault.ts';
+import { onRedis } from '../on-redis.ts';
 import type { Scene } from '../scene.ts';
 import { REDIS_USER, SECRETS } from '../servers.ts';
 
@@ -82,17 +83,6 @@ function faultsOf({ target, title, server, pauseMs, meanwhile }: ServerPlan): Fa
       },
     },
   ];
-}
-
-async function onRedis<T>(scene: Scene, act: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(scene.servers.redis.url, { lazyConnect: true, retryStrategy: () => null });
-  redis.on('error', () => undefined);
-  try {
-    await redis.connect();
-    return await act(redis);
-  } finally {
-    redis.disconnect();
-  }
 }
 
 const TWO_HOURS_MS = 2 * 3_600_000;

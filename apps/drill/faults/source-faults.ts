@@ -1,62 +1,21 @@
 /** What the application and its administrators do to the source table while it is relayed. */
-import mysql from 'mysql2/promise';
+import type mysql from 'mysql2/promise';
 import { EXIT, systemClock } from '#runtime';
-import type { Fault } from '../fault.ts';
+import { ALL_TARGETS, type Fault, type Injection } from '../fault.ts';
+import { flowed, flowWhile } from '../flow.ts';
+import { asApplication, freshKey, giveUpRow, insertRows, noteOf, OWN_COLUMNS } from '../own-rows.ts';
 import { type Scene, TABLE } from '../scene.ts';
 
-const COLUMNS = '(Account, AccountSequence, Amount, Note, BookedAt)';
-const VALUES = "(?, ?, 1, ?, '2026-01-02 03:04:05')";
 const BULK_ROWS = 20_000;
 /** Above the broker's message.max.bytes of 1 MiB. */
 const TOO_LARGE_BYTES = 1_500_000;
-const DEAD_DEADLINE_MS = 180_000;
+/** Above what a column of our tables takes. */
+const LONG_TOPIC = 1_500;
 const LOCK_WAIT_SECONDS = 30;
 /** Long enough for every writer to see the halt, and to be started anew while it lasts. */
 const HALTED_MS = 6_000;
 const HALT_DEADLINE_MS = 60_000;
 const VERY_LATE_MS = 60_000;
-
-let numbered = 0;
-/** A key of the fault's own, so that its rows have an order of their own. */
-const freshKey = (what: string): string => {
-  numbered += 1;
-  return `${what}-${numbered}`;
-};
-
-async function asApplication<T>(scene: Scene, act: (session: mysql.Connection) => Promise<T>): Promise<T> {
-  const { host, port, user, password, name } = scene.deployment.database;
-  const session = await mysql.createConnection({ host, port, user, password, database: name });
-  try {
-    return await act(session);
-  } finally {
-    session.destroy();
-  }
-}
-
-type Values = readonly [key: string, sequence: number, note: string];
-
-/** Writes a transaction of the fault's own down, in the history and in the ledger. */
-function noteOf(scene: Scene) {
-  const { history, ledger } = scene.load;
-  const noted = history.begin('fault');
-  const rows: { key: string; sequence: number }[] = [];
-  return {
-    async insert(session: mysql.Connection, values: Values): Promise<mysql.ResultSetHeader> {
-      const row = { key: values[0], sequence: values[1] };
-      const answered = noted.statement('insert', [row]);
-      const [result] = await session.query<mysql.ResultSetHeader>(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [
-        ...values,
-      ]);
-      answered({ firstId: result.insertId, affectedRows: result.affectedRows });
-      rows.push(row);
-      return result;
-    },
-    committed(): void {
-      noted.end('committed');
-      ledger.commit(rows);
-    },
-  };
-}
 
 /** Takes its id now, becomes visible `holdMs` later; rows of the same key follow it. */
 async function commitLate(scene: Scene, holdMs: number): Promise<void> {
@@ -64,65 +23,36 @@ async function commitLate(scene: Scene, holdMs: number): Promise<void> {
   await asApplication(scene, async (session) => {
     const late = noteOf(scene);
     await session.query('START TRANSACTION');
-    await late.insert(session, [key, 1, 'late']);
+    await late.insert(session, { key, sequence: 1, note: 'late' });
     await systemClock.sleep(holdMs);
-    await late.insert(session, [key, 2, 'late']);
+    await late.insert(session, { key, sequence: 2, note: 'late' });
     await session.query('COMMIT');
     late.committed();
-    const after = noteOf(scene);
-    await after.insert(session, [key, 3, 'after']);
-    after.committed();
   });
+  await insertRows(scene, [{ key, sequence: 3, note: 'after' }]);
 }
 
 async function insertBulk(scene: Scene): Promise<void> {
   const key = freshKey('bulk');
   const sequences = Array.from({ length: BULK_ROWS }, (_, index) => index + 1);
-  const rows = sequences.map((sequence) => [key, sequence, '1', 'bulk', '2026-01-02 03:04:05']);
+  const rows = sequences.map((sequence) => [key, sequence, '1', 'bulk', '2026-01-02 03:04:05', null]);
   const inserted = sequences.map((sequence) => ({ key, sequence }));
   const noted = scene.load.history.begin('fault');
   await asApplication(scene, async (session) => {
     const answered = noted.statement('insert', inserted);
-    const [result] = await session.query<mysql.ResultSetHeader>(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ?`, [rows]);
+    const [result] = await session.query<mysql.ResultSetHeader>(`INSERT INTO ${TABLE} ${OWN_COLUMNS} VALUES ?`, [rows]);
     answered({ firstId: result.insertId, affectedRows: result.affectedRows });
   });
   noted.end('committed');
   scene.load.ledger.commit(inserted);
 }
 
-/** Refused by Kafka, given up after its retries, and its key's other rows delivered. */
-/** As an operator gives a row up for good: otherwise `verify` counts it as not delivered, and is right. */
-async function forgetRow(scene: Scene, rowId: number, outboxId: string): Promise<void> {
-  await scene.ask(`DELETE FROM ${TABLE} WHERE WatermarkId = ?`, [rowId]);
-  const { code, output } = await scene.deployment.cli('dead-letters', 'drop', outboxId, '--yes');
-  if (code !== EXIT.done) throw new Error(`the dead letter ${outboxId} was not dropped: ${output}`);
-}
-
-async function insertTooLarge(scene: Scene): Promise<void> {
-  const key = freshKey('large');
-  const { insertId } = await asApplication(scene, async (session) => {
-    const before = noteOf(scene);
-    await before.insert(session, [key, 1, 'before']);
-    before.committed();
-    // Never delivered, and taken out of the table in the end: neither ledger nor history knows it.
-    const [refused] = await session.query<mysql.ResultSetHeader>(`INSERT INTO ${TABLE} ${COLUMNS} VALUES ${VALUES}`, [
-      ...[key, 2, 'L'.repeat(TOO_LARGE_BYTES)],
-    ]);
-    const after = noteOf(scene);
-    await after.insert(session, [key, 3, 'after']);
-    after.committed();
-    return refused;
-  });
-  const deadlineMs = systemClock.nowMs() + DEAD_DEADLINE_MS;
-  const sql = 'SELECT id, state FROM kafka_row_sender_dead_letter WHERE event_id = ?';
-  for (;;) {
-    const [found] = await scene.ask<{ id: number | string; state: string }>(sql, [`${TABLE}:${insertId}`]);
-    if (found?.state === 'dead') return forgetRow(scene, insertId, String(found.id));
-    if (systemClock.nowMs() > deadlineMs) {
-      throw new Error(`row ${insertId}, too large for Kafka, is ${found?.state ?? 'not'} among the dead letters`);
-    }
-    await systemClock.sleep(200);
-  }
+async function refusedTopic(scene: Scene, aim: string): Promise<Injection> {
+  const given = giveUpRow(scene, 'astray', { note: 'astray', aim });
+  // Seen where it is awaited.
+  given.catch(() => undefined);
+  const flowedMs = await flowWhile(scene, { what: 'rows beside one that goes nowhere' }, () => given);
+  return { detail: flowed(flowedMs), flowedMs };
 }
 
 /** Waits for transactions of the load, which are short; they wait behind it. */
@@ -195,9 +125,24 @@ export const SOURCE_FAULTS: readonly Fault[] = [
     expected: 'It is a dead letter after its retries; the rows before and after it arrive, and no other lane waits.',
     targets: ['source', 'database'],
     inject: async (scene) => {
-      await insertTooLarge(scene);
+      await giveUpRow(scene, 'large', { note: 'L'.repeat(TOO_LARGE_BYTES) });
       return { detail: `${TOO_LARGE_BYTES} bytes` };
     },
+  },
+  {
+    name: 'row-topic-too-long',
+    what: `A row that names a topic of ${LONG_TOPIC} characters, between two others of its key.`,
+    expected:
+      'It is a dead letter; the rows before and after it arrive, the source is not halted, and all others flow.',
+    targets: ALL_TARGETS,
+    inject: (scene) => refusedTopic(scene, 'a'.repeat(LONG_TOPIC)),
+  },
+  {
+    name: 'row-topic-illegal',
+    what: 'A row that names a topic that no broker allows, between two others of its key.',
+    expected: 'It is a dead letter; the rows before and after it arrive, and all others flow.',
+    targets: ALL_TARGETS,
+    inject: (scene) => refusedTopic(scene, 'no topic, surely / ä'),
   },
   {
     name: 'column-added-and-dropped',

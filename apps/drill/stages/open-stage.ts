@@ -22,11 +22,20 @@ async function openBrokers(main: DrillServers): Promise<Stage> {
   };
 }
 
-async function openShortMemory(main: DrillServers): Promise<Stage> {
-  const properties = { 'offsets.retention.minutes': 1, 'offsets.retention.check.interval.ms': 3_000 };
+async function withKafka(
+  main: DrillServers,
+  properties: Readonly<Record<string, number>>,
+  faultsMax: number,
+): Promise<Stage> {
   const kafka = await startKafka({ properties });
-  return { servers: { ...main, kafka, stop: () => kafka.stop() }, faultsMax: 1, close: () => kafka.stop() };
+  return { servers: { ...main, kafka, stop: () => kafka.stop() }, faultsMax, close: () => kafka.stop() };
 }
+
+const SHORT_MEMORY = { 'offsets.retention.minutes': 1, 'offsets.retention.check.interval.ms': 3_000 } as const;
+/** The topics would take far more: it is the request that is refused, by the end of its connection. */
+const SHORT_REQUESTS = { 'socket.request.max.bytes': 2_000_000, 'message.max.bytes': 20_000_000 } as const;
+/** A refused row is tried again for as long as a fault lasts, and longer. */
+const PATIENT = { KAFKA_MAX_RETRIES: '100000' } as const;
 
 export async function openStage(name: StageName, main: DrillServers, roundFaults: number): Promise<Stage> {
   const ofMain = (faultsMax: number): Stage => ({ servers: main, faultsMax, close: async () => undefined });
@@ -36,7 +45,9 @@ export async function openStage(name: StageName, main: DrillServers, roundFaults
     crowd: async () => ({ ...ofMain(CROWD_FAULTS_MAX), scene: CROWD }),
     brokers: () => openBrokers(main),
     'full-disk': () => openDiskStage(FAULTS_MAX),
-    'short-memory': () => openShortMemory(main),
+    'short-memory': () => withKafka(main, SHORT_MEMORY, 1),
+    'short-requests': () => withKafka(main, SHORT_REQUESTS, FAULTS_MAX),
+    patient: async () => ({ ...ofMain(roundFaults), scene: { settings: PATIENT } }),
     clock: () => openClockStage(main, FAULTS_MAX),
     login: () => openLoginStage(main, FAULTS_MAX),
   };

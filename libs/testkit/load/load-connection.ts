@@ -9,6 +9,7 @@ import type { Ledger } from './ledger.ts';
 import type { LoadHistory, NotedTransaction } from './load-history.ts';
 import type { LoadRow, LoadSupply, LoadTarget } from './load-supply.ts';
 import { type LoadMix, planTransaction, type TransactionPlan } from './plan-transaction.ts';
+import { undoneInsert } from './undone-insert.ts';
 
 /** Counts so far, of all connections. */
 export interface LoadProgress {
@@ -21,6 +22,8 @@ export interface LoadProgress {
   pauses: number;
   /** Statements on hot rows. */
   hotStatements: number;
+  /** Inserts undone to a savepoint, in transactions that committed. */
+  undoneInserts: number;
   /** Deadlocks and lock waits the application met. */
   lockErrors: number;
   reconnects: number;
@@ -130,10 +133,8 @@ export class LoadConnection {
   async #insertHot(): Promise<void> {
     for (let row = 0; row < HOT_ROWS_EACH; row += 1) {
       const hot = { kind: 'replace', row, slowMs: 0 } as const;
-      while (!this.#hot.has(row) && !this.#options.signal.aborted) {
-        const statements = this.#take({ statements: [1], pauseMs: 0, commits: true, hot });
-        await this.#transact({ statements: [1], pauseMs: 0, commits: true, hot }, statements);
-      }
+      const plan = { statements: [1], pauseMs: 0, commits: true, hot, undone: 0 };
+      while (!this.#hot.has(row) && !this.#options.signal.aborted) await this.#transact(plan, this.#take(plan));
     }
   }
 
@@ -174,6 +175,7 @@ export class LoadConnection {
     progress.committedRows += rows.length + replaced.length;
     progress.commits += 1;
     if (plan.hot !== null) progress.hotStatements += 1;
+    if (plan.undone > 0) progress.undoneInserts += 1;
     if (plan.pauseMs > 0) progress.pauses += 1;
     if (rows.length > mix.singleRowsMax + 1) progress.bulkInserts += 1;
   }
@@ -194,6 +196,7 @@ export class LoadConnection {
         const asHot = index === 0 && plan.hot !== null && plan.hot.kind !== 'replace';
         if (asHot && hot !== null) await this.#runHot(connection, plan, hot, rows, noted);
         else await this.#insert(connection, rows, noted);
+        if (index === 0) await this.#insertAndUndo(connection, plan.undone, rows[0] as PlannedRow, noted);
         if (index === 0 && plan.pauseMs > 0) await this.#clock.sleep(plan.pauseMs, this.#options.signal);
       }
       if (!plan.commits) {
@@ -249,6 +252,13 @@ export class LoadConnection {
     answered({ firstId: result.insertId, affectedRows: result.affectedRows });
     progress.slowestStatementMs = Math.max(progress.slowestStatementMs, this.#clock.nowMs() - startedMs);
     if (this.#firstId === '0') this.#firstId = String(result.insertId);
+  }
+
+  /** Rows like this one, under numbers of their own: whoever finds one knows that it should not be there. */
+  async #insertAndUndo(session: mysql.Connection, count: number, like: PlannedRow, noted: NotedTransaction) {
+    const rows = Array.from({ length: count }, () => this.#number(like.row));
+    const values = rows.map(({ row, sequence }) => row.values(sequence));
+    if (count > 0) await undoneInsert(session, this.#insertSql, values, noted.statement('insert', rows.map(named)));
   }
 
   /** Whether the first row is there, committed, decides. A locking read waits for a server that is still at it. */

@@ -8,9 +8,15 @@ export interface NotedRow {
 
 export const sampleToken = ({ key, sequence }: NotedRow): string => `${key}:${sequence}`;
 
+export interface NotedAnswer {
+  readonly firstId: number;
+  readonly affectedRows: number;
+  readonly undone?: boolean;
+}
+
 export interface NotedTransaction {
-  /** A statement that is about to be sent. The returned function takes its answer. */
-  statement(kind: string, rows: readonly NotedRow[]): (answer: { firstId: number; affectedRows: number }) => void;
+  /** A statement that is about to be sent. The returned function takes its answer, and again once a savepoint has undone it. */
+  statement(kind: string, rows: readonly NotedRow[]): (answer: NotedAnswer) => void;
   end(outcome: HistoryTransaction['outcome']): void;
 }
 
@@ -40,12 +46,12 @@ export class LoadHistory {
           ...{ firstId: null, explicitId: null, affectedRows: 0 },
         };
         statements.push(sent);
-        return ({ firstId, affectedRows }) => {
+        return ({ firstId, affectedRows, undone = false }) => {
           const answered = { ended: this.#next(), tookMs: Date.now() - sentAtMs, affectedRows };
           statements[index] = {
             ...sent,
             ...answered,
-            outcome: 'done',
+            outcome: undone ? 'undone' : 'done',
             firstId: firstId === 0 ? null : String(firstId),
           };
         };

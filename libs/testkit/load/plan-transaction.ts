@@ -18,6 +18,8 @@ export interface LoadMix {
   readonly longPauseMsMax: number;
   /** Begins with a statement on a hot row, whose ids have no rows while it waits. Needs the column of hot rows. */
   readonly hotShare: number;
+  /** Inserts rows and undoes them by ROLLBACK TO a savepoint: their ids stay without rows, though the transaction may commit. */
+  readonly undoneShare: number;
 }
 
 export const USUAL_MIX: LoadMix = {
@@ -30,6 +32,7 @@ export const USUAL_MIX: LoadMix = {
   longPauseShare: 0.003,
   longPauseMsMax: 3_000,
   hotShare: 0,
+  undoneShare: 0,
 };
 
 export interface TransactionPlan {
@@ -40,7 +43,11 @@ export interface TransactionPlan {
   readonly commits: boolean;
   /** The first statement's rows come behind this duplicate, or behind its replacement; null: as they are. */
   readonly hot: HotPlan | null;
+  /** Rows inserted and undone after the first statement. */
+  readonly undone: number;
 }
+
+const UNDONE_ROWS_MAX = 3;
 
 const upTo = (random: Random, max: number): number => 1 + Math.floor(random() * max);
 
@@ -55,6 +62,7 @@ export function planTransaction(random: Random, mix: LoadMix): TransactionPlan {
   else if (chance < mix.longPauseShare + mix.pauseShare) pauseMs = upTo(random, mix.pauseMsMax);
   const commits = random() >= mix.rollbackShare;
   const hot = mix.hotShare > 0 && !bulk && random() < mix.hotShare ? planHot(random) : null;
+  const undone = mix.undoneShare > 0 && random() < mix.undoneShare ? upTo(random, UNDONE_ROWS_MAX) : 0;
   // An ordinary row on top: its id is known, and decides a commit whose answer was lost.
-  return { statements: hot === null ? statements : [...statements, 1], pauseMs, commits, hot };
+  return { statements: hot === null ? statements : [...statements, 1], pauseMs, commits, hot, undone };
 }

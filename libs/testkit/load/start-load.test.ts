@@ -82,11 +82,11 @@ test('an endless load keeps its rate until it is stopped, and leaves nothing ope
   assert.ok(tookMs > 700, `400 rows at 400 a second took ${tookMs} ms`);
 });
 
-test('statements on hot rows: the ledger knows what was replaced, and a duplicate leaves nothing', async () => {
+test('statements on hot rows and undone inserts: the ledger knows what was replaced, the others leave nothing', async () => {
   const table = 'hot_bookings';
   await connection.query(sampleTableSql(table));
   await connection.query(hotColumnSql(table));
-  const mix = { hotShare: 0.5, bulkShare: 0, longPauseShare: 0, pauseMsMax: 20 };
+  const mix = { hotShare: 0.5, undoneShare: 0.3, bulkShare: 0, longPauseShare: 0, pauseMsMax: 20 };
   const own = { ...target, table, freeColumn: SAMPLE_FREE };
   const load = startLoad({ target: own, supplies: sampleSupplies({ connections: 3, rows: 250 }), seed: 3, mix });
   const ledger = await load.done;
@@ -102,6 +102,7 @@ test('statements on hot rows: the ledger knows what was replaced, and a duplicat
   );
   assert.ok(arrived < ledger.rows, 'no row was replaced');
   assert.ok(load.progress.hotStatements > 20, JSON.stringify(load.progress));
+  assert.ok(load.progress.undoneInserts > 10, JSON.stringify(load.progress));
 });
 
 test('the same seed plans the same transactions', () => {

@@ -48,6 +48,7 @@ export function startLoad(options: LoadOptions): Load {
     bulkInserts: 0,
     pauses: 0,
     hotStatements: 0,
+    undoneInserts: 0,
     lockErrors: 0,
     reconnects: 0,
     slowestStatementMs: 0,
