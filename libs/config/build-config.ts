@@ -1,4 +1,5 @@
 /** Puts the parsed values into the groups that applications read. Decides nothing but the delivery mode. */
+import { nameInId } from '#runtime';
 import { isAcksAll } from './check-contradictions.ts';
 import type { Config, KafkaConfig, RedisSslConfig, SaslConfig, SourceConfig, SslConfig } from './config.ts';
 import type { Values } from './settings.ts';
@@ -77,6 +78,7 @@ const ACKS = { all: -1, '-1': -1, '1': 1, '0': 0 } as const;
 
 function buildKafka(values: Values, parts: ConfigParts): KafkaConfig {
   const prefix = values.KAFKA_TRANSACTIONAL_ID_PREFIX;
+  const markerName = nameInId(values.OUTBOX_TABLE);
   return {
     bootstrapServers: values.KAFKA_BOOTSTRAP_SERVERS,
     clientId: values.KAFKA_CLIENT_ID,
@@ -89,8 +91,8 @@ function buildKafka(values: Values, parts: ConfigParts): KafkaConfig {
     sasl: parts.sasl,
     transactionalIdPrefix: prefix,
     transactionTimeoutMs: values.KAFKA_TRANSACTION_TIMEOUT,
-    markerName: values.OUTBOX_TABLE,
-    markerGroup: `${prefix}.${values.OUTBOX_TABLE}`,
+    markerName,
+    markerGroup: `${prefix}.${markerName}`,
     markerTopic: `${prefix}.markers`,
   };
 }

@@ -128,7 +128,7 @@ export interface KafkaConfig {
   readonly sasl: SaslConfig | null;
   readonly transactionalIdPrefix: string;
   readonly transactionTimeoutMs: number;
-  /** The marker group's name behind the prefix: the outbox table's, followed by the file's id for an SQLite file. */
+  /** The marker group's name behind the prefix: the outbox table's as part of an id, followed by the file's id for an SQLite file. */
   readonly markerName: string;
   /** `<prefix>.<markerName>`. */
   readonly markerGroup: string;

@@ -3,7 +3,7 @@ import { buildConfig } from './build-config.ts';
 import { buildRedisSsl, checkRedis } from './build-redis.ts';
 import { buildSasl, buildSsl } from './build-security.ts';
 import { buildSources } from './build-sources.ts';
-import { checkContradictions, checkRequired, checkSources, type Need } from './check-contradictions.ts';
+import { checkContradictions, checkRequired, checkSources, type Need, TABLE_SETTINGS } from './check-contradictions.ts';
 import { collectLayer, type Entry } from './collect-layer.ts';
 import type { Config } from './config.ts';
 import { deepFreeze } from './deep-freeze.ts';
@@ -87,6 +87,11 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     warnings.push(
       `${envName('KAFKA_ACKS')} is not all, or ${envName('KAFKA_ENABLE_IDEMPOTENCE')} is false: delivery is at-least-once, with duplicates after failures`,
     );
+  }
+  const dotted = config.sqlite === null ? TABLE_SETTINGS.filter((name) => resolved.values[name].includes('.')) : [];
+  if (dotted.length > 0) {
+    const names = dotted.map(envName).join(', ');
+    warnings.push(`${names}: a dot is part of the table's name, and parts no database from it`);
   }
   if (config.sqlite !== null) {
     const unused = SERVER_ONLY.filter((name) => resolved.given.has(name)).map(envName);

@@ -49,10 +49,12 @@ const REFUSED_VALUES: readonly (readonly [string, string, RegExp])[] = [
   ['ROW_FAULT_POLICY', 'skip', /dead-letter, park-key or halt/],
   ['SOURCE_GAP_MODE', 'lock', /auto, transactions, locks or time/],
   ['START_FROM', '-3', /earliest, latest or an id/],
-  ['SOURCE_TABLE', 'shop.orders', /give the name alone/],
-  ['SOURCE_TABLE', 'or`ders', /identifier/],
-  ['OUTBOX_TABLE', 'a-b', /identifier/],
-  ['KAFKA_KEY_COLUMN', 'a b', /identifier/],
+  ['SOURCE_TABLE', 'x'.repeat(65), /1 to 64 characters/],
+  ['SOURCE_TABLE', 'or\u{1f600}ders', /without characters above U\+FFFF/],
+  ['OUTBOX_TABLE', 'a\tb', /without control characters/],
+  ['DB_NAME', 'shop ', /without a space at its end/],
+  ['KAFKA_KEY_COLUMN', 'a b ', /without a space at its end/],
+  ['SOURCE_COLUMNS', `a,${'x'.repeat(65)}`, /1 to 64 characters/],
   ['SOURCE_COLUMNS', 'a,,b', /column names separated by commas/],
   ['SOURCE_COLUMNS', 'a,b,a', /name a only once/],
   ['SOURCE_NAME', 'a/b', /letters, digits/],
@@ -135,7 +137,7 @@ const CONTRADICTIONS: readonly (readonly [string, Short, RegExp])[] = [
   ['idempotence', { KAFKA_ENABLE_IDEMPOTENCE: 'true', KAFKA_ACKS: '1' }, /true needs .*KAFKA_ACKS=all/],
   ['tables', { LANE_TABLE: 'x', MEMBER_TABLE: 'X' }, /MEMBER_TABLE: names the same table as .*LANE_TABLE/],
   ['own table', { SOURCE_TABLE: 'kafka_row_sender_outbox' }, /a table of the relay itself/],
-  ['name of $', { SOURCE_TABLE: 'a$b' }, /a\$b cannot be the name of a source/],
+  ['name of $', { SOURCE_TABLE: 'a$b' }, /a\$b cannot be the name of a source; set .*SOURCE_NAME too/],
 ];
 
 for (const [name, settings, expected] of CONTRADICTIONS) {

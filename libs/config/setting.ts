@@ -1,6 +1,6 @@
 /** What one setting is: its type, default, bounds, text, and how its value may be shown. The kinds build the rows of the table. */
 import { z } from 'zod';
-import { parseRedisAddress, REDIS_ADDRESS_TYPE } from '#runtime';
+import { parseRedisAddress, REDIS_ADDRESS_TYPE, serverNameFault } from '#runtime';
 
 export const ENV_PREFIX = 'KAFKA_ROW_SENDER_';
 
@@ -194,32 +194,36 @@ export function startPosition<D extends string | null>(options: Common<D>): Sett
   return setting(type, parse, options, { fileTypes: ['text', 'number'] });
 }
 
-const IDENTIFIER = /^[A-Za-z0-9_$]{1,64}$/;
-const IDENTIFIER_TYPE = 'an identifier of letters, digits, _ and $, at most 64';
-
-/** What to give instead of a name that a server cannot take, or null. A name with a database in front has its own hint. */
-export function identifierHint(raw: string): string | null {
-  if (IDENTIFIER.test(raw)) return null;
-  return raw.includes('.')
-    ? 'give the name alone: the database is DB_NAME, other databases are not read'
-    : `give ${IDENTIFIER_TYPE}`;
-}
-
-/** A table or column name by the allow-list. */
+/** The name of a database or table, as it is: quotes, spaces and dots belong to it. */
 export function identifier<D extends string | null>(options: Common<D>): Setting<string, D> {
   const parse: Parse<string> = (raw) => {
-    const hint = identifierHint(raw);
+    const hint = serverNameFault(raw);
     return hint === null ? { value: raw } : { hint };
   };
-  return setting('an identifier', parse, options);
+  return setting('a name of 1 to 64 characters', parse, options);
 }
 
 /**
- * A table or column of the application: on an SQLite file any name on one line; on a server an identifier, which
+ * A table or column of the application: on an SQLite file any name on one line; on a server 64 characters at most, which
  * `check-server-names.ts` looks after, since only all settings together tell the database.
  */
 export function nameOfSource<D extends string | null>(options: Common<D>): Setting<string, D> {
-  return text({ ...options, type: 'an identifier; on an SQLite file any name', pattern: /^\P{Cc}{1,1000}$/u });
+  const type = 'a name of 1 to 64 characters; on an SQLite file any name';
+  return text({ ...options, type, pattern: /^\P{Cc}{1,1000}$/u });
+}
+
+/** An entry up to its comma. A name with a comma in it stands in backticks, as in SQL, perhaps with a role before it. */
+const ENTRY = /\s*((?:[a-z]+=)?`(?:[^`]|``)+`[^,`]*|[^,]*)(?:,|$)/y;
+
+/** The entries of a comma-separated list, without the spaces around them. */
+export function splitList(raw: string): readonly string[] {
+  const entries: string[] = [];
+  ENTRY.lastIndex = 0;
+  for (;;) {
+    const [matched, entry] = ENTRY.exec(raw) ?? ['', raw.slice(ENTRY.lastIndex)];
+    entries.push((entry as string).trim());
+    if (!matched.endsWith(',')) return entries;
+  }
 }
 
 /** A comma-separated list, each entry by a pattern, none twice. */
@@ -227,7 +231,7 @@ export function list<D extends string | null>(
   options: Common<D> & { readonly type: string; readonly pattern: RegExp; readonly entriesMax: number },
 ): Setting<readonly string[], D> {
   const parse: Parse<readonly string[]> = (raw) => {
-    const entries = raw.split(',').map((entry) => entry.trim());
+    const entries = splitList(raw);
     if (entries.length > options.entriesMax) return { hint: `give at most ${options.entriesMax} entries` };
     if (!entries.every((entry) => options.pattern.test(entry))) return { hint: `give ${options.type}` };
     const twice = entries.find((entry, index) => entries.indexOf(entry) !== index);

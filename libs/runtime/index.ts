@@ -23,3 +23,4 @@ export {
   type RedisNode,
   showRedisAddress,
 } from './redis-address.ts';
+export { nameInId, serverNameFault, unquotedName } from './server-name.ts';
