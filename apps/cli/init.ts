@@ -16,6 +16,7 @@ import {
 import { createSenderStore as createFileStore, migrate as migrateFile, openSqliteFile } from '#sqlite-storage';
 import { betterMode, promiseFor } from '../wiring/gap-mode-promise.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
+import { tryTransaction } from '../wiring/try-transaction.ts';
 import type { Cli } from './cli.ts';
 import { type Patience, reachKafka, withDatabase } from './connect.ts';
 import { hasCanary } from './init-sql.ts';
@@ -55,13 +56,15 @@ async function init(cli: Cli, options: InitOptions): Promise<void> {
   const patience = patienceOf(cli, options);
   const lanes = config.sqlite === null ? await initServer(cli, config, options) : await initFile(cli, config, options);
   if (!options.kafka) return;
-  const admin = createTopicAdmin(await reachKafka(config, patience));
+  const kafka = await reachKafka(config, patience);
+  const admin = createTopicAdmin(kafka);
   try {
     await makeMarkerTopic(cli, config, admin, lanesNeeded(config, lanes));
     await lookAfterTopics(cli, config, admin, options);
   } finally {
     await admin.close();
   }
+  cli.print(`transactions: ${await tryTransaction(config, kafka)}`);
 }
 
 const patienceOf = (cli: Cli, { wait }: InitOptions): Patience => ({ waitMs: wait, note: (line) => cli.note(line) });

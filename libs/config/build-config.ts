@@ -7,6 +7,7 @@ import { SQLITE_SCHEME } from './settings-database.ts';
 
 /** What was put together from more than one setting. */
 export interface ConfigParts {
+  readonly dbPasswordFile: string | null;
   readonly dbSsl: SslConfig | null;
   readonly kafkaSsl: SslConfig | null;
   readonly redisSsl: RedisSslConfig | null;
@@ -24,6 +25,7 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
       socketPath: values.DB_SOCKET,
       user: values.DB_USER ?? '',
       password: values.DB_PASSWORD ?? '',
+      passwordFile: parts.dbPasswordFile,
       database: values.DB_NAME ?? '',
       connectTimeoutMs: values.DB_CONNECT_TIMEOUT,
       readTimeoutMs: values.DB_READ_TIMEOUT,

@@ -50,6 +50,7 @@ test('the required settings alone give the defaults of servers, source and table
     port: 3306,
     user: 'relay',
     password: '',
+    passwordFile: null,
     database: 'shop',
     connectTimeoutMs: 10_000,
     readTimeoutMs: 30_000,

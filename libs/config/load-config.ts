@@ -20,7 +20,7 @@ import {
 import { readYamlFile, type YamlFile } from './read-yaml-file.ts';
 import { resolveValues, type ShownSetting, showSetting } from './resolve-values.ts';
 import { ENV_PREFIX } from './setting.ts';
-import { envName, SETTING_NAMES, type SettingName } from './settings.ts';
+import { envName, SETTING_NAMES, type SettingName, settingOf } from './settings.ts';
 
 export interface LoadOptions {
   /** Default: the process environment. */
@@ -75,6 +75,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   checkRedis(resolved, problems);
   checkSources(built.sources, resolved, isListed, problems);
   const parts = {
+    dbPasswordFile: resolved.given.get('DB_PASSWORD')?.file ?? null,
     dbSsl: buildSsl('DB', resolved, problems, warnings),
     kafkaSsl: buildSsl('KAFKA', resolved, problems, warnings),
     redisSsl: buildRedisSsl(resolved, problems, warnings),
@@ -86,6 +87,13 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   if (config.deliveryMode === 'at-least-once') {
     warnings.push(
       `${envName('KAFKA_ACKS')} is not all, or ${envName('KAFKA_ENABLE_IDEMPOTENCE')} is false: delivery is at-least-once, with duplicates after failures`,
+    );
+  }
+  for (const name of SETTING_NAMES.filter((one) => settingOf(one).type === 'secret text')) {
+    const given = resolved.given.get(name);
+    if (given?.raw === null || given === undefined || given.raw === given.raw.trim()) continue;
+    warnings.push(
+      `${given.label}: begins or ends with a space or a line break, which counts; remove it if it is no part`,
     );
   }
   const dotted = config.sqlite === null ? TABLE_SETTINGS.filter((name) => resolved.values[name].includes('.')) : [];

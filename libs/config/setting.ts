@@ -1,6 +1,9 @@
 /** What one setting is: its type, default, bounds, text, and how its value may be shown. The kinds build the rows of the table. */
 import { z } from 'zod';
 import { parseRedisAddress, REDIS_ADDRESS_TYPE, serverNameFault } from '#runtime';
+import { parseHost } from './host-setting.ts';
+import { bytesInstead, secondsInstead } from './number-unit.ts';
+import { type Command, splitCommand } from './split-command.ts';
 
 export const ENV_PREFIX = 'KAFKA_ROW_SENDER_';
 
@@ -84,6 +87,13 @@ export function plainText<D extends string | null>(options: Common<D>): Setting<
   return text({ ...options, type: 'text on one line', pattern: /^\P{Cc}+$/u });
 }
 
+/** A host's name or address. */
+export function host<D extends string | null>(
+  options: Common<D> & { readonly portSetting: string },
+): Setting<string, D> {
+  return setting('a host name or an address', (raw) => parseHost(raw, options.portSetting), options);
+}
+
 export function secretText<D extends string | null>(options: Common<D>): Setting<string, D> {
   return setting('secret text', (raw) => ({ value: raw }), options, { secret: true });
 }
@@ -95,7 +105,7 @@ export function url<D extends string | null>(
   const type = `a URL that begins with ${options.protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
   const parse: Parse<string> = (raw) =>
     URL.canParse(raw) && options.protocols.includes(new URL(raw).protocol) && new URL(raw).hostname !== ''
-      ? { value: raw }
+      ? { value: raw.trim() }
       : { hint: `give ${type}` };
   return setting(type, parse, options, { secret: options.secret, mask: 'url' });
 }
@@ -110,9 +120,8 @@ export function redisAddress<D extends string | null>(options: Common<D>): Setti
 }
 
 /** A program with arguments. The arguments are not shown, since somebody will put a secret there. */
-export function command<D extends string | null>(options: Common<D>): Setting<string, D> {
-  const parse: Parse<string> = (raw) => (raw.trim() === '' ? { hint: 'give a command line' } : { value: raw.trim() });
-  return setting('a command line', parse, options, { mask: 'command' });
+export function command<D extends string | null>(options: Common<D>): Setting<Command, D> {
+  return setting('a command line', splitCommand, options, { mask: 'command' });
 }
 
 /** PEM text, or the path of a file with it. The file is read when the SSL options are built. */
@@ -134,7 +143,8 @@ export function integer<D extends string | null>(
   const type = `an integer,${unit} ${options.min} to ${options.max}`;
   const parse: Parse<number> = (raw) => {
     const number = /^-?\d{1,15}$/.test(raw.trim()) ? Number(raw) : Number.NaN;
-    return number >= options.min && number <= options.max ? { value: number } : { hint: `give ${type}` };
+    const instead = options.unit === 'bytes' ? bytesInstead(raw) : '';
+    return number >= options.min && number <= options.max ? { value: number } : { hint: `give ${type}${instead}` };
   };
   return setting(type, parse, options, { fileTypes: ['number', 'text'] });
 }
@@ -146,7 +156,7 @@ export function seconds<D extends string | null>(options: Common<D> & Bounds): S
   const type = `seconds, ${options.min} to ${options.max}`;
   const parse: Parse<number> = (raw) => {
     const number = /^\d{1,9}(\.\d{1,9})?$/.test(raw.trim()) ? Number(raw) : Number.NaN;
-    if (!(number >= options.min && number <= options.max)) return { hint: `give ${type}` };
+    if (!(number >= options.min && number <= options.max)) return { hint: `give ${type}${secondsInstead(raw)}` };
     return { value: Math.round(number * MS_PER_SECOND) };
   };
   return setting(type, parse, options, { fileTypes: ['number', 'text'] });
@@ -155,16 +165,18 @@ export function seconds<D extends string | null>(options: Common<D> & Bounds): S
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,
+  on: true,
   '1': true,
   false: false,
   no: false,
+  off: false,
   '0': false,
 };
 
 export function boolean<D extends string | null>(options: Common<D>): Setting<boolean, D> {
   const parse: Parse<boolean> = (raw) => {
     const value = BOOLEANS[raw.trim().toLowerCase()];
-    return value === undefined ? { hint: 'give true or false (or 1, 0, yes, no)' } : { value };
+    return value === undefined ? { hint: 'give true or false (or 1, 0, yes, no, on, off)' } : { value };
   };
   return setting('true or false', parse, options, { fileTypes: ['boolean', 'number', 'text'] });
 }
@@ -197,7 +209,7 @@ export function startPosition<D extends string | null>(options: Common<D>): Sett
 /** The name of a database or table, as it is: quotes, spaces and dots belong to it. */
 export function identifier<D extends string | null>(options: Common<D>): Setting<string, D> {
   const parse: Parse<string> = (raw) => {
-    const hint = serverNameFault(raw);
+    const hint = raw.includes('://') ? 'give the name alone, no URL' : serverNameFault(raw);
     return hint === null ? { value: raw } : { hint };
   };
   return setting('a name of 1 to 64 characters', parse, options);
@@ -226,14 +238,25 @@ export function splitList(raw: string): readonly string[] {
   }
 }
 
-/** A comma-separated list, each entry by a pattern, none twice. */
-export function list<D extends string | null>(
-  options: Common<D> & { readonly type: string; readonly pattern: RegExp; readonly entriesMax: number },
-): Setting<readonly string[], D> {
+interface ListOptions {
+  readonly type: string;
+  /** Of each entry. */
+  readonly pattern: RegExp | ((entry: string) => string | null);
+  readonly entriesMax: number;
+}
+
+/** A comma-separated list, each entry by a pattern or a function that says what to give instead, none twice. */
+export function list<D extends string | null>(options: Common<D> & ListOptions): Setting<readonly string[], D> {
+  const { pattern } = options;
+  const faultOf = (entry: string) => {
+    if (typeof pattern === 'function') return pattern(entry);
+    return pattern.test(entry) ? null : `give ${options.type}`;
+  };
   const parse: Parse<readonly string[]> = (raw) => {
     const entries = splitList(raw);
     if (entries.length > options.entriesMax) return { hint: `give at most ${options.entriesMax} entries` };
-    if (!entries.every((entry) => options.pattern.test(entry))) return { hint: `give ${options.type}` };
+    const fault = entries.map(faultOf).find((hint) => hint !== null);
+    if (fault !== undefined) return { hint: fault };
     const twice = entries.find((entry, index) => entries.indexOf(entry) !== index);
     return twice === undefined ? { value: entries } : { hint: `name ${twice} only once` };
   };

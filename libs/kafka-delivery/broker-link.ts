@@ -1,5 +1,7 @@
 /** One broker and how to ask it: connects when needed, checks the version both sides speak, keeps a deadline. */
-import { type Clock, RelayError, withDeadline } from '#runtime';
+import { addressText, type Clock, RelayError, withDeadline } from '#runtime';
+import { explainConnect } from './explain-connect.ts';
+import type { KafkaSettings } from './kafka-options.ts';
 import type { Broker, BrokerConnection } from './kafkajs.ts';
 import { MutedSockets, throttleOf } from './muted-sockets.ts';
 import type { WireRequest } from './wire/request.ts';
@@ -33,6 +35,9 @@ export interface LinkLimits {
   readonly clock?: Clock;
   /** Told of each answer that says so: the broker takes nothing from that socket for so long. */
   readonly onThrottle?: (broker: string, throttleMs: number) => void;
+  /** To tell why a connection fails. */
+  readonly ssl?: KafkaSettings['ssl'] | undefined;
+  readonly sasl?: KafkaSettings['sasl'] | undefined;
 }
 
 /**
@@ -92,6 +97,21 @@ function push(
   });
 }
 
+/** Sockets opened later, and sessions near their end (KIP-368), authenticate here. */
+async function openConnection(
+  broker: Broker,
+  { api }: WireRequest<unknown>,
+  limits: LinkLimits,
+): Promise<BrokerConnection> {
+  try {
+    const connection = await broker.connectionPool.getConnection(api === FETCH_API ? 1 : 0);
+    if (connection.sasl && !connection.isAuthenticated()) await connection.authenticate();
+    return connection;
+  } catch (error) {
+    throw explainConnect(error, broker.connectionPool, 'login', limits);
+  }
+}
+
 /** A request under way would hold up kafkajs's disconnect until it times out. */
 async function cut(connection: BrokerConnection): Promise<void> {
   connection.rejectRequests(gone());
@@ -107,6 +127,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
   const idleWriters: WireWriter[] = [];
   const muted = new MutedSockets(limits.clock);
   let dropped = false;
+  let answered = false;
 
   const isConnected = () => broker.isConnected() && broker.versions !== null;
 
@@ -114,7 +135,11 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     // While another caller connects, the socket is there before the broker has said what it speaks.
     if (isConnected()) return;
     const deadlineMs = limits.connectionTimeoutMs * 2 + limits.requestTimeoutMs;
-    await withDeadline(broker.connect(), deadlineMs, `connecting to broker ${host}:${port}`);
+    try {
+      await withDeadline(broker.connect(), deadlineMs, `connecting to broker ${addressText(host, port)}`);
+    } catch (error) {
+      throw explainConnect(error, { host, port }, broker.versions ? 'login' : 'open', limits);
+    }
     if (dropped) await drop();
   }
 
@@ -122,9 +147,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     if (dropped) throw gone();
     await connect();
     checkVersion(broker, request);
-    const connection = await broker.connectionPool.getConnection(request.api === FETCH_API ? 1 : 0);
-    // Sockets opened later, and sessions near their end (KIP-368), authenticate here.
-    if (connection.sasl && !connection.isAuthenticated()) await connection.authenticate();
+    const connection = await openConnection(broker, request, limits);
     await muted.opened(connection);
     if (dropped) throw gone();
     const writer = idleWriters.pop() ?? new WireWriter(512);
@@ -133,10 +156,15 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     await request.write(writer);
     writer.bytes.writeInt32BE(writer.offset - 4, 0);
     if (!connection.isConnected()) {
-      throw new RelayError('KAFKA_UNREACHABLE', `the connection to broker ${host}:${port} was lost`);
+      throw new RelayError('KAFKA_UNREACHABLE', `the connection to broker ${addressText(host, port)} was lost`);
     }
     const payload = push(connection, request, id, writer.written(), limits.requestTimeoutMs);
-    const answer = payload.then((bytes) => readAnswer(request, bytes, writer, connection));
+    const answer = payload.then(
+      (bytes) => readAnswer(request, bytes, writer, connection),
+      (error) => {
+        throw answered ? error : explainConnect(error, { host, port }, 'first', limits);
+      },
+    );
     answer.catch(() => undefined);
     return { answer };
   }
@@ -148,6 +176,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     connection: BrokerConnection,
   ): Answer {
     if (request.answered === false) return request.read(new WireReader(NO_ITEMS));
+    answered = true;
     if (writer.bytes.length <= KEPT_BUFFER_BYTES_MAX) idleWriters.push(writer);
     const reader = new WireReader(payload);
     if (request.flexible && !request.plainAnswer) reader.skipTags();
