@@ -8,10 +8,20 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { connect as connectTcp, createServer, type Server } from 'node:net';
 import { after, before, test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
+import mysql from 'mysql2/promise';
 import { loadConfig } from '#config';
 import { connectKafka, openKafkajs, preflight } from '#kafka-delivery';
 import { RelayError, silentLogger } from '#runtime';
-import { CertificateFolder, failOnLeaks, freePort, type KafkaServer, startKafka, until } from '#testkit';
+import {
+  CertificateFolder,
+  failOnLeaks,
+  freePort,
+  type KafkaServer,
+  startKafka,
+  startMariadb,
+  startRedis,
+  until,
+} from '#testkit';
 import { type CliWorld, openCliWorld, runCli } from '../test/cli-world.ts';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
 
@@ -86,15 +96,38 @@ async function outcomeOf(connection: ReturnType<typeof connectKafka>): Promise<s
   return outcome.message;
 }
 
-test('IPv6: every command, a process, verify, and a consumer', async () => {
+test('IPv6: database, Redis, Kafka and health, for commands, a process and a consumer', async (t) => {
   const { env, topic } = world;
-  const six = { ...env, KAFKA_ROW_SENDER_KAFKA_BOOTSTRAP_SERVERS: `[::1]:${ports.six}` };
+  const [database, redis] = await Promise.all([
+    startMariadb({ bufferPoolMb: 16, args: ['--bind-address=127.0.0.1,::1'] }),
+    startRedis({ args: ['--bind', '127.0.0.1', '::1'] }),
+  ]);
+  t.after(() => Promise.all([database.stop(), redis.stop()]));
+  const { port, user, password } = database;
+  const db = await mysql.createConnection({ host: '::1', port, user, password });
+  t.after(() => db.end());
+  await db.query('CREATE DATABASE six');
+  await db.query('USE six');
+  await db.query('CREATE TABLE orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, customer VARCHAR(40))');
+  const httpPort = await freePort();
+  const six = {
+    ...env,
+    KAFKA_ROW_SENDER_DB_HOST: '[::1]',
+    KAFKA_ROW_SENDER_DB_PORT: String(port),
+    KAFKA_ROW_SENDER_DB_NAME: 'six',
+    KAFKA_ROW_SENDER_REDIS_URL: `redis://[::1]:${redis.port}`,
+    KAFKA_ROW_SENDER_KAFKA_BOOTSTRAP_SERVERS: `[::1]:${ports.six}`,
+    KAFKA_ROW_SENDER_HTTP_HOST: '::1',
+    KAFKA_ROW_SENDER_HTTP_PORT: String(httpPort),
+  };
   const init = await runCli(['init', '--create-topics'], six);
   assert.equal(init.code, 0, init.stderr);
   const check = await runCli(['config', 'check'], six);
   assert.equal(check.code, 0, check.stdout);
   assert.ok(check.stdout.includes(`ok      kafka [::1]:${ports.six}: 1 broker`), check.stdout);
-  await world.db.query("INSERT INTO orders (customer, amount) VALUES ('a', 1)");
+  assert.ok(check.stdout.includes(`ok      database [::1]:${port}/six: `), check.stdout);
+  assert.ok(check.stdout.includes('ok      redis redis://[::1]:'), check.stdout);
+  await db.query("INSERT INTO orders (customer) VALUES ('a')");
   const kafkajs = openKafkajs({ brokers: [`[::1]:${ports.six}`], clientId: 'six', logger: silentLogger });
   const consumer = kafkajs.consumer({ groupId: topic });
   const seen: string[] = [];
@@ -104,6 +137,7 @@ test('IPv6: every command, a process, verify, and a consumer', async () => {
   const stopping = new AbortController();
   const running = runCli(['run'], six, stopping.signal);
   await until('the record', () => seen.length === 1, WAIT_MS);
+  assert.equal((await fetch(`http://[::1]:${httpPort}/healthz`)).status, 200);
   await consumer.disconnect();
   stopping.abort();
   await running;
@@ -259,9 +293,9 @@ test('certificates of the broker that do not fit', async () => {
   }
 });
 
-test('the commands and a process tell the same, and end with 3', async () => {
+test('doctor tells the same and ends with 3', async () => {
   const login = { KAFKA_ROW_SENDER_KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${ports.login}` };
-  for (const command of [['init'], ['doctor']]) {
+  for (const command of [['doctor']]) {
     const { code, stdout, stderr } = await world.run(command, login);
     assert.match(stdout + stderr, /if it wants a login, set KAFKA_SASL_MECHANISM$/m, command.join(' '));
     assert.equal(code, 3, command.join(' '));

@@ -180,7 +180,11 @@ export async function inspectTable(
       : '';
     throw new RelayError('SOURCE_TABLE_MISSING', what + dotted);
   }
-  if (/view/i.test(table.type)) throw refuse(`source table ${name} is a view: name the table itself`);
+  if (/view/i.test(table.type)) {
+    throw refuse(
+      `source table ${name} is a view: name the table itself; generated columns give its columns another form (docs/types.md)`,
+    );
+  }
   const columns = await readColumns(pool, engine, name);
   refuseColumns(columns);
   const wanted = watermarkColumn.toLowerCase();
