@@ -97,6 +97,16 @@ function push(
   });
 }
 
+async function connectBroker(broker: Broker, limits: LinkLimits): Promise<void> {
+  const { host, port } = broker.connectionPool;
+  const deadlineMs = limits.connectionTimeoutMs * 2 + limits.requestTimeoutMs;
+  try {
+    await withDeadline(broker.connect(), deadlineMs, `connecting to broker ${addressText(host, port)}`);
+  } catch (error) {
+    throw explainConnect(error, { host, port }, broker.versions ? 'login' : 'open', limits);
+  }
+}
+
 /** Sockets opened later, and sessions near their end (KIP-368), authenticate here. */
 async function openConnection(
   broker: Broker,
@@ -119,6 +129,8 @@ async function cut(connection: BrokerConnection): Promise<void> {
   connection.socket?.destroy();
 }
 
+const lost = ({ connectionPool: { host, port } }: Broker): RelayError =>
+  new RelayError('KAFKA_UNREACHABLE', `the connection to broker ${addressText(host, port)} was lost`);
 const gone = (): RelayError => new RelayError('KAFKA_UNREACHABLE', 'the connection to the broker was closed');
 
 export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink {
@@ -134,12 +146,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
   async function connect(): Promise<void> {
     // While another caller connects, the socket is there before the broker has said what it speaks.
     if (isConnected()) return;
-    const deadlineMs = limits.connectionTimeoutMs * 2 + limits.requestTimeoutMs;
-    try {
-      await withDeadline(broker.connect(), deadlineMs, `connecting to broker ${addressText(host, port)}`);
-    } catch (error) {
-      throw explainConnect(error, { host, port }, broker.versions ? 'login' : 'open', limits);
-    }
+    await connectBroker(broker, limits);
     if (dropped) await drop();
   }
 
@@ -155,16 +162,12 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     putHeader(writer, request, id, connection.clientId);
     await request.write(writer);
     writer.bytes.writeInt32BE(writer.offset - 4, 0);
-    if (!connection.isConnected()) {
-      throw new RelayError('KAFKA_UNREACHABLE', `the connection to broker ${addressText(host, port)} was lost`);
-    }
+    if (!connection.isConnected()) throw lost(broker);
     const payload = push(connection, request, id, writer.written(), limits.requestTimeoutMs);
-    const answer = payload.then(
-      (bytes) => readAnswer(request, bytes, writer, connection),
-      (error) => {
-        throw answered ? error : explainConnect(error, { host, port }, 'first', limits);
-      },
-    );
+    const explained = payload.catch((error) => {
+      throw answered ? error : explainConnect(error, { host, port }, 'first', limits);
+    });
+    const answer = explained.then((bytes) => readAnswer(request, bytes, writer, connection));
     answer.catch(() => undefined);
     return { answer };
   }
