@@ -48,6 +48,7 @@ test('the required settings alone give the defaults of servers, source and table
   assert.deepEqual(config.db, {
     host: 'localhost',
     port: 3306,
+    socketPath: null,
     user: 'relay',
     password: '',
     passwordFile: null,
