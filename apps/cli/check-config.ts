@@ -8,7 +8,7 @@ import { connectKafka, createTopicAdmin, type KafkaConnection, preflight } from 
 import type { WatermarkState } from '#outbox';
 import { checkSchema, createSenderStore } from '#outbox-storage';
 import type { RedisTrial } from '#redis';
-import { asRelayError, EXIT, type ExitCode, RelayError, showRedisAddress, silentLogger } from '#runtime';
+import { addressText, asRelayError, EXIT, type ExitCode, RelayError, showRedisAddress, silentLogger } from '#runtime';
 import { sqliteOperator } from '../sqlite/sqlite-operator.ts';
 import { tablesOfFile } from '../sqlite/tables-of-file.ts';
 import { betterMode, promiseFor } from '../wiring/gap-mode-promise.ts';
@@ -17,6 +17,7 @@ import { mendRefusal, probeRedis, sayRefusal } from '../wiring/probe-redis.ts';
 import { redisTarget } from '../wiring/redis-target.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
 import { trySource } from '../wiring/try-source.ts';
+import { tryTransaction } from '../wiring/try-transaction.ts';
 import type { Cli } from './cli.ts';
 import { withDatabase, withSqliteFile } from './connect.ts';
 import { lanesNeeded } from './init.ts';
@@ -79,7 +80,7 @@ export async function checkConfig(cli: Cli): Promise<ExitCode> {
 async function checkDatabase(config: Config, findings: Findings): Promise<number | null> {
   if (config.sqlite !== null) return checkFile(config, config.sqlite.path, findings);
   const { db } = config;
-  const what = `database ${db.host}:${db.port}/${db.database}`;
+  const what = `database ${addressText(db.host, db.port)}/${db.database}`;
   try {
     return await withDatabase(config, async (pool) => {
       const engine = await pool.engine();
@@ -169,7 +170,9 @@ async function checkKafka(config: Config, findings: Findings, lanes: number | nu
     }
     return { says: `${brokers} broker${brokers === 1 ? '' : 's'}, delivery ${config.deliveryMode}`, value: connection };
   });
-  if (kafka !== null) await checkTopics(config, kafka, findings, lanes);
+  if (kafka === null) return;
+  await findings.try('transactions', async () => ({ says: await tryTransaction(config, kafka), value: null }));
+  await checkTopics(config, kafka, findings, lanes);
 }
 
 async function checkTopics(

@@ -1,7 +1,7 @@
 /** `init`: makes the tables and the marker topic, or brings them up to date; run again it says that they are there. */
 import { type Command, Option } from 'commander';
 import type { Config } from '#config';
-import type { Pool } from '#database';
+import { type Pool, quoteIdentifier } from '#database';
 import { createTopicAdmin, type TopicAdmin } from '#kafka-delivery';
 import type { LaneRow } from '#outbox';
 import { createSenderStore, migrate } from '#outbox-storage';
@@ -16,6 +16,7 @@ import {
 import { createSenderStore as createFileStore, migrate as migrateFile, openSqliteFile } from '#sqlite-storage';
 import { betterMode, promiseFor } from '../wiring/gap-mode-promise.ts';
 import { fixedTopics } from '../wiring/source-topics.ts';
+import { tryTransaction } from '../wiring/try-transaction.ts';
 import type { Cli } from './cli.ts';
 import { type Patience, reachKafka, withDatabase } from './connect.ts';
 import { hasCanary } from './init-sql.ts';
@@ -55,13 +56,15 @@ async function init(cli: Cli, options: InitOptions): Promise<void> {
   const patience = patienceOf(cli, options);
   const lanes = config.sqlite === null ? await initServer(cli, config, options) : await initFile(cli, config, options);
   if (!options.kafka) return;
-  const admin = createTopicAdmin(await reachKafka(config, patience));
+  const kafka = await reachKafka(config, patience);
+  const admin = createTopicAdmin(kafka);
   try {
     await makeMarkerTopic(cli, config, admin, lanesNeeded(config, lanes));
     await lookAfterTopics(cli, config, admin, options);
   } finally {
     await admin.close();
   }
+  cli.print(`transactions: ${await tryTransaction(config, kafka)}`);
 }
 
 const patienceOf = (cli: Cli, { wait }: InitOptions): Patience => ({ waitMs: wait, note: (line) => cli.note(line) });
@@ -129,7 +132,7 @@ async function makeEventTables(cli: Cli, config: Config, pool: Pool): Promise<vo
   const { outboxTableSql } = await import('#application-outbox');
   for (const { table, event } of config.sources) {
     if (event === null) continue;
-    const statements = [{ name: table, sql: outboxTableSql({ table })[0] as string }];
+    const statements = [{ name: table, sql: outboxTableSql({ table: quoteIdentifier(table) })[0] as string }];
     if (event.archive !== null) {
       statements.push({ name: event.archive.table, sql: archiveTableSql(event.archive.table, table) });
     }
@@ -143,10 +146,9 @@ async function makeEventTables(cli: Cli, config: Config, pool: Pool): Promise<vo
 }
 
 async function hasTable(pool: Pool, table: string): Promise<boolean> {
-  const [name, schema] = table.split('.').reverse();
   const [there] = await pool.query(
-    'SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
-    [schema ?? null, name ?? ''],
+    'SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+    [table],
   );
   return there !== undefined;
 }

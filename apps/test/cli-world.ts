@@ -19,8 +19,16 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Settings of the surrounding shell do not count, and neither does a .env file of the repository. */
-export async function runCli(args: readonly string[], env: CliEnvironment = {}): Promise<CliResult> {
+/**
+ * Settings of the surrounding shell do not count, and neither does a .env file of the repository. The signal sends SIGTERM to one that
+ * runs until then.
+ */
+export async function runCli(
+  args: readonly string[],
+  env: CliEnvironment = {},
+  signal?: AbortSignal,
+  onOutput: (text: string) => void = () => undefined,
+): Promise<CliResult> {
   const outer = Object.entries(process.env).filter(([name]) => !/^(KAFKA_ROW_SENDER_|NODE_)/.test(name));
   const child = spawn(process.execPath, [...NODE_FLAGS, MAIN, ...args], {
     cwd: `${REPOSITORY}apps/cli`,
@@ -28,6 +36,8 @@ export async function runCli(args: readonly string[], env: CliEnvironment = {}):
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: DEADLINE_MS,
   });
+  signal?.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
+  child.stdout.on('data', (bytes) => onOutput(String(bytes)));
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   return { code, stdout, stderr };

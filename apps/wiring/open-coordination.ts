@@ -4,7 +4,7 @@ import { openSession, requireWritable } from '#database';
 import { createMemoryDoorbell, createRedisDoorbell } from '#doorbell';
 import { createDatabaseElection, createRedisElection, type LockSession } from '#leader-election';
 import type { Doorbell, LeaderElection } from '#outbox';
-import type { Logger } from '#runtime';
+import { type Logger, nameInId } from '#runtime';
 import { type ElectionEvent, logElection } from './election-notes.ts';
 import { databaseOptions } from './open-database.ts';
 import { redisTarget } from './redis-target.ts';
@@ -19,7 +19,7 @@ export function openDoorbell(config: Config, logger: Logger): Doorbell {
 
 /** The lock is the database's own, so that two relays in two databases of one server do not meet. */
 export const databaseLockPrefix = ({ db, tables }: Pick<Config, 'db' | 'tables'>): string =>
-  `${db.database}.${tables.watermark}`;
+  `${nameInId(db.database)}.${nameInId(tables.watermark)}`;
 
 /** Logs by what the election goes on, and tells `onEvent`. */
 export function openElection(

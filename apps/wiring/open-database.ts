@@ -1,5 +1,5 @@
 /** Settings to a database pool; waits for a server that is not there yet, refuses at once what waiting cannot mend. */
-import type { Config } from '#config';
+import { type Config, freshSecret, freshSsl } from '#config';
 import { createPool, type DatabaseOptions, type Pool } from '#database';
 import { checkSchema } from '#outbox-storage';
 import { asRelayError, backoffMs, type Logger, RelayError, systemClock, systemRandom } from '#runtime';
@@ -19,11 +19,11 @@ export function databaseOptions(config: Config, applicationName: string, writabl
     socketPath: db.socketPath,
     writable,
     user: db.user,
-    password: db.password,
+    password: freshSecret(db.password, db.passwordFile),
     database: db.database,
     connectTimeoutMs: db.connectTimeoutMs,
     readTimeoutMs: db.readTimeoutMs,
-    ssl: db.ssl,
+    ssl: db.ssl === null ? null : freshSsl(db.ssl),
     applicationName,
   };
 }

@@ -1,5 +1,6 @@
 /** Settings to the options of the Kafka adapter. */
-import type { Config, SaslConfig } from '#config';
+import type { ConnectionOptions } from 'node:tls';
+import { type Config, freshSecret, freshSsl, type SaslConfig } from '#config';
 import type { KafkaOptions, SaslOptions } from '#kafka-delivery';
 import type { Logger } from '#runtime';
 import { fixedTopics } from './source-topics.ts';
@@ -24,32 +25,36 @@ export function kafkaOptions(config: Config, logger: Logger): KafkaOptions {
   };
 }
 
-function tlsOptions(ssl: NonNullable<Config['kafka']['ssl']>): Exclude<KafkaOptions['ssl'], undefined> {
-  return {
-    rejectUnauthorized: ssl.verify,
-    ...(ssl.ca === null ? {} : { ca: ssl.ca }),
-    ...(ssl.cert === null ? {} : { cert: ssl.cert }),
-    ...(ssl.key === null ? {} : { key: ssl.key }),
+/** Read anew for each connection. */
+function tlsOptions(ssl: NonNullable<Config['kafka']['ssl']>): () => ConnectionOptions {
+  const now = freshSsl(ssl);
+  return () => {
+    const { ca, cert, key, passphrase, verify } = now();
+    return {
+      rejectUnauthorized: verify,
+      ...(ca === null ? {} : { ca }),
+      ...(cert === null ? {} : { cert }),
+      ...(key === null ? {} : { key }),
+      ...(passphrase === null ? {} : { passphrase }),
+    };
   };
 }
 
 function saslOptions(sasl: SaslConfig): SaslOptions {
   if (sasl.mechanism !== 'OAUTHBEARER') {
     const mechanism = sasl.mechanism.toLowerCase() as 'plain' | 'scram-sha-256' | 'scram-sha-512';
-    return { mechanism, username: sasl.username, password: sasl.password };
+    return { mechanism, username: sasl.username, password: freshSecret(sasl.password, sasl.passwordFile) };
   }
-  const { token } = sasl;
-  if (token.kind === 'command') {
-    const [program = '', ...rest] = token.command.split(/\s+/).filter((part) => part !== '');
-    return { mechanism: 'oauthbearer', token: { command: [program, ...rest] } };
-  }
+  const { token, extensions } = sasl;
+  if (token.kind === 'command') return { mechanism: 'oauthbearer', token: { command: token.command }, extensions };
   return {
     mechanism: 'oauthbearer',
     token: {
       url: token.url,
       clientId: token.clientId,
-      clientSecret: token.clientSecret,
+      clientSecret: freshSecret(token.clientSecret, token.clientSecretFile),
       ...(token.scope === null ? {} : { scope: token.scope }),
     },
+    extensions,
   };
 }

@@ -33,7 +33,7 @@ import {
   resumeLane,
   sumGaps,
 } from '#outbox-storage';
-import { silentLogger } from '#runtime';
+import { addressText, silentLogger } from '#runtime';
 import { createSourceReader } from '#source-polling';
 
 export interface Operator {
@@ -73,7 +73,7 @@ export function poolOperator(pool: Pool, config: Config): Operator {
     kafkaConfig: config,
     describe: async () => {
       const { name } = await pool.engine();
-      return `${name} at ${config.db.host}:${config.db.port}/${config.db.database}`;
+      return `${name} at ${addressText(config.db.host, config.db.port)}/${config.db.database}`;
     },
     checkSchema: () => checkSchema(pool, tables),
     listWatermarks: () => listWatermarks(pool, tables),

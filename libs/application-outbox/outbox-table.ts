@@ -3,7 +3,7 @@
  * can go to it and come back; `seq` is what keeps the order here: a server's own counter, unlike an id or a time that the
  * application makes. The source mode `consume` reads any table that has the columns it is told to read.
  */
-import { quoteIdentifier, quoteSqliteName } from '#database';
+import { quoteSqliteName, quoteTablePath } from '#database';
 import type { SqlDialect } from './sql-executor.ts';
 
 /** The name that Debezium's documentation uses. */
@@ -50,11 +50,11 @@ const SQLITE_COLUMNS = `
   headers TEXT NULL`;
 
 /**
- * Quoted. On a server `name` or `schema.name`, each an identifier; on SQLite any name, a dot in it included. Throws CONFIG_INVALID
- * for what is no name there.
+ * Quoted. On a server `name` or `schema.name`, a part with a dot or a backtick in it in backticks; on SQLite any name as it is. Throws
+ * CONFIG_INVALID for what is no name there.
  */
 export const quoteOutboxTable = (table: string, dialect: SqlDialect): string =>
-  dialect === 'sqlite' ? quoteSqliteName(table) : quoteIdentifier(table);
+  dialect === 'sqlite' ? quoteSqliteName(table) : quoteTablePath(table);
 
 /** The statements that make the table. Throws CONFIG_INVALID for what is no name in that dialect. */
 export function outboxTableSql(options: { readonly table?: string; readonly dialect?: SqlDialect } = {}): string[] {

@@ -1,4 +1,5 @@
 /** Puts the parsed values into the groups that applications read. Decides nothing but the delivery mode. */
+import { nameInId } from '#runtime';
 import { isAcksAll } from './check-contradictions.ts';
 import type { Config, KafkaConfig, RedisSslConfig, SaslConfig, SourceConfig, SslConfig } from './config.ts';
 import type { Values } from './settings.ts';
@@ -6,6 +7,7 @@ import { SQLITE_SCHEME } from './settings-database.ts';
 
 /** What was put together from more than one setting. */
 export interface ConfigParts {
+  readonly dbPasswordFile: string | null;
   readonly dbSsl: SslConfig | null;
   readonly kafkaSsl: SslConfig | null;
   readonly redisSsl: RedisSslConfig | null;
@@ -23,6 +25,7 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
       socketPath: values.DB_SOCKET,
       user: values.DB_USER ?? '',
       password: values.DB_PASSWORD ?? '',
+      passwordFile: parts.dbPasswordFile,
       database: values.DB_NAME ?? '',
       connectTimeoutMs: values.DB_CONNECT_TIMEOUT,
       readTimeoutMs: values.DB_READ_TIMEOUT,
@@ -77,6 +80,7 @@ const ACKS = { all: -1, '-1': -1, '1': 1, '0': 0 } as const;
 
 function buildKafka(values: Values, parts: ConfigParts): KafkaConfig {
   const prefix = values.KAFKA_TRANSACTIONAL_ID_PREFIX;
+  const markerName = nameInId(values.OUTBOX_TABLE);
   return {
     bootstrapServers: values.KAFKA_BOOTSTRAP_SERVERS,
     clientId: values.KAFKA_CLIENT_ID,
@@ -89,8 +93,8 @@ function buildKafka(values: Values, parts: ConfigParts): KafkaConfig {
     sasl: parts.sasl,
     transactionalIdPrefix: prefix,
     transactionTimeoutMs: values.KAFKA_TRANSACTION_TIMEOUT,
-    markerName: values.OUTBOX_TABLE,
-    markerGroup: `${prefix}.${values.OUTBOX_TABLE}`,
+    markerName,
+    markerGroup: `${prefix}.${markerName}`,
     markerTopic: `${prefix}.markers`,
   };
 }

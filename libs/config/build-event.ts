@@ -1,4 +1,5 @@
 /** Mode `consume`: what is read from which column, with the names of Debezium's outbox event router where nothing else is said. */
+import { unquotedName } from '#runtime';
 import type { EventConfig, OptionalColumn } from './config.ts';
 import type { Values } from './settings.ts';
 
@@ -15,19 +16,20 @@ export type EventValues = Pick<
 export const EVENT_KEY_COLUMN = 'aggregateid';
 export const EVENT_WATERMARK_COLUMN = 'seq';
 
-/** A colon may belong to the column: the header stands behind the last one. */
-function headerColumn(entry: string): { readonly column: string; readonly header: string } {
-  const [, column = entry, header = entry] = /^(.+):([A-Za-z0-9_.-]{1,128})$/u.exec(entry) ?? [];
-  return { column, header };
+/** A colon may belong to the column: the header stands behind the last one that no backticks hold. */
+export function headerColumn(entry: string): { readonly column: string; readonly header: string } {
+  const [, column = entry, header] = /^(`(?:[^`]|``)+`|.+):([A-Za-z0-9_.-]{1,128})$/u.exec(entry) ?? [];
+  return { column: unquotedName(column), header: header ?? unquotedName(column) };
+}
+
+/** `role=column`. */
+export function roleColumn(entry: string): readonly [string, string] {
+  const at = entry.indexOf('=');
+  return [entry.slice(0, at), unquotedName(entry.slice(at + 1))];
 }
 
 export function buildEvent(values: EventValues): EventConfig {
-  const roles = new Map(
-    (values.SOURCE_EVENT_COLUMNS ?? []).map((pair): [string, string] => {
-      const at = pair.indexOf('=');
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
+  const roles = new Map((values.SOURCE_EVENT_COLUMNS ?? []).map(roleColumn));
   const optional = (named: string | null | undefined, usual: string): OptionalColumn => ({
     column: named ?? usual,
     required: named !== null && named !== undefined,

@@ -2,7 +2,6 @@
 import { parseRedisAddress, type RedisAddress } from '#runtime';
 import { labelOf, readPem, type SslPart } from './build-security.ts';
 import type { RedisSslConfig } from './config.ts';
-import { isPem } from './mask-value.ts';
 import type { Problems } from './problems.ts';
 import type { Resolved } from './resolve-values.ts';
 import { envName, type SettingName } from './settings.ts';
@@ -53,16 +52,12 @@ export function buildRedisSsl(resolved: Resolved, problems: Problems, warnings: 
   }
   if (!values.REDIS_SSL_VERIFY)
     warnings.push(`${envName('REDIS_SSL_VERIFY')} is false: anybody can pose as the server`);
-  const fileOf = (part: SslPart) => {
-    const value = values[`REDIS_SSL_${part}`];
-    const found = given.get(`REDIS_SSL_${part}`);
-    return found?.file ?? (value === null || isPem(value) ? null : value);
-  };
+  const [ca, cert, key] = [read('CA'), read('CERT'), read('KEY')];
   return {
-    ca: read('CA'),
-    cert: read('CERT'),
-    key: read('KEY'),
+    ca: ca.text,
+    cert: cert.text,
+    key: key.text,
     verify: values.REDIS_SSL_VERIFY,
-    files: { ca: fileOf('CA'), cert: fileOf('CERT'), key: fileOf('KEY') },
+    files: { ca: ca.file, cert: cert.file, key: key.file },
   };
 }

@@ -1,4 +1,5 @@
 /** Encryption and login of the database and of Kafka: certificates are read, and halves of a pair are refused. */
+import { createPrivateKey } from 'node:crypto';
 import type { OauthTokenConfig, SaslConfig, SslConfig } from './config.ts';
 import { isPem } from './mask-value.ts';
 import type { Problems } from './problems.ts';
@@ -14,6 +15,15 @@ export function labelOf(resolved: Resolved, name: SettingName): string {
 const PEM_KIND = { CA: 'CERTIFICATE', CERT: 'CERTIFICATE', KEY: 'PRIVATE KEY' } as const;
 export type SslPart = keyof typeof PEM_KIND;
 
+interface Pem {
+  readonly text: string | null;
+  readonly file: string | null;
+}
+
+const NO_PEM: Pem = { text: null, file: null };
+/** PKCS #8 says so in its head, older forms in a header below it. */
+const ENCRYPTED_KEY = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m;
+
 /** The SSL options of `DB` or `KAFKA`, with certificates as PEM text; null when not encrypted. */
 export function buildSsl(
   side: 'DB' | 'KAFKA',
@@ -23,16 +33,18 @@ export function buildSsl(
 ): SslConfig | null {
   const { values, given } = resolved;
   const parts: readonly SslPart[] = ['CA', 'CERT', 'KEY'];
+  const names = [...parts.map((part) => `${side}_SSL_${part}` as const), `${side}_SSL_KEY_PASSWORD` as const];
   if (!values[`${side}_SSL`]) {
     if (resolved.invalid.has(`${side}_SSL`)) return null;
-    for (const part of parts) {
-      const name = `${side}_SSL_${part}` as const;
+    for (const name of names) {
       if (!given.has(name)) continue;
       problems.add(labelOf(resolved, name), `has no effect without ${envName(`${side}_SSL`)}=true; set both`);
     }
     return null;
   }
-  const [ca, cert, key] = parts.map((part) => readPem(`${side}_SSL_${part}`, part, resolved, problems));
+  const [ca = NO_PEM, cert = NO_PEM, key = NO_PEM] = parts.map((part) =>
+    readPem(`${side}_SSL_${part}`, part, resolved, problems),
+  );
   if (given.has(`${side}_SSL_CERT`) !== given.has(`${side}_SSL_KEY`)) {
     const [set, missing] = given.has(`${side}_SSL_CERT`) ? (['CERT', 'KEY'] as const) : (['KEY', 'CERT'] as const);
     const message = `needs ${envName(`${side}_SSL_${missing}`)} too; a client certificate and its key go together`;
@@ -40,7 +52,36 @@ export function buildSsl(
   }
   const verify = values[`${side}_SSL_VERIFY`];
   if (!verify) warnings.push(`${envName(`${side}_SSL_VERIFY`)} is false: anybody can pose as the server`);
-  return { ca: ca ?? null, cert: cert ?? null, key: key ?? null, verify };
+  const passphrase = values[`${side}_SSL_KEY_PASSWORD`];
+  checkKey(side, key.text, passphrase, resolved, problems);
+  const passphraseFile = given.get(`${side}_SSL_KEY_PASSWORD`)?.file ?? null;
+  const files = { ca: ca.file, cert: cert.file, key: key.file, passphrase: passphraseFile };
+  return { ca: ca.text, cert: cert.text, key: key.text, passphrase, verify, files };
+}
+
+/** A key that cannot be opened is known now, and not at the first connection. */
+function checkKey(
+  side: 'DB' | 'KAFKA',
+  key: string | null,
+  passphrase: string | null,
+  resolved: Resolved,
+  problems: Problems,
+): void {
+  const encrypted = key !== null && ENCRYPTED_KEY.test(key);
+  const name = `${side}_SSL_KEY_PASSWORD` as const;
+  if (encrypted && passphrase === null && !resolved.given.has(name)) {
+    const hint = `is encrypted; set ${envName(name)} to its passphrase`;
+    problems.add(labelOf(resolved, `${side}_SSL_KEY`), hint);
+  }
+  if (passphrase === null || key === null) return;
+  try {
+    createPrivateKey({ key, passphrase });
+  } catch {
+    problems.add(
+      labelOf(resolved, name),
+      `does not open ${envName(`${side}_SSL_KEY`)}; give the passphrase of that key`,
+    );
+  }
 }
 
 /** The PEM text of a setting that holds the text or the path of a file with it. The text never gets into a message. */
@@ -49,20 +90,20 @@ export function readPem(
   part: SslPart,
   resolved: Resolved,
   problems: Problems,
-): string | null {
+): Pem {
   const value = resolved.values[name];
   const given = resolved.given.get(name);
-  if (value === null || given === undefined) return null;
-  const fromSecretFile = given.origin === 'secret file';
-  const file = isPem(value) || fromSecretFile ? { text: value } : readSmallFile(value);
+  if (value === null || given === undefined) return NO_PEM;
+  const path = isPem(value) || given.file !== undefined ? null : value;
+  const file = path === null ? { text: value } : readSmallFile(path);
   if ('problem' in file) {
     problems.add(given.label, file.problem);
-    return null;
+    return NO_PEM;
   }
   const pattern = new RegExp(`-----BEGIN [A-Z ]*${PEM_KIND[part]}-----`);
-  if (pattern.test(file.text)) return file.text;
+  if (pattern.test(file.text)) return { text: file.text, file: path ?? given.file ?? null };
   problems.add(given.label, `holds no PEM block of a ${PEM_KIND[part].toLowerCase()}; give one`);
-  return null;
+  return NO_PEM;
 }
 
 const PASSWORD_LOGIN = ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'] as const;
@@ -71,7 +112,12 @@ const TOKEN_URL_ONLY = [
   'KAFKA_SASL_OAUTH_CLIENT_SECRET',
   'KAFKA_SASL_OAUTH_SCOPE',
 ] as const;
-const TOKEN_LOGIN = ['KAFKA_SASL_OAUTH_TOKEN_COMMAND', 'KAFKA_SASL_OAUTH_TOKEN_URL', ...TOKEN_URL_ONLY] as const;
+const TOKEN_LOGIN = [
+  'KAFKA_SASL_OAUTH_TOKEN_COMMAND',
+  'KAFKA_SASL_OAUTH_TOKEN_URL',
+  'KAFKA_SASL_OAUTH_EXTENSIONS',
+  ...TOKEN_URL_ONLY,
+] as const;
 
 /** The login to Kafka, or null without one (or after a problem was added). */
 export function buildSasl(resolved: Resolved, problems: Problems, warnings: string[]): SaslConfig | null {
@@ -94,13 +140,19 @@ export function buildSasl(resolved: Resolved, problems: Problems, warnings: stri
   if (mechanism === 'OAUTHBEARER') {
     refuseGiven(PASSWORD_LOGIN, 'has no place with OAUTHBEARER; remove it', resolved, problems);
     const token = buildToken(resolved, problems, warnings);
-    return token && { mechanism, token };
+    const extensions = (resolved.values.KAFKA_SASL_OAUTH_EXTENSIONS ?? []).map((pair): [string, string] => {
+      const at = pair.indexOf('=');
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    });
+    return token && { mechanism, token, extensions: Object.fromEntries(extensions) };
   }
   refuseGiven(TOKEN_LOGIN, `has no place with ${mechanism}; remove it`, resolved, problems);
   const missing = PASSWORD_LOGIN.filter((name) => !resolved.given.has(name));
   for (const name of missing) problems.add(envName(name), `required with ${mechanism}; set it`);
   const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: password } = resolved.values;
-  return username === null || password === null ? null : { mechanism, username, password };
+  if (username === null || password === null) return null;
+  const passwordFile = resolved.given.get('KAFKA_SASL_PASSWORD')?.file ?? null;
+  return { mechanism, username, password, passwordFile };
 }
 
 function buildToken(resolved: Resolved, problems: Problems, warnings: string[]): OauthTokenConfig | null {
@@ -127,7 +179,8 @@ function buildToken(resolved: Resolved, problems: Problems, warnings: string[]):
   if (url.startsWith('http:')) {
     warnings.push(`${envName('KAFKA_SASL_OAUTH_TOKEN_URL')} is not https: the client secret goes out in the clear`);
   }
-  return { kind: 'url', url, clientId, clientSecret, scope: values.KAFKA_SASL_OAUTH_SCOPE };
+  const clientSecretFile = given.get('KAFKA_SASL_OAUTH_CLIENT_SECRET')?.file ?? null;
+  return { kind: 'url', url, clientId, clientSecret, clientSecretFile, scope: values.KAFKA_SASL_OAUTH_SCOPE };
 }
 
 function refuseGiven(names: readonly SettingName[], message: string, resolved: Resolved, problems: Problems): void {

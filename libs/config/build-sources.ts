@@ -1,4 +1,5 @@
 /** The sources: the list of the YAML file, or the one that the environment describes. */
+import { unquotedName } from '#runtime';
 import { buildEvent, EVENT_KEY_COLUMN, EVENT_WATERMARK_COLUMN } from './build-event.ts';
 import { checkServerNames } from './check-server-names.ts';
 import type { SourceConfig } from './config.ts';
@@ -139,7 +140,7 @@ function sourceFrom(values: SourceValues, table: string, watermarkGiven: boolean
     name: values.SOURCE_NAME ?? table,
     table,
     watermarkColumn: consumes && !watermarkGiven ? EVENT_WATERMARK_COLUMN : values.SOURCE_WATERMARK_COLUMN,
-    columns: values.SOURCE_COLUMNS,
+    columns: values.SOURCE_COLUMNS?.map(unquotedName) ?? null,
     mode: values.SOURCE_MODE,
     event: consumes ? buildEvent(values) : null,
     topic: values.KAFKA_TOPIC,

@@ -110,9 +110,11 @@ export function checkSources(
     if (first === undefined) seen.set(name, label);
     else problems.add(label, `has the name ${source.name} like ${first}; give one of them another \`name\``);
     if (!SOURCE_NAME_PATTERN.test(source.name)) {
+      // Not made up here: it is part of the ids that consumers see, so that a person chooses it once.
+      const where = listed ? '`name`' : envName('SOURCE_NAME');
       problems.add(
         label,
-        `${source.name} cannot be the name of a source; give it a name of ${SETTINGS.SOURCE_NAME.type}`,
+        `${source.name} cannot be the name of a source; set ${where} too, to ${SETTINGS.SOURCE_NAME.type}`,
       );
     }
     if (own.has(source.table.toLowerCase())) {

@@ -14,6 +14,8 @@ export interface Entry {
   readonly label: string;
   /** Null when it was refused already. */
   readonly raw: string | null;
+  /** Why it is no setting of ours, and what to write instead. */
+  readonly refusal?: string;
 }
 
 export interface Place {
@@ -29,7 +31,11 @@ export interface Place {
 export function collectLayer(place: Place, problems: Problems): Layer {
   const layer = new Map<SettingName, Given>();
   const allowed = SETTING_NAMES.filter((name) => !place.excluded.includes(name));
-  for (const { short, label, raw } of place.entries) {
+  for (const { short, label, raw, refusal } of place.entries) {
+    if (refusal !== undefined) {
+      problems.add(label, refusal);
+      continue;
+    }
     const direct = isSettingName(short) && allowed.includes(short) ? short : null;
     const base = direct ?? secretOf(short);
     if (base === null) {

@@ -1,17 +1,23 @@
 /** The typed configuration: what applications read. Deep-frozen. Durations are whole milliseconds. */
 
-/** PEM texts, already read from their files; null where unset. */
+import type { Command } from './split-command.ts';
+
+/** PEM texts as they were in their files at the start; null where unset. `freshSsl` reads them anew. */
 export interface SslConfig {
   /** Null means the system's authorities. */
   readonly ca: string | null;
   readonly cert: string | null;
   readonly key: string | null;
+  /** Of the key; null for one that is not encrypted. */
+  readonly passphrase: string | null;
   /** True: check the certificate and the host name. */
   readonly verify: boolean;
+  /** Where each came from; null for what is in the setting itself. */
+  readonly files: Readonly<Record<'ca' | 'cert' | 'key' | 'passphrase', string | null>>;
 }
 
 /** Certificates of Redis, and the files that they came from, for whoever reads them anew at each connection; null: given as text. */
-export interface RedisSslConfig extends SslConfig {
+export interface RedisSslConfig extends Omit<SslConfig, 'passphrase' | 'files'> {
   readonly files: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null };
 }
 
@@ -32,12 +38,14 @@ export interface RedisConfig {
 }
 
 export type OauthTokenConfig =
-  | { readonly kind: 'command'; readonly command: string }
+  | { readonly kind: 'command'; readonly command: Command }
   | {
       readonly kind: 'url';
       readonly url: string;
       readonly clientId: string;
       readonly clientSecret: string;
+      /** Null: in the setting itself. */
+      readonly clientSecretFile: string | null;
       readonly scope: string | null;
     };
 
@@ -46,8 +54,15 @@ export type SaslConfig =
       readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
       readonly username: string;
       readonly password: string;
+      /** Null: in the setting itself. */
+      readonly passwordFile: string | null;
     }
-  | { readonly mechanism: 'OAUTHBEARER'; readonly token: OauthTokenConfig };
+  | {
+      readonly mechanism: 'OAUTHBEARER';
+      readonly token: OauthTokenConfig;
+      /** Sent beside the token. */
+      readonly extensions: Readonly<Record<string, string>>;
+    };
 
 /** Weaker Kafka settings than acks=all with idempotence are an honest at-least-once mode. */
 export type DeliveryMode = 'exactly-once' | 'at-least-once';
@@ -107,6 +122,8 @@ export interface DatabaseConfig {
   /** Empty only when the command did not say that it needs the database. */
   readonly user: string;
   readonly password: string;
+  /** Null: in the setting itself. `freshSecret` reads it anew. */
+  readonly passwordFile: string | null;
   /** Empty only when the command did not say that it needs the database. */
   readonly database: string;
   readonly connectTimeoutMs: number;
@@ -128,7 +145,7 @@ export interface KafkaConfig {
   readonly sasl: SaslConfig | null;
   readonly transactionalIdPrefix: string;
   readonly transactionTimeoutMs: number;
-  /** The marker group's name behind the prefix: the outbox table's, followed by the file's id for an SQLite file. */
+  /** The marker group's name behind the prefix: the outbox table's as part of an id, followed by the file's id for an SQLite file. */
   readonly markerName: string;
   /** `<prefix>.<markerName>`. */
   readonly markerGroup: string;

@@ -22,9 +22,11 @@ test('each setting is in the table, in the help and in the example, each secret 
   assert.deepEqual([...SECRETS].sort(), [
     'DB_PASSWORD',
     'DB_SSL_KEY',
+    'DB_SSL_KEY_PASSWORD',
     'KAFKA_SASL_OAUTH_CLIENT_SECRET',
     'KAFKA_SASL_PASSWORD',
     'KAFKA_SSL_KEY',
+    'KAFKA_SSL_KEY_PASSWORD',
     'NOTIFY_WEBHOOK_URL',
     'REDIS_PASSWORD',
     'REDIS_SENTINEL_PASSWORD',

@@ -23,6 +23,7 @@ export type {
 } from './config.ts';
 export { describeConfig } from './describe-config.ts';
 export { envExample, settingsHelp, settingsTable } from './document-settings.ts';
+export { type FreshSsl, freshSecret, freshSsl } from './fresh-text.ts';
 export type { Origin } from './given.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load-config.ts';
 export { maskUrl } from './mask-value.ts';

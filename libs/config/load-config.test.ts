@@ -48,8 +48,10 @@ test('the required settings alone give the defaults of servers, source and table
   assert.deepEqual(config.db, {
     host: 'localhost',
     port: 3306,
+    socketPath: null,
     user: 'relay',
     password: '',
+    passwordFile: null,
     database: 'shop',
     connectTimeoutMs: 10_000,
     readTimeoutMs: 30_000,
@@ -198,7 +200,7 @@ test('command line over environment over .env over YAML over default', () => {
     ['command line', 'environment', `file ${envFile}`, `file ${configPath}`, 'default'],
   );
   assert.equal(load({}, { envFile: join(folder, 'no-such-file') }).config.db.port, 3306);
-  assert.match(refusal(() => load({}, { overrides: { OUTBOX_TABLE: 'a.b' } }))[0]!, /^--outbox-table: /);
+  assert.match(refusal(() => load({}, { overrides: { OUTBOX_TABLE: 'a ' } }))[0]!, /^--outbox-table: /);
 });
 
 test('a secret comes from its file, without one newline at the end', () => {

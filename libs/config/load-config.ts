@@ -3,7 +3,7 @@ import { buildConfig } from './build-config.ts';
 import { buildRedisSsl, checkRedis } from './build-redis.ts';
 import { buildSasl, buildSsl } from './build-security.ts';
 import { buildSources } from './build-sources.ts';
-import { checkContradictions, checkRequired, checkSources, type Need } from './check-contradictions.ts';
+import { checkContradictions, checkRequired, checkSources, type Need, TABLE_SETTINGS } from './check-contradictions.ts';
 import { collectLayer, type Entry } from './collect-layer.ts';
 import type { Config } from './config.ts';
 import { deepFreeze } from './deep-freeze.ts';
@@ -20,7 +20,7 @@ import {
 import { readYamlFile, type YamlFile } from './read-yaml-file.ts';
 import { resolveValues, type ShownSetting, showSetting } from './resolve-values.ts';
 import { ENV_PREFIX } from './setting.ts';
-import { envName, SETTING_NAMES, type SettingName } from './settings.ts';
+import { envName, SETTING_NAMES, type SettingName, settingOf } from './settings.ts';
 
 export interface LoadOptions {
   /** Default: the process environment. */
@@ -75,6 +75,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   checkRedis(resolved, problems);
   checkSources(built.sources, resolved, isListed, problems);
   const parts = {
+    dbPasswordFile: resolved.given.get('DB_PASSWORD')?.file ?? null,
     dbSsl: buildSsl('DB', resolved, problems, warnings),
     kafkaSsl: buildSsl('KAFKA', resolved, problems, warnings),
     redisSsl: buildRedisSsl(resolved, problems, warnings),
@@ -87,6 +88,18 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     warnings.push(
       `${envName('KAFKA_ACKS')} is not all, or ${envName('KAFKA_ENABLE_IDEMPOTENCE')} is false: delivery is at-least-once, with duplicates after failures`,
     );
+  }
+  for (const name of SETTING_NAMES.filter((one) => settingOf(one).type === 'secret text')) {
+    const given = resolved.given.get(name);
+    if (given?.raw === null || given === undefined || given.raw === given.raw.trim()) continue;
+    warnings.push(
+      `${given.label}: begins or ends with a space or a line break, which counts; remove it if it is no part`,
+    );
+  }
+  const dotted = config.sqlite === null ? TABLE_SETTINGS.filter((name) => resolved.values[name].includes('.')) : [];
+  if (dotted.length > 0) {
+    const names = dotted.map(envName).join(', ');
+    warnings.push(`${names}: a dot is part of the table's name, and parts no database from it`);
   }
   if (config.sqlite !== null) {
     const unused = SERVER_ONLY.filter((name) => resolved.given.has(name)).map(envName);

@@ -1,6 +1,7 @@
 /** How a value is shown without the secret in it. */
 import { showRedisAddress } from '#runtime';
 import type { Mask } from './setting.ts';
+import { splitCommand } from './split-command.ts';
 
 export const MASKED = '***';
 const SHOWN_LENGTH_MAX = 120;
@@ -19,6 +20,14 @@ export function isPem(raw: string): boolean {
   return raw.includes(PEM_BEGIN);
 }
 
+/** The program alone. */
+function maskCommand(raw: string): string {
+  const split = splitCommand(raw);
+  if ('hint' in split) return MASKED;
+  const [program, ...rest] = split.value;
+  return rest.length === 0 ? program : `${program} ${MASKED}`;
+}
+
 export function maskValue(raw: string, mask: Mask): string {
   switch (mask) {
     case 'none':
@@ -30,7 +39,7 @@ export function maskValue(raw: string, mask: Mask): string {
     case 'redis':
       return showRedisAddress(raw);
     case 'command':
-      return raw.trim().replace(/\s.*$/s, ` ${MASKED}`);
+      return maskCommand(raw);
     case 'pem':
       return isPem(raw) || /[\r\n]/.test(raw) ? '(PEM text)' : raw;
   }

@@ -51,35 +51,47 @@ test('certificates come as a path, as PEM text, or from a secret file', () => {
     DB_SSL_KEY: key,
     DB_SSL_VERIFY: 'false',
   });
-  const pem = { cert: CERTIFICATE, key: KEY };
-  assert.deepEqual(config.kafka.ssl, { ca: CERTIFICATE, ...pem, key: KEY.trimEnd(), verify: true });
-  assert.deepEqual(config.db.ssl, { ca: null, ...pem, verify: false });
+  const pem = { cert: CERTIFICATE, key: KEY, passphrase: null };
+  const files = { ca: null, cert: null, key, passphrase: null };
+  assert.deepEqual(config.kafka.ssl, {
+    ...{ ...pem, ca: CERTIFICATE, key: KEY.trimEnd(), verify: true },
+    files: { ...files, ca },
+  });
+  assert.deepEqual(config.db.ssl, { ca: null, ...pem, verify: false, files: { ...files, cert: ca } });
   assert.match(warnings.join(), /DB_SSL_VERIFY is false/);
-  assert.deepEqual(load({ DB_SSL: 'yes' }).config.db.ssl, { ca: null, cert: null, key: null, verify: true });
+  const none = { ca: null, cert: null, key: null, passphrase: null };
+  assert.deepEqual(load({ DB_SSL: 'yes' }).config.db.ssl, { ...none, verify: true, files: none });
 });
 
 test('SASL: a password login, a token command, a token URL', () => {
   const login = { KAFKA_SSL: 'true', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' };
   for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const) {
     const { config, warnings } = load({ ...login, KAFKA_SASL_MECHANISM: mechanism.toLowerCase() });
-    assert.deepEqual(config.kafka.sasl, { mechanism, username: 'u', password: 'p' });
+    assert.deepEqual(config.kafka.sasl, { mechanism, username: 'u', password: 'p', passwordFile: null });
     assert.deepEqual(warnings, []);
   }
   const oauth = { KAFKA_SSL: 'true', KAFKA_SASL_MECHANISM: 'OAUTHBEARER' };
   assert.deepEqual(load({ ...oauth, KAFKA_SASL_OAUTH_TOKEN_COMMAND: 'get-token --now' }).config.kafka.sasl, {
     mechanism: 'OAUTHBEARER',
-    token: { kind: 'command', command: 'get-token --now' },
+    token: { kind: 'command', command: ['get-token', '--now'] },
+    extensions: {},
   });
+  const secret = file('secret', 'shh\n');
   const url = {
     ...oauth,
     KAFKA_SASL_OAUTH_TOKEN_URL: 'http://id.example/token',
     KAFKA_SASL_OAUTH_CLIENT_ID: 'me',
-    KAFKA_SASL_OAUTH_CLIENT_SECRET_FILE: file('secret', 'shh\n'),
+    KAFKA_SASL_OAUTH_CLIENT_SECRET_FILE: secret,
+    KAFKA_SASL_OAUTH_EXTENSIONS: 'logicalCluster=lkc-1, identityPoolId=pool=1',
   };
   const loaded = load(url);
   assert.deepEqual(loaded.config.kafka.sasl, {
     mechanism: 'OAUTHBEARER',
-    token: { kind: 'url', url: 'http://id.example/token', clientId: 'me', clientSecret: 'shh', scope: null },
+    token: {
+      ...{ kind: 'url', url: 'http://id.example/token', clientId: 'me', clientSecret: 'shh', scope: null },
+      clientSecretFile: secret,
+    },
+    extensions: { logicalCluster: 'lkc-1', identityPoolId: 'pool=1' },
   });
   assert.match(loaded.warnings.join(), /not https/);
 });

@@ -1,6 +1,9 @@
 /** What one setting is: its type, default, bounds, text, and how its value may be shown. The kinds build the rows of the table. */
 import { z } from 'zod';
-import { parseRedisAddress, REDIS_ADDRESS_TYPE } from '#runtime';
+import { parseRedisAddress, REDIS_ADDRESS_TYPE, serverNameFault } from '#runtime';
+import { parseHost } from './host-setting.ts';
+import { bytesInstead, secondsInstead } from './number-unit.ts';
+import { type Command, splitCommand } from './split-command.ts';
 
 export const ENV_PREFIX = 'KAFKA_ROW_SENDER_';
 
@@ -84,6 +87,13 @@ export function plainText<D extends string | null>(options: Common<D>): Setting<
   return text({ ...options, type: 'text on one line', pattern: /^\P{Cc}+$/u });
 }
 
+/** A host's name or address. */
+export function host<D extends string | null>(
+  options: Common<D> & { readonly portSetting: string },
+): Setting<string, D> {
+  return setting('a host name or an address', (raw) => parseHost(raw, options.portSetting), options);
+}
+
 export function secretText<D extends string | null>(options: Common<D>): Setting<string, D> {
   return setting('secret text', (raw) => ({ value: raw }), options, { secret: true });
 }
@@ -95,7 +105,7 @@ export function url<D extends string | null>(
   const type = `a URL that begins with ${options.protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
   const parse: Parse<string> = (raw) =>
     URL.canParse(raw) && options.protocols.includes(new URL(raw).protocol) && new URL(raw).hostname !== ''
-      ? { value: raw }
+      ? { value: raw.trim() }
       : { hint: `give ${type}` };
   return setting(type, parse, options, { secret: options.secret, mask: 'url' });
 }
@@ -110,9 +120,8 @@ export function redisAddress<D extends string | null>(options: Common<D>): Setti
 }
 
 /** A program with arguments. The arguments are not shown, since somebody will put a secret there. */
-export function command<D extends string | null>(options: Common<D>): Setting<string, D> {
-  const parse: Parse<string> = (raw) => (raw.trim() === '' ? { hint: 'give a command line' } : { value: raw.trim() });
-  return setting('a command line', parse, options, { mask: 'command' });
+export function command<D extends string | null>(options: Common<D>): Setting<Command, D> {
+  return setting('a command line', splitCommand, options, { mask: 'command' });
 }
 
 /** PEM text, or the path of a file with it. The file is read when the SSL options are built. */
@@ -134,7 +143,8 @@ export function integer<D extends string | null>(
   const type = `an integer,${unit} ${options.min} to ${options.max}`;
   const parse: Parse<number> = (raw) => {
     const number = /^-?\d{1,15}$/.test(raw.trim()) ? Number(raw) : Number.NaN;
-    return number >= options.min && number <= options.max ? { value: number } : { hint: `give ${type}` };
+    const instead = options.unit === 'bytes' ? bytesInstead(raw) : '';
+    return number >= options.min && number <= options.max ? { value: number } : { hint: `give ${type}${instead}` };
   };
   return setting(type, parse, options, { fileTypes: ['number', 'text'] });
 }
@@ -146,7 +156,7 @@ export function seconds<D extends string | null>(options: Common<D> & Bounds): S
   const type = `seconds, ${options.min} to ${options.max}`;
   const parse: Parse<number> = (raw) => {
     const number = /^\d{1,9}(\.\d{1,9})?$/.test(raw.trim()) ? Number(raw) : Number.NaN;
-    if (!(number >= options.min && number <= options.max)) return { hint: `give ${type}` };
+    if (!(number >= options.min && number <= options.max)) return { hint: `give ${type}${secondsInstead(raw)}` };
     return { value: Math.round(number * MS_PER_SECOND) };
   };
   return setting(type, parse, options, { fileTypes: ['number', 'text'] });
@@ -155,16 +165,18 @@ export function seconds<D extends string | null>(options: Common<D> & Bounds): S
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,
+  on: true,
   '1': true,
   false: false,
   no: false,
+  off: false,
   '0': false,
 };
 
 export function boolean<D extends string | null>(options: Common<D>): Setting<boolean, D> {
   const parse: Parse<boolean> = (raw) => {
     const value = BOOLEANS[raw.trim().toLowerCase()];
-    return value === undefined ? { hint: 'give true or false (or 1, 0, yes, no)' } : { value };
+    return value === undefined ? { hint: 'give true or false (or 1, 0, yes, no, on, off)' } : { value };
   };
   return setting('true or false', parse, options, { fileTypes: ['boolean', 'number', 'text'] });
 }
@@ -194,42 +206,57 @@ export function startPosition<D extends string | null>(options: Common<D>): Sett
   return setting(type, parse, options, { fileTypes: ['text', 'number'] });
 }
 
-const IDENTIFIER = /^[A-Za-z0-9_$]{1,64}$/;
-const IDENTIFIER_TYPE = 'an identifier of letters, digits, _ and $, at most 64';
-
-/** What to give instead of a name that a server cannot take, or null. A name with a database in front has its own hint. */
-export function identifierHint(raw: string): string | null {
-  if (IDENTIFIER.test(raw)) return null;
-  return raw.includes('.')
-    ? 'give the name alone: the database is DB_NAME, other databases are not read'
-    : `give ${IDENTIFIER_TYPE}`;
-}
-
-/** A table or column name by the allow-list. */
+/** The name of a database or table, as it is: quotes, spaces and dots belong to it. */
 export function identifier<D extends string | null>(options: Common<D>): Setting<string, D> {
   const parse: Parse<string> = (raw) => {
-    const hint = identifierHint(raw);
+    const hint = raw.includes('://') ? 'give the name alone, no URL' : serverNameFault(raw);
     return hint === null ? { value: raw } : { hint };
   };
-  return setting('an identifier', parse, options);
+  return setting('a name of 1 to 64 characters', parse, options);
 }
 
 /**
- * A table or column of the application: on an SQLite file any name on one line; on a server an identifier, which
+ * A table or column of the application: on an SQLite file any name on one line; on a server 64 characters at most, which
  * `check-server-names.ts` looks after, since only all settings together tell the database.
  */
 export function nameOfSource<D extends string | null>(options: Common<D>): Setting<string, D> {
-  return text({ ...options, type: 'an identifier; on an SQLite file any name', pattern: /^\P{Cc}{1,1000}$/u });
+  const type = 'a name of 1 to 64 characters; on an SQLite file any name';
+  return text({ ...options, type, pattern: /^\P{Cc}{1,1000}$/u });
 }
 
-/** A comma-separated list, each entry by a pattern, none twice. */
-export function list<D extends string | null>(
-  options: Common<D> & { readonly type: string; readonly pattern: RegExp; readonly entriesMax: number },
-): Setting<readonly string[], D> {
+/** An entry up to its comma. A name with a comma in it stands in backticks, as in SQL, perhaps with a role before it. */
+const ENTRY = /\s*((?:[a-z]+=)?`(?:[^`]|``)+`[^,`]*|[^,]*)(?:,|$)/y;
+
+/** The entries of a comma-separated list, without the spaces around them. */
+export function splitList(raw: string): readonly string[] {
+  const entries: string[] = [];
+  ENTRY.lastIndex = 0;
+  for (;;) {
+    const [matched, entry] = ENTRY.exec(raw) ?? ['', raw.slice(ENTRY.lastIndex)];
+    entries.push((entry as string).trim());
+    if (!matched.endsWith(',')) return entries;
+  }
+}
+
+interface ListOptions {
+  readonly type: string;
+  /** Of each entry. */
+  readonly pattern: RegExp | ((entry: string) => string | null);
+  readonly entriesMax: number;
+}
+
+/** A comma-separated list, each entry by a pattern or a function that says what to give instead, none twice. */
+export function list<D extends string | null>(options: Common<D> & ListOptions): Setting<readonly string[], D> {
+  const { pattern } = options;
+  const faultOf = (entry: string) => {
+    if (typeof pattern === 'function') return pattern(entry);
+    return pattern.test(entry) ? null : `give ${options.type}`;
+  };
   const parse: Parse<readonly string[]> = (raw) => {
-    const entries = raw.split(',').map((entry) => entry.trim());
+    const entries = splitList(raw);
     if (entries.length > options.entriesMax) return { hint: `give at most ${options.entriesMax} entries` };
-    if (!entries.every((entry) => options.pattern.test(entry))) return { hint: `give ${options.type}` };
+    const fault = entries.map(faultOf).find((hint) => hint !== null);
+    if (fault !== undefined) return { hint: fault };
     const twice = entries.find((entry, index) => entries.indexOf(entry) !== index);
     return twice === undefined ? { value: entries } : { hint: `name ${twice} only once` };
   };

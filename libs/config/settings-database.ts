@@ -1,5 +1,5 @@
 /** The rows of the table about the database connection and the relay's own tables. */
-import { boolean, identifier, integer, pem, plainText, seconds, secretText, text } from './setting.ts';
+import { boolean, host, identifier, integer, pem, plainText, seconds, secretText, text } from './setting.ts';
 
 export const SQLITE_SCHEME = 'sqlite:';
 
@@ -11,7 +11,7 @@ export const DATABASE = {
     pattern: /^sqlite:[^\p{Cc}]+$/u,
     text: 'An SQLite file instead of a server, such as `sqlite:./app.db`; `DB_HOST` and its like are then not used.',
   }),
-  DB_HOST: plainText({ default: 'localhost', text: 'Database host.' }),
+  DB_HOST: host({ default: 'localhost', portSetting: 'DB_PORT', text: 'Database host.' }),
   DB_PORT: integer({ default: '3306', min: 1, max: 65535, text: 'Database port.' }),
   DB_SOCKET: plainText({
     default: null,
@@ -46,6 +46,7 @@ export const DATABASE = {
   }),
   DB_SSL_CERT: pem({ default: null, secret: false, text: 'Client certificate for the database.' }),
   DB_SSL_KEY: pem({ default: null, secret: true, text: 'Private key of the client certificate.' }),
+  DB_SSL_KEY_PASSWORD: secretText({ default: null, text: 'Passphrase of that key, where it is encrypted.' }),
   DB_SSL_VERIFY: boolean({
     default: 'true',
     text: 'Check the database certificate and its host name. `false` is for experiments only.',

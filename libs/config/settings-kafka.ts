@@ -1,13 +1,15 @@
 /** The rows of the table about Kafka: connection, security, and the transactional producer. */
+import { brokerFault } from './host-setting.ts';
 import { boolean, choice, command, list, pem, plainText, seconds, secretText, text, url } from './setting.ts';
 
 const BROKERS_MAX = 64;
+const EXTENSIONS_MAX = 32;
 
 export const KAFKA = {
   KAFKA_BOOTSTRAP_SERVERS: list({
     default: 'localhost:9092',
-    type: 'host:port, several separated by commas',
-    pattern: /^[A-Za-z0-9._-]+:(?!0+$)\d{1,5}$/,
+    type: 'host:port or [IPv6]:port, several separated by commas',
+    pattern: brokerFault,
     entriesMax: BROKERS_MAX,
     text: 'Kafka bootstrap servers.',
   }),
@@ -60,6 +62,7 @@ export const KAFKA_SECURITY = {
   }),
   KAFKA_SSL_CERT: pem({ default: null, secret: false, text: 'Client certificate for Kafka.' }),
   KAFKA_SSL_KEY: pem({ default: null, secret: true, text: 'Private key of the client certificate.' }),
+  KAFKA_SSL_KEY_PASSWORD: secretText({ default: null, text: 'Passphrase of that key, where it is encrypted.' }),
   KAFKA_SSL_VERIFY: boolean({
     default: 'true',
     text: "Check the brokers' certificates and host names. `false` is for experiments only.",
@@ -73,7 +76,7 @@ export const KAFKA_SECURITY = {
   KAFKA_SASL_PASSWORD: secretText({ default: null, text: 'Password for PLAIN and SCRAM.' }),
   KAFKA_SASL_OAUTH_TOKEN_COMMAND: command({
     default: null,
-    text: 'Program that prints an access token, for OAUTHBEARER.',
+    text: 'Program that prints an access token, for OAUTHBEARER. Spaces part its arguments; `\'..\'`, `".."` and `\\\\` keep them, or give a JSON list. No shell runs.',
   }),
   KAFKA_SASL_OAUTH_TOKEN_URL: url({
     default: null,
@@ -87,4 +90,11 @@ export const KAFKA_SECURITY = {
     text: 'Client secret sent to the token address.',
   }),
   KAFKA_SASL_OAUTH_SCOPE: plainText({ default: null, text: 'Scope asked of the token address.' }),
+  KAFKA_SASL_OAUTH_EXTENSIONS: list({
+    default: null,
+    type: 'name=value, several separated by commas; a name has letters only and is not auth',
+    pattern: /^(?!auth=)[A-Za-z]{1,64}=[\x20-\x7e]{1,1000}$/,
+    entriesMax: EXTENSIONS_MAX,
+    text: 'Sent beside the token, such as `logicalCluster=lkc-1,identityPoolId=pool-1`.',
+  }),
 };

@@ -1,5 +1,17 @@
 /** The rows of the table about the writer, the sender, Redis and the processes themselves. */
-import { boolean, choice, integer, pem, plainText, redisAddress, seconds, secretText, text, url } from './setting.ts';
+import {
+  boolean,
+  choice,
+  host,
+  integer,
+  pem,
+  plainText,
+  redisAddress,
+  seconds,
+  secretText,
+  text,
+  url,
+} from './setting.ts';
 
 const MIB = 1024 * 1024;
 const BATCH_ROWS_MAX = 100_000;
@@ -136,8 +148,9 @@ export const SERVICE = {
     max: 3600,
     text: 'Time that a stopping process has to finish what is in flight (seconds).',
   }),
-  HTTP_HOST: plainText({
+  HTTP_HOST: host({
     default: '127.0.0.1',
+    portSetting: 'HTTP_PORT',
     text: 'Address that health and metrics are served on.',
   }),
   HTTP_PORT: integer({

@@ -31,7 +31,7 @@ export const SOURCE = {
     type: 'column names separated by commas',
     pattern: COLUMN,
     entriesMax: COLUMNS_MAX,
-    text: 'Comma-separated list of columns to include.',
+    text: 'Comma-separated list of columns to include. A name with a comma in it stands in backticks, as in SQL; so in all lists of columns.',
   }),
   SOURCE_MODE: choice({
     default: 'append',

@@ -48,7 +48,7 @@ test('sources of a program are checked like those of the YAML file', () => {
   });
 });
 
-test('on an SQLite file tables and columns may have any name, on a server only an identifier', () => {
+test('tables and columns may have any name that SQLite, or the server, takes', () => {
   const names = {
     SOURCE_NAME: 's',
     SOURCE_TABLE: 'a.b "c" größe',
@@ -72,24 +72,56 @@ test('on an SQLite file tables and columns may have any name, on a server only a
   ]);
   const appended = loadConfig({ env: env({ ...SOURCE, ...names, SOURCE_MODE: 'append', DB: 'sqlite:a' }) });
   assert.deepEqual(appended.config.sources[0]?.columns, ['order by', 'größe', 'a=b']);
-  const server = { ...SOURCE, DB_USER: 'u', DB_NAME: 'd' };
-  for (const [name, raw] of Object.entries(names).slice(1, -1)) {
+  const server = { ...SOURCE, DB_USER: 'u', DB_NAME: 'my-shop. ?`"' };
+  const onServer = loadConfig({ env: env({ ...server, ...names, SOURCE_COLUMNS: '' }) }).config;
+  assert.deepEqual([onServer.sources, onServer.db.database], [config.sources, server.DB_NAME]);
+  const long = 'x'.repeat(65);
+  for (const [name, raw] of Object.entries({
+    SOURCE_TABLE: long,
+    SOURCE_WATERMARK_COLUMN: long,
+    SOURCE_COLUMNS: `a,${long}`,
+    KAFKA_TOPIC_COLUMN: 'a ',
+    KAFKA_KEY_COLUMN: '\u{1f600}',
+    SOURCE_EVENT_COLUMNS: `payload=${long}`,
+    SOURCE_EVENT_HEADERS: `a,${long}:h`,
+  })) {
     const load = () => loadConfig({ env: env({ ...server, [name]: raw }) });
     assert.throws(load, {
       code: 'CONFIG_INVALID',
       message: new RegExp(`^configuration refused: KAFKA_ROW_SENDER_${name}: .*; give [^\n]*$`),
     });
+    loadConfig({ env: env({ ...SOURCE, SOURCE_NAME: 's', DB: 'sqlite:a', [name]: raw }) });
   }
-  const entry = { name: 's', table: 'a b', topic: 'x', key_column: 'k l' };
-  assert.equal(loadConfig({ env: env({ DB: 'sqlite:a' }), sources: [entry] }).config.sources[0]?.keyColumn, 'k l');
-  assert.throws(() => loadConfig({ env: env({ DB_USER: 'u', DB_NAME: 'd' }), sources: [entry] }), {
-    message:
-      /2 problems:\n {2}sources\[0\]\.table \(options\): .*\n {2}sources\[0\]\.key_column \(options\): "k l" is not allowed/,
-  });
   assert.throws(
     () => loadConfig({ env: env({ ...SOURCE, DB: 'sqlite:a', SOURCE_TABLE: 'kafka_row_sender_watermark_file' }) }),
     {
       message: /a table of the relay itself/,
     },
   );
+});
+
+test('a column with a comma, or a colon that begins no header, stands in backticks', () => {
+  const columns = { SOURCE_COLUMNS: '`a,b`, c`d,`e``f`,`', KAFKA_KEY_COLUMN: '`a`' };
+  const [source] = loadConfig({ env: env({ ...SOURCE, ...columns, DB_USER: 'u', DB_NAME: 'd' }) }).config.sources;
+  assert.deepEqual(source?.columns, ['a,b', 'c`d', 'e`f', '`']);
+  assert.equal(source?.keyColumn, '`a`', 'one name alone is taken as it is');
+  const event = {
+    SOURCE_MODE: 'consume',
+    SOURCE_EVENT_COLUMNS: 'payload=`a,b`,id=`x``y`',
+    SOURCE_EVENT_HEADERS: '`a,b:c`,`d:e`:f',
+  };
+  const [consumed] = loadConfig({ env: env({ ...SOURCE, ...event, DB_USER: 'u', DB_NAME: 'd' }) }).config.sources;
+  assert.deepEqual([consumed?.event?.payloadColumn, consumed?.event?.idColumn], ['a,b', 'x`y']);
+  assert.deepEqual(consumed?.event?.headerColumns, [
+    { column: 'a,b:c', header: 'a,b:c' },
+    { column: 'd:e', header: 'f' },
+  ]);
+});
+
+test("the outbox table's name in the marker group is never taken for another's", () => {
+  const groupOf = (table: string) =>
+    loadConfig({ env: env({ ...SOURCE, DB_USER: 'u', DB_NAME: 'd', OUTBOX_TABLE: table }) }).config.kafka.markerGroup;
+  assert.equal(groupOf('out$box-1'), 'kafka-row-sender.out$box-1');
+  assert.equal(groupOf('a.retry'), 'kafka-row-sender.a%2Eretry');
+  assert.equal(groupOf('größe %'), 'kafka-row-sender.gr%C3%B6%C3%9Fe%20%25');
 });

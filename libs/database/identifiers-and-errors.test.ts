@@ -1,13 +1,27 @@
 /** Identifiers, and the error table. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asDatabaseError, FATAL_ERRORS, quoteIdentifier } from './index.ts';
+import { asDatabaseError, FATAL_ERRORS, quoteIdentifier, quoteTablePath } from './index.ts';
 
-test('identifiers outside the allow-list never reach SQL', () => {
+test('what no server takes as a name never reaches SQL, and anything else does as it is', () => {
   assert.equal(quoteIdentifier('orders'), '`orders`');
-  assert.equal(quoteIdentifier('shop.order$1'), '`shop`.`order$1`');
-  for (const bad of ['', 'a`b', 'a b', 'a.b.c', 'a;', 'ä', 'x'.repeat(65), '.a']) {
+  assert.equal(quoteIdentifier('a.b'), '`a.b`');
+  assert.equal(quoteIdentifier('a`; DROP TABLE b -- "\'?$1'), '`a``; DROP TABLE b -- "\'?$1`');
+  assert.equal(quoteIdentifier(' größe-1'), '` größe-1`');
+  assert.equal(quoteIdentifier('漢'.repeat(64)), `\`${'漢'.repeat(64)}\``);
+  for (const bad of ['', 'x'.repeat(65), 'a ', 'a\0b', 'a\nb', '\u{1f600}', '\ud800']) {
     assert.throws(() => quoteIdentifier(bad), { code: 'CONFIG_INVALID' }, bad);
+  }
+});
+
+test('a path of a caller: a dot parts database and table, unless backticks hold it', () => {
+  assert.equal(quoteTablePath('orders'), '`orders`');
+  assert.equal(quoteTablePath('shop.order$1'), '`shop`.`order$1`');
+  assert.equal(quoteTablePath('my-shop.order events'), '`my-shop`.`order events`');
+  assert.equal(quoteTablePath('`order.events`'), '`order.events`');
+  assert.equal(quoteTablePath('`a``.b`.c'), '`a``.b`.`c`');
+  for (const bad of ['', '.a', 'a.', 'a.b.c', 'a`b', '`a', '`a`b', 'a.`b`.c', `${'x'.repeat(65)}.a`]) {
+    assert.throws(() => quoteTablePath(bad), { code: 'CONFIG_INVALID' }, bad);
   }
 });
 

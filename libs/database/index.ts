@@ -12,7 +12,7 @@ export { inspectServer, type OpenTransaction, type ServerFacts } from './inspect
 export { openSession } from './open-session.ts';
 export type { DatabaseOptions, DatabaseSslOptions } from './options.ts';
 export { createPool, type Pool, requireServer } from './pool.ts';
-export { quoteIdentifier } from './quote-identifier.ts';
+export { quoteIdentifier, quoteServerName, quoteTablePath } from './quote-identifier.ts';
 export { foldSqliteName, quoteKnownName, quoteSqliteName } from './quote-sqlite-name.ts';
 export { type BoundedRows, type ReadBounds, readBounded } from './read-bounded.ts';
 export { type RetryTransientOptions, retryTransient } from './retry-transient.ts';

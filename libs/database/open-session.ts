@@ -1,9 +1,9 @@
 /** Connects, logs in and sets the session up, within one deadline; of several addresses the first that serves. */
-import mysql from 'mysql2';
 import { RelayError, withDeadline } from '#runtime';
 import { AddressBook } from './addresses.ts';
 import { asDatabaseError } from './as-database-error.ts';
-import { connectionOptions, placeOf } from './connection-options.ts';
+import { connectFault, createConnection } from './connect-fault.ts';
+import { placeOf } from './connection-options.ts';
 import { detectEngine, EngineMemory } from './detect-engine.ts';
 import { StatementEnder } from './end-statement.ts';
 import type { DatabaseOptions } from './options.ts';
@@ -55,10 +55,9 @@ async function openAt(
   ender: StatementEnder | null,
   deadlineMs: number,
 ): Promise<Session> {
-  const connection = mysql.createConnection(connectionOptions(options, address));
+  const { connection, tlsCode } = createConnection(options, address);
   // mysql2 reports one fault several times; after the first we are no longer interested, and nobody else may be surprised.
   connection.on('error', () => undefined);
-  const place = placeOf(options, address);
   const ready = async (): Promise<Session> => {
     await new Promise<void>((resolve, reject) => connection.connect((error) => (error ? reject(error) : resolve())));
     const session = new Session(connection, options.readTimeoutMs, ender);
@@ -73,11 +72,6 @@ async function openAt(
     return await withDeadline(ready(), deadlineMs, 'connecting to the database');
   } catch (thrown) {
     connection.destroy();
-    const error = asDatabaseError(thrown, `connecting to ${place}`);
-    // A server that does not answer in time while connecting is away, whatever we were doing with it.
-    if (error.code === 'DEADLINE_EXCEEDED')
-      throw new RelayError('DB_UNREACHABLE', `connecting to ${place}: no answer in time`);
-    if (error.code !== 'DB_READ_ONLY') throw error;
-    throw new RelayError('DB_READ_ONLY', `connecting to ${place}: ${error.message}`, { details: error.details });
+    throw connectFault(thrown, options, address, tlsCode());
   }
 }

@@ -5,6 +5,8 @@ export interface DatabaseSslOptions {
   readonly ca: string | Buffer | null;
   readonly cert: string | Buffer | null;
   readonly key: string | Buffer | null;
+  /** Of the key, where it is encrypted. */
+  readonly passphrase?: string | null;
   /** True checks the chain and the host name both; mysql2 alone would check only the chain. */
   readonly verify: boolean;
 }
@@ -23,7 +25,8 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs: number;
   /** Bounds each statement, from sending it to its last row. */
   readonly readTimeoutMs: number;
-  readonly ssl: DatabaseSslOptions | null;
+  /** A function is asked again for every connection, so that rotated certificates are picked up. */
+  readonly ssl: DatabaseSslOptions | (() => DatabaseSslOptions) | null;
   /** Shown by the server as the program's name (performance_schema.session_connect_attrs). */
   readonly applicationName?: string;
   /** Refuse a server that this account may not write to (DB_READ_ONLY), and look for another one; false unless said. */

@@ -1,62 +1,31 @@
-/** Encrypted sessions: whose certificate is believed. A real server, whose certificate is changed under it (FLUSH SSL). */
+/**
+ * How a session is opened on a real server: whose certificate is believed, what is read anew for each connection, IPv6, and that each
+ * refusal says its cause and the setting. The server's certificate is changed under it (FLUSH SSL).
+ */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import dns from 'node:dns';
+import { copyFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
 import { RelayError } from '#runtime';
-import { ensureBinaries, type MariadbServer, startMariadb } from '#testkit';
-import { type DatabaseOptions, openSession } from './index.ts';
+import { CertificateFolder, freePort, type MariadbServer, startMariadb } from '#testkit';
+import { type DatabaseOptions, type DatabaseSslOptions, openSession, type Session } from './index.ts';
 
-const run = promisify(execFile);
-const openssl = async (...args: readonly string[]) => run((await ensureBinaries(['openssl'])).openssl, args);
 const CONNECT_TIMEOUT_MS = 10_000;
 
-let dir: string;
+let certificates: CertificateFolder;
 let server: MariadbServer;
-let ca: Buffer;
-let strangersCa: Buffer;
-
-/** A certificate authority of its own. */
-async function makeCa(name: string): Promise<Buffer> {
-  const files = ['-keyout', join(dir, `${name}.key`), '-out', join(dir, `${name}.pem`)];
-  await openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`, ...files);
-  return readFile(join(dir, `${name}.pem`));
-}
-
-/** A certificate signed by `ca` for what its subjectAltName says, as `NAME.crt` and `NAME.key`. */
-async function makeCertificate(name: string, alternative: string): Promise<void> {
-  const at = (end: string) => join(dir, `${name}.${end}`);
-  await writeFile(at('ext'), `subjectAltName=${alternative}\n`);
-  const request = [
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-subj',
-    '/CN=server',
-    '-keyout',
-    at('key'),
-    '-out',
-    at('csr'),
-  ];
-  await openssl(...request);
-  const signer = ['-CA', join(dir, 'ca.pem'), '-CAkey', join(dir, 'ca.key'), '-CAcreateserial', '-days', '2'];
-  await openssl('x509', '-req', '-in', at('csr'), ...signer, '-extfile', at('ext'), '-out', at('crt'));
-}
+let ca: string;
+let strangersCa: string;
 
 async function serve(name: string): Promise<void> {
-  await copyFile(join(dir, `${name}.crt`), join(dir, 'served.crt'));
-  await copyFile(join(dir, `${name}.key`), join(dir, 'served.key'));
-  if (server === undefined) return;
-  const session = await openSession({ ...options(), ssl: null });
-  await session.run('FLUSH SSL');
-  session.destroy();
+  await copyFile(certificates.path(`${name}.crt`), certificates.path('served.crt'));
+  await copyFile(certificates.path(`${name}.key`), certificates.path('served.key'));
+  if (server !== undefined) await administer('FLUSH SSL');
 }
 
-const options = (host = '127.0.0.1', more: Partial<NonNullable<DatabaseOptions['ssl']>> = {}): DatabaseOptions => ({
+const options = (host = '127.0.0.1', more: Partial<DatabaseSslOptions> = {}): DatabaseOptions => ({
   host,
   port: server.port,
   user: server.user,
@@ -67,7 +36,15 @@ const options = (host = '127.0.0.1', more: Partial<NonNullable<DatabaseOptions['
   ssl: { ca, cert: null, key: null, verify: true, ...more },
 });
 
-/** The cipher of a session, or the code of the error that kept it from being opened. */
+const plain = (more: Partial<DatabaseOptions> = {}): DatabaseOptions => ({ ...options(), ssl: null, ...more });
+
+async function administer(...statements: readonly string[]): Promise<void> {
+  const session = await openSession(plain());
+  for (const statement of statements) await session.run(statement);
+  await session.close();
+}
+
+/** `plain` or `encrypted`, or the code of the error that kept it from being opened. */
 async function connect(wanted: DatabaseOptions): Promise<string> {
   try {
     const session = await openSession(wanted);
@@ -81,21 +58,30 @@ async function connect(wanted: DatabaseOptions): Promise<string> {
 }
 
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'krs-tls-'));
-  ca = await makeCa('ca');
-  strangersCa = await makeCa('stranger');
-  await makeCertificate('address', 'IP:127.0.0.1');
-  await makeCertificate('localhost', 'DNS:localhost');
-  await makeCertificate('elsewhere', 'DNS:db.example,IP:10.1.2.3');
+  certificates = await CertificateFolder.make();
+  ca = await certificates.authority('ca');
+  strangersCa = await certificates.authority('stranger');
+  await certificates.certificate('address', { alternative: 'IP:127.0.0.1,IP:::1' });
+  await certificates.certificate('localhost', { alternative: 'DNS:localhost' });
+  await certificates.certificate('elsewhere', { alternative: 'DNS:db.example,IP:10.1.2.3' });
+  await certificates.certificate('expired', { alternative: 'IP:127.0.0.1', days: -1 });
+  await certificates.certificate('client', { passphrase: 'geheim' });
+  await certificates.certificate('renewed', { passphrase: 'neu' });
   await serve('address');
-  const files = ['--ssl-ca=ca.pem', '--ssl-cert=served.crt', '--ssl-key=served.key'].map((each) =>
-    each.replace('=', `=${dir}/`),
-  );
-  server = await startMariadb({ args: files, bufferPoolMb: 16 });
+  server = await startMariadb({
+    args: [
+      ...['ca=ca.pem', 'cert=served.crt', 'key=served.key'].map(
+        (each) => `--ssl-${each.replace('=', `=${certificates.dir}/`)}`,
+      ),
+      '--bind-address=127.0.0.1,::1',
+      '--disconnect-on-expired-password=1',
+    ],
+    bufferPoolMb: 16,
+  });
 });
 after(async () => {
   await server?.stop();
-  await rm(dir, { recursive: true, force: true });
+  await certificates?.remove();
 });
 
 test('a certificate for the address is believed at the address', async () => {
@@ -116,4 +102,117 @@ test('a certificate for another name or address, or of another authority, is ref
   assert.equal(await connect(options('127.0.0.1', { verify: false })), 'encrypted');
   await serve('address');
   assert.equal(await connect(options('127.0.0.1', { ca: strangersCa })), 'DB_REFUSED');
+});
+
+test('IPv6: an address, a name with several addresses of which one is dead', async (t) => {
+  assert.equal(await connect(options('::1')), 'encrypted');
+  assert.equal(await connect(plain({ host: '::1' })), 'plain');
+  t.mock.method(dns.promises, 'lookup', async () => [
+    { address: '127.0.0.9', family: 4 },
+    { address: '::1', family: 6 },
+  ]);
+  syncBuiltinESMExports();
+  t.after(syncBuiltinESMExports);
+  assert.equal(await connect(plain({ host: 'db.example' })), 'plain');
+  assert.equal(await connect(plain({ host: 'db.example', port: await freePort() })), 'DB_UNREACHABLE');
+  const fault = await openSession(plain({ host: 'db.example', port: 1 })).catch((error: RelayError) => error.message);
+  assert.match(String(fault), /^connecting to db\.example:1 \(::1\): ECONNREFUSED: .*::1:1; nothing listens/);
+});
+
+test('an encrypted key opens; certificate, key, passphrase, authority and password are those of each moment', async () => {
+  await administer(
+    "CREATE USER holder@'%' IDENTIFIED BY 'one' REQUIRE SUBJECT '/CN=client'",
+    "CREATE USER renewed@'%' IDENTIFIED BY 'one' REQUIRE SUBJECT '/CN=renewed'",
+  );
+  const parts = async (name: string, passphrase: string) => ({
+    ca,
+    cert: await certificates.read(`${name}.crt`),
+    key: await certificates.read(`${name}.key`),
+    passphrase,
+    verify: true,
+  });
+  let ssl = await parts('client', 'geheim');
+  let password = 'one';
+  const held = (user: string): DatabaseOptions => ({ ...options(), user, password: () => password, ssl: () => ssl });
+  assert.equal(await connect(held('holder')), 'encrypted');
+  assert.equal(await connect(held('renewed')), 'DB_REFUSED');
+  ssl = await parts('renewed', 'neu');
+  assert.equal(await connect(held('renewed')), 'encrypted');
+  ssl = { ...ssl, ca: strangersCa };
+  assert.equal(await connect(held('renewed')), 'DB_REFUSED');
+  ssl = await parts('renewed', 'neu');
+  password = 'two';
+  assert.equal(await connect(held('renewed')), 'DB_REFUSED');
+  await administer("SET PASSWORD FOR renewed@'%' = PASSWORD('two')");
+  assert.equal(await connect(held('renewed')), 'encrypted');
+});
+
+async function messageOf(wanted: DatabaseOptions): Promise<string> {
+  const session = await openSession(wanted).catch((error: RelayError) => error);
+  assert.ok(session instanceof RelayError, 'it was let in');
+  assert.ok(!/\n/.test(session.message), session.message);
+  assert.equal(session.exitCode, session.code === 'DB_SCHEMA' ? 2 : 3);
+  return session.message;
+}
+
+test('each refusal of the server says its cause and what to do', async () => {
+  await administer(
+    "CREATE USER tls@'%' IDENTIFIED BY 'x' REQUIRE SSL",
+    "CREATE USER locked@'%' IDENTIFIED BY 'x' ACCOUNT LOCK",
+    "CREATE USER expired@'%' IDENTIFIED BY 'x' PASSWORD EXPIRE",
+    "CREATE USER none@'%' IDENTIFIED BY 'x'",
+    "CREATE USER socket@'%' IDENTIFIED VIA unix_socket",
+    "CREATE USER one@'%' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 1",
+  );
+  const as = (user: string, more: Partial<DatabaseOptions> = {}) => plain({ user, password: 'x', ...more });
+  const told = async (wanted: DatabaseOptions, expected: RegExp) => assert.match(await messageOf(wanted), expected);
+  await told(
+    as('tls'),
+    /ER_ACCESS_DENIED_ERROR.*check DB_USER and DB_PASSWORD; an account with REQUIRE SSL needs DB_SSL=true/,
+  );
+  await told({ ...options(), password: 'wrong' }, /check DB_USER and DB_PASSWORD, and DB_SSL_CERT/);
+  await told(as('locked'), /locked.*; the account of DB_USER is locked: ALTER USER \.\. ACCOUNT UNLOCK$/);
+  await told(as('expired'), /the password of DB_USER has expired/);
+  await told(as('none', { database: 'mysql' }), /give DB_USER rights on database mysql, or correct DB_NAME/);
+  await told(plain({ database: 'no-such' }), /create database no-such, or correct DB_NAME$/);
+  const first = await openSession(as('one'));
+  await told(as('one'), /MAX_USER_CONNECTIONS|max_user_connections/);
+  await first.close();
+  await administer('SET GLOBAL max_connections = 10');
+  const taken: Session[] = [];
+  try {
+    for (let n = 0; n < 10; n += 1) taken.push(await openSession(as('none')));
+    await told(as('none'), /ER_CON_COUNT_ERROR.*; the server has no connection left \(max_connections\)/);
+  } finally {
+    await Promise.all(taken.map((session) => session.close()));
+    await administer('SET GLOBAL max_connections = 500');
+  }
+});
+
+test('each fault of TLS says its cause and the setting', async () => {
+  const told = async (wanted: DatabaseOptions, expected: RegExp) => assert.match(await messageOf(wanted), expected);
+  await told(
+    options('127.0.0.1', { ca: strangersCa }),
+    /signed by an authority that is not trusted here: set DB_SSL_CA/,
+  );
+  await told(options('127.0.0.1', { ca: null }), /signed by an authority that is not trusted here: set DB_SSL_CA/);
+  await told(options('localhost'), /certificate is for other names: set DB_HOST/);
+  await serve('expired');
+  await told(options(), /has expired: have it renewed$/);
+  await serve('address');
+  const pair = { cert: await certificates.read('client.crt'), key: await certificates.read('address.key') };
+  await told(options('127.0.0.1', pair), /DB_SSL_KEY is not the key of DB_SSL_CERT/);
+});
+
+test('a port of another kind says so', async () => {
+  const told = async (port: number, expected: RegExp) => assert.match(await messageOf(plain({ port })), expected);
+  await told(await freePort(), /nothing listens there: check DB_HOST and DB_PORT$/);
+  const other = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n').on('error', () => undefined));
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  try {
+    const port = (other.address() as { port: number }).port;
+    await told(port, /check DB_HOST and DB_PORT$/);
+  } finally {
+    other.close();
+  }
 });

@@ -1,10 +1,10 @@
 /** The table of handled events: its name, its DDL, and what may be an id. */
 import { createHash } from 'node:crypto';
-import { quoteIdentifier, quoteSqliteName } from '#database';
+import { quoteSqliteName, quoteTablePath } from '#database';
 import { RelayError } from '#runtime';
 
 export interface InboxOptions {
-  /** Default `kafka_row_sender_inbox`; on a server `schema.name` is possible, on SQLite any name. */
+  /** Default `kafka_row_sender_inbox`; on a server `schema.name` is possible, a part with a dot in backticks; on SQLite any name. */
   readonly table?: string;
   /** Whose effects: several consumers of one event in one database each have their own name. Default `default`. */
   readonly consumer?: string;
@@ -24,7 +24,7 @@ const CONSUMER_BYTES_MAX = 64;
 
 /** Quoted. Throws CONFIG_INVALID for what is no name in that dialect. */
 export const quoteInboxTable = (table: string, dialect: InboxDialect): string =>
-  dialect === 'sqlite' ? quoteSqliteName(table) : quoteIdentifier(table);
+  dialect === 'sqlite' ? quoteSqliteName(table) : quoteTablePath(table);
 
 /**
  * The statements that make the table, each to be run by itself. Ids are compared byte by byte: with a collation, two

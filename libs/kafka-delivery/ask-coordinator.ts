@@ -2,8 +2,9 @@
  * Asks the coordinator of a group or transactional id, and waits while the answer is "not yet": it is starting, it moved,
  * it still ends the last transaction. In all these cases the broker has done nothing, so asking again is safe.
  */
-import { backoffMs } from '#runtime';
+import { backoffMs, RelayError } from '#runtime';
 import { type Brokers, noCoordinator } from './brokers.ts';
+import { explainCoordinator } from './explain-coordinator.ts';
 import { CODE, faultOfCode, faultOfThrown, type Step } from './fault-table.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import type { CoordinatorKind } from './wire/cluster-requests.ts';
@@ -22,6 +23,9 @@ export interface Question<Answer> {
 const QUICK = { baseMs: 1, maxMs: 20 };
 /** A coordinator that starts or moves takes seconds. */
 const SLOW = { baseMs: 20, maxMs: 500 };
+
+/** A cluster that starts makes its topics in less; what it can never make is told then, and not when patience ends. */
+const EXPLAIN_AFTER_MS = 3_000;
 
 const ENDING: readonly number[] = [CODE.concurrentTransactions, CODE.unstableOffsets];
 const AWAY: readonly number[] = [CODE.coordinatorLoading, CODE.coordinatorNotAvailable, CODE.notCoordinator];
@@ -43,6 +47,18 @@ async function askOnce<Answer extends { readonly code: number }>(
   }
 }
 
+/** Throws the fault with its cause, where one can be seen. */
+async function explain<Answer>(
+  brokers: Brokers,
+  { kind, step, request }: Question<Answer>,
+  asked: 'unmade' | 'all',
+): Promise<void> {
+  const why = await explainCoordinator(brokers, kind, asked);
+  if (why === null) return;
+  const fault = faultOfCode(CODE.coordinatorNotAvailable, { step, api: request.name });
+  throw new RelayError(fault.code, `${fault.message}: ${why}`, { details: fault.details });
+}
+
 /**
  * The first answer that is not "not yet", or the last one when patience ends: the caller judges its code.
  * Throws the fault table's codes when there is no coordinator or it cannot be reached.
@@ -53,12 +69,19 @@ export async function askCoordinator<Answer extends { readonly code: number }>(
   question: Question<Answer>,
 ): Promise<Answer> {
   const { clock, random, logger } = settings;
-  const until = clock.nowMs() + question.patienceMs;
+  const startedAtMs = clock.nowMs();
+  const until = startedAtMs + question.patienceMs;
+  let explained = question.patienceMs <= EXPLAIN_AFTER_MS;
   for (let attempt = 1; ; attempt += 1) {
     const { code, answer } = await askOnce(brokers, question);
+    if (!explained && code === CODE.coordinatorNotAvailable && clock.nowMs() > startedAtMs + EXPLAIN_AFTER_MS) {
+      explained = true;
+      await explain(brokers, question, 'unmade');
+    }
     const ending = ENDING.includes(code);
     const away = AWAY.includes(code);
     if ((!ending && !away) || clock.nowMs() > until) {
+      if (code === CODE.coordinatorNotAvailable && question.patienceMs > 0) await explain(brokers, question, 'all');
       if (answer) return answer;
       throw noCoordinator(code);
     }

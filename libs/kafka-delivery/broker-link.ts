@@ -1,5 +1,7 @@
 /** One broker and how to ask it: connects when needed, checks the version both sides speak, keeps a deadline. */
-import { type Clock, RelayError, withDeadline } from '#runtime';
+import { addressText, type Clock, RelayError, withDeadline } from '#runtime';
+import { explainConnect } from './explain-connect.ts';
+import type { KafkaSettings } from './kafka-options.ts';
 import type { Broker, BrokerConnection } from './kafkajs.ts';
 import { MutedSockets, throttleOf } from './muted-sockets.ts';
 import type { WireRequest } from './wire/request.ts';
@@ -33,6 +35,9 @@ export interface LinkLimits {
   readonly clock?: Clock;
   /** Told of each answer that says so: the broker takes nothing from that socket for so long. */
   readonly onThrottle?: (broker: string, throttleMs: number) => void;
+  /** To tell why a connection fails. */
+  readonly ssl?: KafkaSettings['ssl'] | undefined;
+  readonly sasl?: KafkaSettings['sasl'] | undefined;
 }
 
 /**
@@ -92,6 +97,31 @@ function push(
   });
 }
 
+async function connectBroker(broker: Broker, limits: LinkLimits): Promise<void> {
+  const { host, port } = broker.connectionPool;
+  const deadlineMs = limits.connectionTimeoutMs * 2 + limits.requestTimeoutMs;
+  try {
+    await withDeadline(broker.connect(), deadlineMs, `connecting to broker ${addressText(host, port)}`);
+  } catch (error) {
+    throw explainConnect(error, { host, port }, broker.versions ? 'login' : 'open', limits);
+  }
+}
+
+/** Sockets opened later, and sessions near their end (KIP-368), authenticate here. */
+async function openConnection(
+  broker: Broker,
+  { api }: WireRequest<unknown>,
+  limits: LinkLimits,
+): Promise<BrokerConnection> {
+  try {
+    const connection = await broker.connectionPool.getConnection(api === FETCH_API ? 1 : 0);
+    if (connection.sasl && !connection.isAuthenticated()) await connection.authenticate();
+    return connection;
+  } catch (error) {
+    throw explainConnect(error, broker.connectionPool, 'login', limits);
+  }
+}
+
 /** A request under way would hold up kafkajs's disconnect until it times out. */
 async function cut(connection: BrokerConnection): Promise<void> {
   connection.rejectRequests(gone());
@@ -99,6 +129,8 @@ async function cut(connection: BrokerConnection): Promise<void> {
   connection.socket?.destroy();
 }
 
+const lost = ({ connectionPool: { host, port } }: Broker): RelayError =>
+  new RelayError('KAFKA_UNREACHABLE', `the connection to broker ${addressText(host, port)} was lost`);
 const gone = (): RelayError => new RelayError('KAFKA_UNREACHABLE', 'the connection to the broker was closed');
 
 export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink {
@@ -107,14 +139,14 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
   const idleWriters: WireWriter[] = [];
   const muted = new MutedSockets(limits.clock);
   let dropped = false;
+  let answered = false;
 
   const isConnected = () => broker.isConnected() && broker.versions !== null;
 
   async function connect(): Promise<void> {
     // While another caller connects, the socket is there before the broker has said what it speaks.
     if (isConnected()) return;
-    const deadlineMs = limits.connectionTimeoutMs * 2 + limits.requestTimeoutMs;
-    await withDeadline(broker.connect(), deadlineMs, `connecting to broker ${host}:${port}`);
+    await connectBroker(broker, limits);
     if (dropped) await drop();
   }
 
@@ -122,9 +154,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     if (dropped) throw gone();
     await connect();
     checkVersion(broker, request);
-    const connection = await broker.connectionPool.getConnection(request.api === FETCH_API ? 1 : 0);
-    // Sockets opened later, and sessions near their end (KIP-368), authenticate here.
-    if (connection.sasl && !connection.isAuthenticated()) await connection.authenticate();
+    const connection = await openConnection(broker, request, limits);
     await muted.opened(connection);
     if (dropped) throw gone();
     const writer = idleWriters.pop() ?? new WireWriter(512);
@@ -132,11 +162,12 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     putHeader(writer, request, id, connection.clientId);
     await request.write(writer);
     writer.bytes.writeInt32BE(writer.offset - 4, 0);
-    if (!connection.isConnected()) {
-      throw new RelayError('KAFKA_UNREACHABLE', `the connection to broker ${host}:${port} was lost`);
-    }
+    if (!connection.isConnected()) throw lost(broker);
     const payload = push(connection, request, id, writer.written(), limits.requestTimeoutMs);
-    const answer = payload.then((bytes) => readAnswer(request, bytes, writer, connection));
+    const explained = payload.catch((error) => {
+      throw answered ? error : explainConnect(error, { host, port }, 'first', limits);
+    });
+    const answer = explained.then((bytes) => readAnswer(request, bytes, writer, connection));
     answer.catch(() => undefined);
     return { answer };
   }
@@ -148,6 +179,7 @@ export function createBrokerLink(broker: Broker, limits: LinkLimits): BrokerLink
     connection: BrokerConnection,
   ): Answer {
     if (request.answered === false) return request.read(new WireReader(NO_ITEMS));
+    answered = true;
     if (writer.bytes.length <= KEPT_BUFFER_BYTES_MAX) idleWriters.push(writer);
     const reader = new WireReader(payload);
     if (request.flexible && !request.plainAnswer) reader.skipTags();

@@ -1,6 +1,6 @@
 /** What is known of broker addresses: which have answered lately, and which have not. Lives across sessions, in this process only. */
 import type { Clock } from '#runtime';
-import type { HostAndPort } from './link-pool.ts';
+import type { HostAndPort } from './broker-address.ts';
 
 /** After that an address is as good as any other again. */
 const MEMORY_MS = 10 * 60_000;

@@ -1,13 +1,14 @@
 /** The brokers of one cluster as seen by one user of it: seeds, nodes by id, leaders and coordinators. */
 import type { Throttle } from '#outbox';
 import { RelayError, withDeadline } from '#runtime';
+import { type HostAndPort, parseBroker } from './broker-address.ts';
 import { type BrokerLink, createBrokerLink } from './broker-link.ts';
 import { BrokerMemory } from './broker-memory.ts';
 import { type FaultPlace, faultOfCode, faultOfThrown } from './fault-table.ts';
 import { firstToConnect } from './first-to-connect.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import type { BrokerFactory } from './kafkajs.ts';
-import { createLinkPool, type HostAndPort, parseBroker } from './link-pool.ts';
+import { createLinkPool } from './link-pool.ts';
 import { Throttles } from './throttles.ts';
 import {
   type BrokerAddress,

@@ -4,6 +4,7 @@ import { kafkaLogOptions } from './kafka-log.ts';
 import { type KafkaOptions, type KafkaSettings, settingsFrom } from './kafka-options.ts';
 import { createBrokerFactory, createKafkajs, type KafkaConfig } from './kafkajs.ts';
 import { createTokenProvider } from './oauth-token.ts';
+import { createSocketFactory } from './open-socket.ts';
 
 export interface KafkaConnection {
   readonly settings: KafkaSettings;
@@ -15,21 +16,29 @@ function saslConfig(settings: KafkaSettings): Pick<KafkaConfig, 'sasl'> {
   const { sasl, clock } = settings;
   if (!sasl) return {};
   if (sasl.mechanism === 'oauthbearer') {
-    const oauthBearerProvider = createTokenProvider(sasl.token, clock);
+    const provide = createTokenProvider(sasl.token, clock);
+    const { extensions = {} } = sasl;
+    const oauthBearerProvider = async () => ({ ...(await provide()), extensions });
     return { sasl: { mechanism: 'oauthbearer', oauthBearerProvider } };
   }
   const { mechanism, username, password } = sasl;
-  // The union of kafkajs wants each mechanism by itself.
-  if (mechanism === 'plain') return { sasl: { mechanism, username, password } };
-  if (mechanism === 'scram-sha-256') return { sasl: { mechanism, username, password } };
-  return { sasl: { mechanism, username, password } };
+  // Kafkajs reads the password anew for each login.
+  const login = {
+    mechanism,
+    username,
+    get password() {
+      return typeof password === 'function' ? password() : password;
+    },
+  };
+  return { sasl: login as KafkaConfig['sasl'] & object };
 }
 
 function kafkajsConfig(settings: KafkaSettings): KafkaConfig {
   return {
     brokers: [...settings.brokers],
     clientId: settings.clientId,
-    ssl: settings.ssl,
+    ssl: settings.ssl !== false,
+    socketFactory: createSocketFactory(settings.ssl),
     ...saslConfig(settings),
     connectionTimeout: settings.connectionTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,

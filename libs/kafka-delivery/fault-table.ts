@@ -114,6 +114,7 @@ export const CODE = {
   messageTooLarge: 10,
   recordListTooLarge: 18,
   invalidTimestamp: 32,
+  invalidTopic: 17,
   topicExists: 36,
   unknownTopic: 3,
   concurrentTransactions: 51,
@@ -147,11 +148,21 @@ function detailsOf(place: FaultPlace, type: string) {
   };
 }
 
+/** What mends a refusal that lasts; `doctor` prints the commands for rights. */
+const ADVICE: ReadonlyMap<number, string> = new Map([
+  [29, 'give this user the rights on the topic that docs/operations.md lists'],
+  [30, 'give this user Read on the groups that begin with KAFKA_TRANSACTIONAL_ID_PREFIX'],
+  [31, 'give this user the right on the cluster that docs/operations.md lists'],
+  [50, "lower KAFKA_TRANSACTION_TIMEOUT to the brokers' transaction.max.timeout.ms"],
+  [53, 'give this user Write and Describe on transactional ids that begin with KAFKA_TRANSACTIONAL_ID_PREFIX'],
+]);
+
 /** The fault behind an error code a broker answered with. */
 export function faultOfCode(code: number, place: FaultPlace): RelayError {
   const [type, known] = TABLE.get(code) ?? [`code ${code}`, undefined];
   const where = place.topic ? ` for topic ${place.topic}` : '';
-  return new RelayError(verdictOf(known, place.step), `Kafka refused ${place.step}${where}: ${type}`, {
+  const advice = ADVICE.has(code) ? `; ${ADVICE.get(code)}` : '';
+  return new RelayError(verdictOf(known, place.step), `Kafka refused ${place.step}${where}: ${type}${advice}`, {
     details: detailsOf(place, type),
   });
 }
@@ -176,7 +187,7 @@ function classify(error: unknown): { readonly known: ErrorCode | undefined; read
 }
 
 /** kafkajs wraps what happened in errors of its own: the innermost one of its kind says most. */
-function innermost(error: unknown): unknown {
+export function innermost(error: unknown): unknown {
   let current = error;
   for (let depth = 0; depth < 5; depth += 1) {
     const cause = current instanceof KafkaJSError ? (current as { cause?: unknown }).cause : undefined;

@@ -1,5 +1,5 @@
 /** How the cluster is set up where the guarantees depend on it: brokers, topics, their replicas and configuration. Changes nothing. */
-import { asRelayError, type RelayError, withDeadline } from '#runtime';
+import { addressText, asRelayError, type RelayError, withDeadline } from '#runtime';
 import type { BrokerLink } from './broker-link.ts';
 import type { Brokers } from './brokers.ts';
 import type { KafkaConnection } from './connect-kafka.ts';
@@ -83,7 +83,7 @@ function visible(values: ReadonlyMap<string, string | null>): ReadonlyMap<string
 }
 
 async function inspectBroker(brokers: Brokers, { nodeId, host, port }: BrokerAddress): Promise<BrokerFacts> {
-  const about = { nodeId, address: `${host}:${port}` };
+  const about = { nodeId, address: addressText(host, port) };
   try {
     const link = await brokers.node(nodeId);
     await link.connect();

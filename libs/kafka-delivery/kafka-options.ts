@@ -1,6 +1,6 @@
 /** What a Kafka port is made from. Defaults are filled in once, here. */
-import type { ConnectionOptions } from 'node:tls';
 import { type Clock, type Logger, type Random, systemClock, systemRandom } from '#runtime';
+import type { TlsOptions } from './open-socket.ts';
 import type { Partitioner } from './partitioner.ts';
 import type { Compression } from './wire/record-batch.ts';
 
@@ -14,7 +14,7 @@ export interface TokenCommand {
 export interface TokenUrl {
   readonly url: string;
   readonly clientId?: string;
-  readonly clientSecret?: string;
+  readonly clientSecret?: string | (() => string);
   readonly scope?: string;
 }
 
@@ -22,17 +22,26 @@ export type SaslOptions =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
       readonly username: string;
-      readonly password: string;
+      /** A function is asked for each login, so that it may change. */
+      readonly password: string | (() => string);
     }
-  | { readonly mechanism: 'oauthbearer'; readonly token: TokenCommand | TokenUrl };
+  | {
+      readonly mechanism: 'oauthbearer';
+      readonly token: TokenCommand | TokenUrl;
+      /** SASL extensions sent beside the token, such as `logicalCluster` (KIP-342). */
+      readonly extensions?: Readonly<Record<string, string>>;
+    };
 
 export interface KafkaOptions {
   /** `host:port`, `[ipv6]:port`; tried in random order. */
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly logger: Logger;
-  /** False: plain TCP. Certificates are verified unless the options themselves say otherwise. */
-  readonly ssl?: ConnectionOptions | boolean;
+  /**
+   * False: plain TCP. A function is asked for each connection, so that certificates may change. They are verified unless the options
+   * themselves say otherwise.
+   */
+  readonly ssl?: TlsOptions;
   readonly sasl?: SaslOptions;
   /** Group prefix and marker topic are made from it: `<prefix>.markers`, `<prefix>.<outbox table>`. */
   readonly prefix: string;

@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import kafkajs, { type KafkaConfig, type LogEntry } from 'kafkajs';
 import { RelayError } from '#runtime';
+import { type HostAndPort, parseBroker } from './broker-address.ts';
 import { mendRequestTimer } from './mend-request-timer.ts';
 
 /** One socket to a broker (kafkajs/src/network/connection.js). */
@@ -61,7 +62,7 @@ export interface Broker {
 }
 
 interface Cluster {
-  readonly connectionPoolBuilder: { build(address: { host: string; port: number }): Promise<ConnectionPool> };
+  readonly connectionPoolBuilder: { build(address?: HostAndPort): Promise<ConnectionPool> };
   readonly brokerPool: {
     createBroker(options: { connectionPool: ConnectionPool; logger: unknown; nodeId?: number }): Broker;
   };
@@ -86,6 +87,10 @@ export const {
 } = kafkajs;
 
 const require = createRequire(import.meta.url);
+/** Missing in its types. */
+export const { KafkaJSConnectionClosedError } = require('kafkajs/src/errors') as {
+  readonly KafkaJSConnectionClosedError: new (...args: never[]) => Error;
+};
 const protocolErrors = require('kafkajs/src/protocol/error') as { createErrorFromCode(code: number): Error };
 const decoderOf = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => object;
 const decode = require('kafkajs/src/protocol/requests/fetch/v4/decodeMessages') as (
@@ -101,15 +106,22 @@ export const decodeRecords = <T>(sized: Buffer): Promise<T[]> => decode(new deco
 /** kafkajs keeps the constructor of its cluster behind a symbol; its description is part of the pinned version. */
 const CREATE_CLUSTER = 'private:Kafka:createCluster';
 
-function clusterOf(kafka: object): Cluster {
+const otherVersion = () =>
+  new RelayError('INTERNAL', 'kafkajs is not the version this adapter was written for (2.2.4)');
+
+function createClusterSymbol(kafka: object): symbol {
   const symbol = Object.getOwnPropertySymbols(kafka).find((each) => each.description === CREATE_CLUSTER);
-  const create = symbol && (kafka as Record<symbol, unknown>)[symbol];
-  const cluster = typeof create === 'function' ? (create as (o: object) => Cluster)({}) : undefined;
+  if (symbol === undefined || typeof (kafka as Record<symbol, unknown>)[symbol] !== 'function') throw otherVersion();
+  return symbol;
+}
+
+function clusterOf(kafka: object): Cluster {
+  const cluster = (kafka as Record<symbol, (options: object) => Cluster | undefined>)[createClusterSymbol(kafka)]?.({});
   if (
     typeof cluster?.connectionPoolBuilder?.build !== 'function' ||
     typeof cluster.brokerPool?.createBroker !== 'function'
   ) {
-    throw new RelayError('INTERNAL', 'kafkajs is not the version this adapter was written for (2.2.4)');
+    throw otherVersion();
   }
   return cluster;
 }
@@ -118,7 +130,26 @@ function clusterOf(kafka: object): Cluster {
 export function createKafkajs(config: KafkaConfig): kafkajs.Kafka {
   process.env.KAFKAJS_NO_PARTITIONER_WARNING ??= '1';
   mendRequestTimer(require('kafkajs/src/network/requestQueue'));
-  return new kafkajs.Kafka(config);
+  const kafka = new kafkajs.Kafka(config);
+  mendSeeds(kafka, config.brokers);
+  return kafka;
+}
+
+/** Kafkajs parts a bootstrap server at its first colon, which is in the middle of an IPv6 address. */
+function mendSeeds(kafka: object, brokers: KafkaConfig['brokers']): void {
+  if (typeof brokers === 'function') return;
+  const seeds = brokers.map(parseBroker);
+  const symbol = createClusterSymbol(kafka);
+  const clusters = kafka as Record<symbol, (options: object) => Cluster>;
+  const create = clusters[symbol] as (options: object) => Cluster;
+  let next = 0;
+  clusters[symbol] = (options) => {
+    const cluster = create(options);
+    const builder = cluster.connectionPoolBuilder;
+    const build = builder.build.bind(builder);
+    builder.build = (address) => build(address?.host ? address : (seeds[next++ % seeds.length] as HostAndPort));
+    return cluster;
+  };
 }
 
 export function createBrokerFactory(config: KafkaConfig): BrokerFactory {

@@ -1,12 +1,8 @@
 /** One link for each broker address, so that a seed and the node behind it share their sockets. */
-import { RelayError } from '#runtime';
+import { addressText, RelayError } from '#runtime';
+import type { HostAndPort } from './broker-address.ts';
 import { type BrokerLink, createBrokerLink, type LinkLimits } from './broker-link.ts';
 import type { BrokerFactory } from './kafkajs.ts';
-
-export interface HostAndPort {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface LinkPool {
   /** The link to the address, connected or not. Rejects with STOPPED after `close`. */
@@ -14,16 +10,6 @@ export interface LinkPool {
   /** The longest that one of its brokers takes nothing more from us; 0: all take. */
   throttledMs(): number;
   close(): Promise<void>;
-}
-
-/** `host:port` or `[ipv6]:port`. Throws CONFIG_INVALID. */
-export function parseBroker(text: string): HostAndPort {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^[\]:/\s]+)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (!match || port < 1 || port > 65_535) {
-    throw new RelayError('CONFIG_INVALID', `"${text}" is not a broker address: host:port is expected`);
-  }
-  return { host: (match[1] ?? match[2]) as string, port };
 }
 
 export function createLinkPool(factory: BrokerFactory, limits: LinkLimits): LinkPool {
@@ -38,7 +24,7 @@ export function createLinkPool(factory: BrokerFactory, limits: LinkLimits): Link
   return {
     async to(address) {
       if (closed) throw new RelayError('STOPPED', 'the Kafka connection was closed');
-      const name = `${address.host}:${address.port}`;
+      const name = addressText(address.host, address.port);
       const link = links.get(name) ?? make(address);
       links.set(name, link);
       return link;

@@ -60,13 +60,16 @@ async function fromCommand({ command }: TokenCommand): Promise<string> {
   } catch (error) {
     // Neither its output nor its arguments: both may hold a secret.
     const { code = null } = error as { code?: string | number | null };
-    throw refused(`the OAuth token command failed (${code ?? 'killed after its deadline'})`);
+    throw refused(
+      `the OAuth token command failed (${code ?? 'killed after its deadline'}): run KAFKA_SASL_OAUTH_TOKEN_COMMAND by hand`,
+    );
   }
 }
 
 async function fromUrl(source: TokenUrl): Promise<string> {
   const abort = new AbortController();
-  const { clientId, clientSecret = '', scope } = source;
+  const { clientId, scope } = source;
+  const clientSecret = typeof source.clientSecret === 'function' ? source.clientSecret() : (source.clientSecret ?? '');
   const grant = new URLSearchParams({ grant_type: 'client_credentials', ...(scope ? { scope } : {}) });
   const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
   const request =
@@ -74,13 +77,18 @@ async function fromUrl(source: TokenUrl): Promise<string> {
       ? { signal: abort.signal }
       : { signal: abort.signal, method: 'POST', body: grant, headers: { authorization: `Basic ${basic}` } };
   const answer = fetch(source.url, request).then(async (response) => {
-    if (!response.ok) throw refused(`the OAuth token URL answered ${response.status}`);
+    if (!response.ok)
+      throw refused(
+        `the OAuth token URL answered ${response.status}: check KAFKA_SASL_OAUTH_TOKEN_URL, _CLIENT_ID, _CLIENT_SECRET and _SCOPE`,
+      );
     return response.text();
   });
   try {
     return await withDeadline(answer, FETCH_DEADLINE_MS, 'fetching an OAuth token');
   } catch (error) {
-    throw error instanceof RelayError ? error : refused('the OAuth token URL cannot be reached');
+    throw error instanceof RelayError
+      ? error
+      : refused('the OAuth token URL cannot be reached: check KAFKA_SASL_OAUTH_TOKEN_URL');
   } finally {
     abort.abort();
   }

@@ -1,11 +1,12 @@
 /**
  * A transaction that writes nothing: opened under an id of its own, given the marker groups, and aborted. It shows that we may
- * open a producer with our timeout, that coordinators answer, and what time it is there.
+ * open a producer with our timeout, that coordinators can be and answer, and what time it is there.
  */
 import { withDeadline } from '#runtime';
 import { askClock, type ClockDifference } from './ask-clock.ts';
 import type { Brokers } from './brokers.ts';
 import type { KafkaConnection } from './connect-kafka.ts';
+import { requireCoordinators } from './explain-coordinator.ts';
 import { faultOfThrown } from './fault-table.ts';
 import { initProducer } from './init-producer.ts';
 import type { KafkaSettings } from './kafka-options.ts';
@@ -18,6 +19,7 @@ export interface Rehearsal {
 
 const DEADLINE_MS = 20_000;
 async function play(brokers: Brokers, settings: KafkaSettings, id: string): Promise<Rehearsal> {
+  await requireCoordinators(brokers);
   const identity = await initProducer(brokers, id, settings);
   return { clockAheadMs: await askClock(brokers, settings, identity, markerGroups(settings)) };
 }

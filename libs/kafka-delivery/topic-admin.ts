@@ -69,6 +69,25 @@ async function isLed(brokers: Brokers, { topic, partitions }: TopicDescription):
   return true;
 }
 
+/** Kafka names metrics after topics with `_` for each dot, so that it takes only one topic of each such name. */
+async function nameFault(brokers: Brokers, topic: string): Promise<RelayError> {
+  const inMetrics = (name: string) => name.replaceAll('.', '_');
+  const { topics } = await brokers.describe(null);
+  const other = topics.find((each) => each.topic !== topic && inMetrics(each.topic) === inMetrics(topic))?.topic;
+  const fault = faultOfCode(CODE.invalidTopic, { step: 'admin', topic });
+  if (other === undefined) return fault;
+  const why = `topic ${other} is there, and Kafka takes . and _ for the same: use that one, or choose a name that differs elsewhere`;
+  return new RelayError('CONFIG_INVALID', `${fault.message}: ${why}`, { details: { ...fault.details, other } });
+}
+
+/** 0, or that it is there already. */
+async function make(brokers: Brokers, topic: NewTopic): Promise<number> {
+  const codes = await change(brokers, createTopics([topic]));
+  if (codes.some(({ code }) => code === CODE.invalidTopic)) throw await nameFault(brokers, topic.topic);
+  throwUnless([CODE.none, CODE.topicExists], codes);
+  return codes[0]?.code ?? CODE.none;
+}
+
 export function createTopicAdmin(connection: KafkaConnection): TopicAdmin {
   const { settings } = connection;
   const brokers = connection.brokers();
@@ -88,9 +107,7 @@ export function createTopicAdmin(connection: KafkaConnection): TopicAdmin {
   }
 
   async function create(topic: NewTopic): Promise<'created' | 'there'> {
-    const codes = await change(brokers, createTopics([topic]));
-    throwUnless([CODE.none, CODE.topicExists], codes);
-    if (codes.some(({ code }) => code === CODE.topicExists)) return 'there';
+    if ((await make(brokers, topic)) === CODE.topicExists) return 'there';
     await waitFor(topic.topic, (partitions) => partitions !== null);
     return 'created';
   }

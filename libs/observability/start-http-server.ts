@@ -1,6 +1,6 @@
 /** `/healthz`, `/readyz` and `/metrics`, for probes and Prometheus. Small, slow clients are cut off, and close is prompt. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { asRelayError, type Logger, RelayError } from '#runtime';
+import { addressText, asRelayError, type Logger, RelayError } from '#runtime';
 import type { Metrics } from './create-metrics.ts';
 
 export interface HealthAnswer {
@@ -89,7 +89,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const message = `cannot listen for HTTP on ${host}:${port} (${error.code ?? 'unknown error'})`;
+      const message = `cannot listen for HTTP on ${addressText(host, port)} (${error.code ?? 'unknown error'})`;
       reject(new RelayError('CONFIG_INVALID', message, { cause: error }));
     });
     server.listen(port, host, () => {

@@ -43,11 +43,9 @@ export async function checkSchema(pool: Pool, tables: OutboxTables): Promise<voi
 
 /** 0 when the watermark table does not exist. Throws DB_SCHEMA when it is none of ours. */
 export async function schemaVersion(pool: Pool, tables: OutboxTables): Promise<number> {
-  const parts = tables.watermark.split('.');
-  const [schema, table] = parts.length === 2 ? parts : [null, parts[0]];
   const [row] = await pool.query<{ comment: string }>(
-    'SELECT TABLE_COMMENT AS comment FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
-    [schema ?? null, table ?? ''],
+    'SELECT TABLE_COMMENT AS comment FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+    [tables.watermark],
   );
   if (!row) return 0;
   const version = versionIn(row.comment);

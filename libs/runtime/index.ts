@@ -1,4 +1,5 @@
 /** Rank 0: errors, time, chance, backoff, deadlines, logging and crash points. Imports nothing of ours. */
+export { addressText } from './address.ts';
 export { type BackoffLimits, backoffMs } from './backoff.ts';
 export { backgroundClock, type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 export { crashPoint } from './crash-point.ts';
@@ -23,3 +24,5 @@ export {
   type RedisNode,
   showRedisAddress,
 } from './redis-address.ts';
+export { nameInId, serverNameFault, unquotedName } from './server-name.ts';
+export { type TlsSide, tlsAdvice } from './tls-advice.ts';

@@ -63,11 +63,11 @@ export interface ArchiveChange {
  * the table is not there or has no such partitions, DB_REFUSED without the right to change it.
  */
 export async function maintainArchive(pool: Pool, archive: ArchiveDefinition): Promise<ArchiveChange> {
-  const [name, schema] = archive.table.split('.').reverse();
+  const { condition, values } = whereTable(archive.table);
   const rows = await pool.query<{ name: string | null; today: string }>(
     `SELECT partition_name AS name, CAST(UTC_DATE() AS CHAR) AS today FROM information_schema.partitions
-      WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? LIMIT ${PARTITIONS_MAX}`,
-    [schema ?? null, name ?? ''],
+      WHERE ${condition} LIMIT ${PARTITIONS_MAX}`,
+    values,
   );
   const [first] = rows;
   if (first === undefined || !rows.some((row) => row.name === 'pmax')) {

@@ -1,5 +1,6 @@
 /** Every column type of the server, MariaDB or MySQL, written by SQL and read back as exact JSON. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { createPool, type Pool } from '#database';
 import { silentLogger } from '#runtime';
@@ -96,4 +97,25 @@ test('generated and invisible columns, odd names, lone surrogates, and JSON gone
   assert.deepEqual(await listed.committedIn([range], 5), [18446744073709551614n]);
   assert.deepEqual(await listed.presentIn?.([range], 5), [18446744073709551614n]);
   assert.equal(await listed.highestPosition(), 18446744073709551614n);
+});
+
+test('the generated columns that docs/types.md shows are sent, as values, as key, and of rows there before', async () => {
+  const text = await readFile(new URL('../../docs/types.md', import.meta.url), 'utf8');
+  const sql = /```sql\n(ALTER TABLE invoices[^;]*);\n```/.exec(text)?.[1];
+  const columns = /^KAFKA_ROW_SENDER_SOURCE_COLUMNS=(.*)$/m.exec(text)?.[1]?.split(',');
+  assert.ok(sql !== undefined && columns !== undefined, 'the recipe is there');
+  await pool.run(
+    'CREATE TABLE invoices (id INT AUTO_INCREMENT PRIMARY KEY, amount DECIMAL(30,9), ledger BIGINT UNSIGNED, address JSON)',
+  );
+  const insert = `INSERT INTO invoices (amount, ledger, address) VALUES (123456789012345678901.000000001, 18446744073709551615, '{"city":"Köln"}')`;
+  await pool.run(insert);
+  await pool.run(sql);
+  await pool.run(insert);
+  const reader = await readerOf('invoices', { columns, keyColumn: 'ledger_text' });
+  const { rows } = await reader.readAfter(0n, { rowsMax: 10, bytesMax: 1_000_000 });
+  const members = '"amount_text":"123456789012345678901.000000001","ledger_text":"18446744073709551615","city":"Köln"';
+  assert.deepEqual(
+    rows.map(({ key, value }) => [String(key), String(value)]),
+    [1, 2].map((id) => ['18446744073709551615', `{"id":${id},${members}}`]),
+  );
 });

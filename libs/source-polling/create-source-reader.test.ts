@@ -101,7 +101,7 @@ test('columns, key and topic are found whatever their case and wherever they are
       ['events', null, '{"Body":"b"}'],
     ],
   );
-  const bare = await readerOf(`${database.name}.routed`, { columns: ['body'], topic: null, topicColumn: 'route' });
+  const bare = await readerOf('routed', { columns: ['body'], topic: null, topicColumn: 'route' });
   assert.deepEqual(
     (await bare.readAfter(0n, LIMITS)).rows.map((row) => row.topic),
     ['orders', ''],

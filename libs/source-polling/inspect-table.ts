@@ -43,13 +43,11 @@ const COLUMNS_MAX = 4096;
 
 const refuse = (message: string): RelayError => new RelayError('DB_SCHEMA', message);
 
-/** The condition that names the table, with its values. */
-export function whereTable(table: string): { readonly condition: string; readonly values: readonly SqlValue[] } {
-  const [schema, name] = table.includes('.') ? table.split('.') : [null, table];
-  return schema === null
-    ? { condition: 'table_schema = DATABASE() AND table_name = ?', values: [name as string] }
-    : { condition: 'table_schema = ? AND table_name = ?', values: [schema as string, name as string] };
-}
+/** The condition that names a table of this database, with its values. A dot belongs to the name. */
+export const whereTable = (table: string): { readonly condition: string; readonly values: readonly SqlValue[] } => ({
+  condition: 'table_schema = DATABASE() AND table_name = ?',
+  values: [table],
+});
 
 async function readJsonChecks(pool: Pool, engine: Engine, table: string): Promise<ReadonlySet<string>> {
   if (engine.kind !== 'mariadb') return new Set();
@@ -177,9 +175,16 @@ export async function inspectTable(
   );
   if (!table) {
     const what = `source table ${name} does not exist, or this user may not read it: create it or correct the setting`;
-    throw new RelayError('SOURCE_TABLE_MISSING', what);
+    const dotted = name.includes('.')
+      ? '; give the name alone: the database is DB_NAME, other databases are not read'
+      : '';
+    throw new RelayError('SOURCE_TABLE_MISSING', what + dotted);
   }
-  if (/view/i.test(table.type)) throw refuse(`source table ${name} is a view: name the table itself`);
+  if (/view/i.test(table.type)) {
+    throw refuse(
+      `source table ${name} is a view: name the table itself; generated columns give its columns another form (docs/types.md)`,
+    );
+  }
   const columns = await readColumns(pool, engine, name);
   refuseColumns(columns);
   const wanted = watermarkColumn.toLowerCase();

@@ -2,6 +2,7 @@
  * What one read of a source selects and what becomes of each column: made from the table's description, checked against
  * the names and types that come with every result, so that a change of the table between two reads never goes unnoticed.
  */
+import { quoteServerName } from '#database';
 import type { DeliveredColumn, EventDefinition, OptionalColumn, SourceDefinition } from '#outbox';
 import { RelayError } from '#runtime';
 import type { ColumnFacts, TableFacts } from './inspect-table.ts';
@@ -59,9 +60,6 @@ export const eventColumns = ({ id, route, payload, tracing, headers, recordKey, 
   ...placed.map(({ column }) => column),
 ];
 
-/** Column names come from information_schema, so they exist; doubling the backtick is all that quoting takes. */
-const quoteColumn = (name: string): string => `\`${name.replaceAll('`', '``')}\``;
-
 const sameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
 function findColumn(table: TableFacts, wanted: string, role: string): ColumnFacts {
@@ -91,7 +89,7 @@ class Selection {
   add(column: ColumnFacts): PlanColumn {
     const known = this.#places.get(column.name);
     if (known) return known;
-    this.parts.push(quoteColumn(column.name));
+    this.parts.push(quoteServerName(column.name));
     this.names.push(column.name);
     return this.#remember(column, this.names.length - 1);
   }
@@ -106,7 +104,7 @@ class Selection {
   complete(column: ColumnFacts): PlanColumn {
     const place = this.#places.get(column.name) as PlanColumn;
     if (!column.float || place.doubleAt !== null) return place;
-    this.parts.push(`${quoteColumn(column.name)} * 1e0`);
+    this.parts.push(`${quoteServerName(column.name)} * 1e0`);
     this.names.push(null);
     const completed = { ...place, doubleAt: this.names.length - 1 };
     this.#places.set(column.name, completed);
@@ -115,7 +113,7 @@ class Selection {
 }
 
 const quoteFrom = ({ quotedName, forceIndex }: TableFacts): string =>
-  `FROM ${quotedName}${forceIndex === null ? '' : ` FORCE INDEX (${quoteColumn(forceIndex)})`}`;
+  `FROM ${quotedName}${forceIndex === null ? '' : ` FORCE INDEX (${quoteServerName(forceIndex)})`}`;
 
 /** Mode `consume`. */
 function buildEventReadPlan(source: SourceDefinition, event: EventDefinition, table: TableFacts): ReadPlan {
@@ -131,7 +129,7 @@ function buildEventReadPlan(source: SourceDefinition, event: EventDefinition, ta
   return {
     sourceName: source.name,
     from: quoteFrom(table),
-    watermark: quoteColumn(watermark.name),
+    watermark: quoteServerName(watermark.name),
     jsonColumns: [],
     position: place(watermark.name, 'watermark column'),
     key: source.keyColumn === null ? null : place(source.keyColumn, 'key column'),
@@ -172,7 +170,7 @@ export function buildReadPlan(source: SourceDefinition, table: TableFacts): Read
   return {
     sourceName: source.name,
     from: quoteFrom(table),
-    watermark: quoteColumn(watermark.name),
+    watermark: quoteServerName(watermark.name),
     jsonColumns,
     position: selection.complete(watermark),
     key: key && selection.complete(key),

@@ -1,5 +1,5 @@
 /** Plain reads of the watermark column alone: they lock nothing. */
-import type { Pool, Session } from '#database';
+import { type Pool, quoteServerName, type Session } from '#database';
 import type { PositionMask, PositionRange } from '#outbox';
 import type { Lender } from './lender.ts';
 import type { PositionColumn } from './position-column.ts';
@@ -25,7 +25,7 @@ export function readLowestIn(
 ): Promise<bigint | null> {
   // A subpartition is named after its partition, which holds it.
   const name = partition.split(/#sp#/i)[0] as string;
-  const from = `FROM ${table} PARTITION (\`${name.replaceAll('`', '``')}\`)`;
+  const from = `FROM ${table} PARTITION (${quoteServerName(name)})`;
   return readOutermost(pool, { ...target, from }, 'ASC');
 }
 

@@ -8,7 +8,7 @@
  * and should somebody do it all the same the count shows it. SKIP LOCKED would leave out a row that somebody happens to hold
  * and move the next one of its key in front of it.
  */
-import { type EngineKind, quoteIdentifier, type Session, type SqlValue } from '#database';
+import { type EngineKind, quoteIdentifier, quoteServerName, type Session, type SqlValue } from '#database';
 import type { TableFacts } from './inspect-table.ts';
 
 /** A list in one statement: from 1,000 on MariaDB turns it into a join. */
@@ -28,8 +28,8 @@ export function removalStatements(
   kind: EngineKind,
 ): RemovalStatements {
   const { quotedName, forceIndex, columns } = table;
-  const index = forceIndex === null ? '' : ` FORCE INDEX (\`${forceIndex.replaceAll('`', '``')}\`)`;
-  const names = columns.map(({ name }) => `\`${name.replaceAll('`', '``')}\``).join(', ');
+  const index = forceIndex === null ? '' : ` FORCE INDEX (${quoteServerName(forceIndex)})`;
+  const names = columns.map(({ name }) => quoteServerName(name)).join(', ');
   const where = `WHERE ${watermark} IN (?)`;
   return {
     archive:

@@ -22,6 +22,8 @@ const DATA_TABLES: Readonly<Partial<Record<EngineKind, { readonly from: string; 
 
 interface TableRow {
   readonly schema: string;
+  /** As the server keeps it: in lower case on some, whatever the settings say. */
+  readonly name: string;
   readonly created: string | number | null;
   readonly age: string | number | null;
   readonly server: string;
@@ -34,13 +36,13 @@ export function tableMark(pool: Pool, table: string): Promise<TableMark | null> 
     const { kind } = session.engine;
     const server = kind === 'mariadb' || kind === 'mysql' ? "CONCAT_WS('/', @@hostname, @@port, @@server_id)" : "''";
     const [row] = await session.query<TableRow>(
-      `SELECT table_schema AS \`schema\`, UNIX_TIMESTAMP(create_time) AS created,
+      `SELECT table_schema AS \`schema\`, table_name AS name, UNIX_TIMESTAMP(create_time) AS created,
           TIMESTAMPDIFF(SECOND, create_time, NOW()) AS age, ${server} AS server
         FROM information_schema.tables WHERE ${condition} LIMIT 1`,
       values,
     );
     if (row === undefined) return null;
-    const data = await dataIds(session, row, table.split('.').at(-1) ?? table);
+    const data = await dataIds(session, row);
     return {
       data,
       definition: row.created === null ? null : `${row.created}@${row.server}`,
@@ -51,7 +53,7 @@ export function tableMark(pool: Pool, table: string): Promise<TableMark | null> 
 }
 
 /** By partition; null where they cannot be seen. */
-async function dataIds(session: Session, { schema, server }: TableRow, table: string): Promise<TableMark['data']> {
+async function dataIds(session: Session, { schema, name, server }: TableRow): Promise<TableMark['data']> {
   const list = DATA_TABLES[session.engine.kind];
   if (list === undefined) return null;
   try {
@@ -60,10 +62,10 @@ async function dataIds(session: Session, { schema, server }: TableRow, table: st
       `SELECT SUBSTRING(name, CHAR_LENGTH(base.prefix) + 1) AS name, table_id AS id FROM ${list.from} t,
           (SELECT CONCAT(${list.name}, '/', ${list.name}) AS prefix) base
         WHERE name = base.prefix OR LEFT(name, CHAR_LENGTH(base.prefix) + 1) = CONCAT(base.prefix, '#') LIMIT ${PARTITIONS_MAX}`,
-      [schema, table],
+      [schema, name],
     );
     if (rows.length === 0) return null;
-    return Object.fromEntries(rows.map(({ name, id }) => [partitionIn(String(name)), `${id}@${server}`]));
+    return Object.fromEntries(rows.map((row) => [partitionIn(String(row.name)), `${row.id}@${server}`]));
   } catch (thrown) {
     const errno = errnoOf(thrown);
     if (errno === null || !UNSEEN_ERRNOS.has(errno)) throw thrown;

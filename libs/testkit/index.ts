@@ -1,5 +1,6 @@
 /** For tests only: servers of their own, fakes of the ports, contract suites that run on the fake and on the real thing. */
 
+export { CertificateFolder, type CertificateOptions } from './certificate-folder.ts';
 export { type DoorbellHarness, doorbellContract } from './contracts/doorbell.ts';
 export { type ElectionHarness, electionContract } from './contracts/election.ts';
 export { type InboxHarness, inboxKillContract } from './contracts/inbox-kill.ts';

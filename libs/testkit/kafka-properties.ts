@@ -6,6 +6,15 @@ export type KafkaNodeCount = 1 | 3;
 /** Its settings begin with `listener.name.login.`. */
 const LOGIN_LISTENER = 'LOGIN';
 
+/** One more listener of a node. */
+export interface KafkaListener {
+  /** In capitals; its settings begin with `listener.name.<name in lower case>.`. */
+  readonly name: string;
+  /** `host:port`, `[ipv6]:port`. */
+  readonly address: string;
+  readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
+}
+
 export interface KafkaNode {
   readonly id: number;
   readonly host: string;
@@ -14,19 +23,24 @@ export interface KafkaNode {
   readonly advertisedPort: number;
   /** Of the listener that asks for a login; null: there is none. */
   readonly loginPort: number | null;
+  readonly more: readonly KafkaListener[];
   readonly dir: string;
 }
 
 /** A second listener that asks for a login, over plain TCP. Brokers and controllers keep to the open ones. */
-function listenersOf({ host, port, controllerPort, advertisedPort, loginPort }: KafkaNode) {
+function listenersOf({ host, port, controllerPort, advertisedPort, loginPort, more }: KafkaNode) {
   const open = `PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controllerPort}`;
   const advertised = `PLAINTEXT://${host}:${advertisedPort}`;
-  if (loginPort === null) return { listeners: open, 'advertised.listeners': advertised };
-  const login = `${LOGIN_LISTENER}://${host}:${loginPort}`;
+  const login: KafkaListener[] =
+    loginPort === null ? [] : [{ name: LOGIN_LISTENER, address: `${host}:${loginPort}`, protocol: 'SASL_PLAINTEXT' }];
+  const others = [...login, ...more];
+  if (others.length === 0) return { listeners: open, 'advertised.listeners': advertised };
+  const addresses = others.map(({ name, address }) => `${name}://${address}`);
+  const protocols = others.map(({ name, protocol }) => `${name}:${protocol}`);
   return {
-    listeners: `${open},${login}`,
-    'advertised.listeners': `${advertised},${login}`,
-    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,${LOGIN_LISTENER}:SASL_PLAINTEXT`,
+    listeners: [open, ...addresses].join(','),
+    'advertised.listeners': [advertised, ...addresses].join(','),
+    'listener.security.protocol.map': ['PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT', ...protocols].join(','),
     'inter.broker.listener.name': 'PLAINTEXT',
   };
 }

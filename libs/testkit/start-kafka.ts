@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
 import { type KafkaInstallation, kafkaInstallation } from './kafka-jars.ts';
-import { type KafkaNode, type KafkaNodeCount, kafkaProperties } from './kafka-properties.ts';
+import { type KafkaListener, type KafkaNode, type KafkaNodeCount, kafkaProperties } from './kafka-properties.ts';
 import { serverFolder } from './server-folder.ts';
 import { type ServerControl, ServerProcess } from './server-process.ts';
 import { controlOf } from './start-in-folder.ts';
@@ -33,6 +33,8 @@ export interface KafkaOptions {
   readonly advertisedPorts?: readonly number[];
   /** Ports of a second listener, LOGIN, that asks for a login; how is for `properties` to say. None unless given. */
   readonly loginPorts?: readonly number[];
+  /** More listeners of the first node; how their clients log in is for `properties` to say. */
+  readonly listeners?: readonly KafkaListener[];
   readonly dir?: string;
   /** Stays when this process ends. */
   readonly detached?: boolean;
@@ -109,6 +111,7 @@ async function planNodes(count: KafkaNodeCount, dir: string, options: KafkaOptio
     controllerPort: controllerPorts[index] as number,
     advertisedPort: options.advertisedPorts?.[index] ?? (ports[index] as number),
     loginPort: options.loginPorts?.[index] ?? null,
+    more: index === 0 ? (options.listeners ?? []) : [],
     dir: join(dir, `node-${id}`),
   }));
 }

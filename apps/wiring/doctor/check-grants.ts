@@ -1,4 +1,5 @@
 /** Rights on our tables, tried by statements that touch no row. */
+import { quoteIdentifier } from '#database';
 import { broken, databaseCheck, fine, unknown } from './finding.ts';
 
 export const grants = databaseCheck(
@@ -12,7 +13,7 @@ export const grants = databaseCheck(
       broken(
         `table ${table}`,
         `${privileges.join(', ')} denied`,
-        `GRANT ${privileges.join(', ')} ON \`${database}\`.\`${table}\` TO '${user}'@'%'`,
+        `GRANT ${privileges.join(', ')} ON ${quoteIdentifier(database)}.${quoteIdentifier(table)} TO '${user.replaceAll("'", "''")}'@'%'`,
       ),
     );
   },

@@ -26,12 +26,6 @@ export const transactions = kafkaCheck(
       return [broken('', message, `${write}; ${read}`)];
     }
     if (code === 'CONFIG_INVALID') return [broken('', message, `lower ${ENV_PREFIX}KAFKA_TRANSACTION_TIMEOUT`)];
-    return [
-      broken(
-        '',
-        message,
-        "see the brokers' logs: __transaction_state and __consumer_offsets need as many brokers as their replication factor",
-      ),
-    ];
+    return [broken('', message, "mend what it names; where it names nothing, see the brokers' logs")];
   },
 );

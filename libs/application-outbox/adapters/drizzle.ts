@@ -2,6 +2,7 @@
 import type { SqlDialect, SqlExecutor } from '../sql-executor.ts';
 import { asBuffer } from './as-buffer.ts';
 import { requireTransaction } from './refuse-no-transaction.ts';
+import { splitAtPlaceholders } from './sqlite-placeholders.ts';
 
 /** What is used of a Drizzle transaction; `rollback` is what tells it from the database. */
 export interface DrizzleTransaction<Query> {
@@ -22,8 +23,8 @@ export function drizzleTransaction<Query>(
   return {
     dialect,
     run: async (sql, parameters) => {
-      // On MySQL the text has no values; on SQLite it has a question mark only where one goes, and Drizzle binds them.
-      const parts = dialect === 'mysql' ? [sql] : sql.split('?');
+      // On MySQL the text has no values; on SQLite Drizzle binds one wherever the text is parted.
+      const parts = dialect === 'mysql' ? [sql] : splitAtPlaceholders(sql);
       const strings = Object.assign(parts, { raw: parts });
       await tx.execute(tag(strings, ...(parameters.map(asBuffer) as never[])));
     },
