@@ -44,7 +44,12 @@ export function runJobs(service: Service, pool: Pool, doorbell: Doorbell): Sende
   return { onEvent: (event) => schedule(jobs, event), stop: () => jobs.stop(STOP_DEADLINE_MS) };
 }
 
-const LATER: readonly SenderEvent['kind'][] = ['row-retry-failed', 'row-aside', 'rows-too-large', 'rows-still-too-large'];
+const LATER: readonly SenderEvent['kind'][] = [
+  'row-retry-failed',
+  'row-aside',
+  'rows-too-large',
+  'rows-still-too-large',
+];
 
 /** A row that was refused is known to be due then and then; the reconciler would find it, only later. */
 function schedule(jobs: Jobs, event: SenderEvent): void {
