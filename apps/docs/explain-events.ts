@@ -101,8 +101,12 @@ const SENDER: Readonly<Record<SenderEvent['kind'], readonly [string, string]>> =
     'See `code` and `reason`; raise max.message.bytes or mend what produced the row. It is tried again by itself.',
   ],
   'rows-too-large': [
-    'Rows are known to be larger than their topic or broker takes, before anything is sent: `rows` of one topic are aside (`attempts` 0), or still too large when their next attempt came due. Their keys wait, everything else goes on.',
+    'Rows are known to be larger than their topic or broker takes, before anything is sent: `rows` of one topic are set aside. Their keys wait, everything else goes on.',
     '`reason` names the limit and its setting. Raise it (it is asked for again by itself), set OVERSIZE=chunk, or mend what produced the rows.',
+  ],
+  'rows-still-too-large': [
+    'The next attempt of rows set aside came due, and the limit still stands: it counts as failed without being made.',
+    'The same.',
   ],
   throttled: [
     'A broker imposes pauses on this client (quotas): `lastMinuteMs` of the last minute. Rows go at the pace that it allows. All zero: no longer.',

@@ -44,9 +44,16 @@ export function runJobs(service: Service, pool: Pool, doorbell: Doorbell): Sende
   return { onEvent: (event) => schedule(jobs, event), stop: () => jobs.stop(STOP_DEADLINE_MS) };
 }
 
+const LATER: readonly SenderEvent['kind'][] = [
+  'row-retry-failed',
+  'row-aside',
+  'rows-too-large',
+  'rows-still-too-large',
+];
+
 /** A row that was refused is known to be due then and then; the reconciler would find it, only later. */
 function schedule(jobs: Jobs, event: SenderEvent): void {
-  if (event.kind !== 'row-retry-failed' && event.kind !== 'row-aside' && event.kind !== 'rows-too-large') return;
+  if (!LATER.some((kind) => kind === event.kind) || !('delayMs' in event) || !('lane' in event)) return;
   const { lane, delayMs } = event;
   // Never rejects but for malformed data, and a lane number is none.
   void jobs.add('retry-due', { lanes: [lane] }, { delayMs, dedupeKey: `retry-due:${lane}` });

@@ -42,14 +42,12 @@ export const SENDER_LINES: Record<SenderEvent['kind'], readonly [Level, string]>
   'sender-retry': ['warn', 'will try again'],
   'row-aside': ['warn', 'row refused: set aside, its key waits'],
   'rows-too-large': ['warn', 'rows are larger than Kafka takes: set aside unsent, their keys wait'],
+  'rows-still-too-large': ['debug', 'rows set aside are still larger than Kafka takes'],
   throttled: [
     'warn',
     'throttled by a broker: raise the quota of this client, or expect rows at the pace that it allows',
   ],
-  'pace-changed': [
-    'info',
-    'transactions carry another number of rows: fewer after a time-out, more again after successes',
-  ],
+  'pace-changed': ['info', 'transactions carry fewer rows after a time-out or a slow one, or as many as ever again'],
   'row-retry-failed': ['warn', 'row refused again'],
   'row-dead': ['error', 'row given up after its last attempt'],
   'row-recovered': ['info', 'row set aside was delivered'],

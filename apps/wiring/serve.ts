@@ -165,6 +165,7 @@ function showSenderEvent({ sender }: Metrics, haltedLanes: HaltedLanes, event: S
       sender.retry(event.code);
       break;
     case 'rows-too-large':
+    case 'rows-still-too-large':
       sender.tooLarge(event.rows);
       break;
     case 'throttled':

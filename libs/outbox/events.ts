@@ -200,8 +200,8 @@ export type SenderEvent =
       readonly delayMs: number;
     }
   | {
-      /** Known to be too large before they are sent: set aside (attempts 0), or still too large as their next attempt came due. */
-      readonly kind: 'rows-too-large';
+      /** Known to be too large before they are sent: set aside, or still too large as their next attempt came due. */
+      readonly kind: 'rows-too-large' | 'rows-still-too-large';
       readonly lane: number;
       readonly topic: string;
       readonly rows: number;

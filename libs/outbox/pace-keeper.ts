@@ -1,6 +1,6 @@
 /** The sender's pace, and what is said of it. */
 import type { TransactionPlan } from './plan-transaction.ts';
-import type { BatchLimits } from './ports.ts';
+import type { BatchLimits, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { type Load, TransactionPace } from './transaction-pace.ts';
 
@@ -19,22 +19,21 @@ export class PaceKeeper {
   limits = (lanes: number): BatchLimits => this.#pace.limits(lanes);
 
   timedOut(plan: TransactionPlan): void {
-    this.#say(() => this.#pace.timedOut(loadOf(plan)));
+    if (this.#pace.timedOut(loadOf(plan))) this.#say();
   }
 
-  delivered(plan: TransactionPlan, tookMs: number): void {
-    this.#say(() => this.#pace.delivered(loadOf(plan), tookMs, plan.lanes.length));
+  delivered(plan: TransactionPlan, tookMs: number, session: ProducerSession): void {
+    const wasBound = this.#pace.bound !== null;
+    // Right after a pause much goes through at once: what is quick then says nothing of the pace that is allowed.
+    const mayGrow = (session.throttle?.() ?? null) === null;
+    this.#pace.delivered(loadOf(plan), tookMs, plan.lanes.length, mayGrow);
+    if (wasBound !== (this.#pace.bound !== null)) this.#say();
   }
 
-  /** Growing is told once it is over. */
-  #say(act: () => void): void {
-    const before = this.#pace.bound;
-    act();
+  /** That it is bounded, after each time-out, and that it is no longer. */
+  #say(): void {
     const { bound } = this.#pace;
-    const isTold = bound === null ? before !== null : before === null || bound.rows < before.rows;
-    if (isTold) {
-      this.#onEvent({ kind: 'pace-changed', rowsMax: bound?.rows ?? null, bytesMax: bound?.bytes ?? null });
-    }
+    this.#onEvent({ kind: 'pace-changed', rowsMax: bound?.rows ?? null, bytesMax: bound?.bytes ?? null });
   }
 }
 

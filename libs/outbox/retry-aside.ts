@@ -147,7 +147,7 @@ async function recordRefusals(
   if (!(await options.store.failAttempts(lane, hold.claimEpoch, ids, outcome))) return false;
   const { code, message } = error;
   if (!spent && unsent) {
-    options.onEvent({ kind: 'rows-too-large', lane, topic, rows: ids.length, id, message, attempts, delayMs });
+    options.onEvent({ kind: 'rows-still-too-large', lane, topic, rows: ids.length, id, message, attempts, delayMs });
   } else if (!spent) options.onEvent({ kind: 'row-retry-failed', lane, id, code, attempts, delayMs });
   if (!spent) return true;
   for (const each of ids) {

@@ -187,7 +187,7 @@ export class Sender {
       return;
     }
     crashPoint('sender-after-transact');
-    this.#pace.delivered(plan, this.#options.clock.nowMs() - startedMs);
+    this.#pace.delivered(plan, this.#options.clock.nowMs() - startedMs, session);
     for (const hold of plan.lanes) {
       hold.marker = plan.lastIds.get(hold.lane) ?? hold.marker;
       hold.markerWrittenAtMs = this.#options.clock.nowMs();

@@ -58,14 +58,14 @@ export class TransactionPace {
   }
 
   /** `lanes`: those it carried. */
-  delivered(load: Load, tookMs: number, lanes: number): void {
+  delivered(load: Load, tookMs: number, lanes: number, mayGrow = true): void {
     if (load.rows === 0) return;
     if (tookMs > this.#targetMs) {
       this.#shrink(load, Math.max(this.#targetMs / tookMs, SHRINK_SLOW_MIN));
       return;
     }
     const bound = this.#bound;
-    if (bound === null || tookMs > this.#targetMs * QUICK_SHARE) return;
+    if (!mayGrow || bound === null || tookMs > this.#targetMs * QUICK_SHARE) return;
     // What a small transaction took says nothing of a larger one.
     if (load.rows * 2 < bound.rows && load.bytes * 2 < bound.bytes) return;
     const grown = { rows: bound.rows * GROW, bytes: bound.bytes * GROW };
