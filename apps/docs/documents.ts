@@ -3,6 +3,7 @@ import { envExample, settingsTable } from '#config';
 import { metricsTable } from '#observability';
 import { eventsTable } from './explain-events.ts';
 import { checksTable } from './list-checks.ts';
+import { stallsTable } from './list-stalls.ts';
 import { typesTable } from './list-types.ts';
 
 /** A block of a Markdown file between `<!-- name:start -->` and `<!-- name:end -->`. */
@@ -24,6 +25,7 @@ const OPERATIONS_BLOCKS: readonly Block[] = [
   { name: 'events', content: eventsTable },
   { name: 'metrics', content: metricsTable },
   { name: 'checks', content: checksTable },
+  { name: 'stalls', content: stallsTable },
 ];
 
 const TYPES_BLOCKS: readonly Block[] = [{ name: 'types', content: typesTable }];

@@ -1,5 +1,6 @@
 /** Rank 0: errors, time, chance, backoff, deadlines, logging and crash points. Imports nothing of ours. */
 export { type BackoffLimits, backoffMs } from './backoff.ts';
+export { causeOf } from './cause-of.ts';
 export { backgroundClock, type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 export { crashPoint } from './crash-point.ts';
 export { withDeadline } from './deadline.ts';
@@ -15,6 +16,7 @@ export {
 } from './errors.ts';
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts';
 export { nextTurn } from './next-turn.ts';
+export { type LastFault, Progress } from './progress.ts';
 export {
   type ParsedRedisAddress,
   parseRedisAddress,
@@ -23,3 +25,5 @@ export {
   type RedisNode,
   showRedisAddress,
 } from './redis-address.ts';
+export { explainStall, readStalls, type Stall, whyStanding, writeStalls } from './stall.ts';
+export { isStallCause, STALL_CAUSES, type StallCause, type StallFacts } from './stall-causes.ts';
