@@ -1,4 +1,5 @@
 /** The status as tables for people. */
+import { explainStall } from '#runtime';
 import type { LaneStatus } from '../wiring/read-lanes.ts';
 import type { SourceStatus, Status } from '../wiring/read-status.ts';
 import { type Cell, renderTable, showDuration } from './render-table.ts';
@@ -89,8 +90,12 @@ function renderMembers({ members }: Status): readonly string[] {
 }
 
 /** What needs somebody's attention, one sentence each. */
-function renderProblems({ lanes, sources }: Status): readonly string[] {
+function renderProblems({ lanes, sources, stalls }: Status): readonly string[] {
   const problems = [
+    // Halts are told below, with more words.
+    ...stalls
+      .filter(({ cause }) => cause !== 'source-halted' && cause !== 'lane-halted')
+      .map((stall) => `stalled  ${explainStall(stall)}`),
     ...sources.flatMap(({ name, halted }) => (halted === null ? [] : [`source ${name} is halted: ${halted}`])),
     ...sources.flatMap(({ name, problem }) => (problem === null ? [] : [`source ${name}: ${problem}`])),
     ...sources

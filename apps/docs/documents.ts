@@ -4,6 +4,7 @@ import { metricsTable } from '#observability';
 import { eventsTable } from './explain-events.ts';
 import { checksTable } from './list-checks.ts';
 import { fatalErrorsTable, sessionSettingsTable } from './list-database.ts';
+import { stallsTable } from './list-stalls.ts';
 import { typesTable } from './list-types.ts';
 
 /** A block of a Markdown file between `<!-- name:start -->` and `<!-- name:end -->`. */
@@ -27,6 +28,7 @@ const OPERATIONS_BLOCKS: readonly Block[] = [
   { name: 'checks', content: checksTable },
   { name: 'database-errors', content: fatalErrorsTable },
   { name: 'session-settings', content: sessionSettingsTable },
+  { name: 'stalls', content: stallsTable },
 ];
 
 const TYPES_BLOCKS: readonly Block[] = [{ name: 'types', content: typesTable }];

@@ -7,6 +7,7 @@ import { settingsTable } from '#config';
 import { metricsTable } from '#observability';
 import { eventsTable } from './explain-events.ts';
 import { checksTable } from './list-checks.ts';
+import { stallsTable } from './list-stalls.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const textOf = (name: string): string => readFileSync(join(ROOT, 'docs', `${name}.md`), 'utf8');
@@ -46,7 +47,8 @@ for (const document of DOCUMENTS) {
 }
 
 test('every event that the documents tell to look for is one', () => {
-  const events = eventsTable();
+  // Causes of stalls are named alike.
+  const events = `${eventsTable()}\n${stallsTable()}`;
   const text = DOCUMENTS.map(textOf).join('\n');
   const named = namesIn(text, /^(commit|gaps|lane|source|row|session|writer|sender|term|went)-[a-z-]+$/);
   assert.deepEqual(

@@ -172,7 +172,7 @@ export class OutboxPublisher {
     };
     const failed = new AbortController();
     const signal = AbortSignal.any([service.signal, failed.signal]);
-    const writer = runWriter({ ...service, signal }, { pool, doorbell, election, onEvent });
+    const writer = runWriter({ ...service, signal }, { pool, doorbell, election, ...served.forWriter, onEvent });
     // A sender that ends by a fault takes the writer with it: events would pile up in the lanes.
     sender.catch(() => failed.abort());
     await Promise.all([writer, sender]);
@@ -204,7 +204,7 @@ export class OutboxPublisher {
       served.onSenderEvent(event);
       this.#tell(event);
     };
-    const sender = runSender(service, { store, doorbell, kafka, onEvent, onSender: served.watch });
+    const sender = runSender(service, { store, doorbell, kafka, ...served.forSender, onEvent });
     // Told by `schedulePublishing`; to `publishBatch` it shows as a batch that Kafka does not get.
     sender.catch(() => undefined);
     return { service, pool, doorbell, election, kafka, served, sender };

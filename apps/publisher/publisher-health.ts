@@ -2,7 +2,7 @@
 import type { Config } from '#config';
 import type { Pool } from '#database';
 import { connectKafka, preflight } from '#kafka-delivery';
-import { asRelayError, RelayError, silentLogger, withDeadline } from '#runtime';
+import { asRelayError, explainStall, RelayError, silentLogger, withDeadline } from '#runtime';
 import { kafkaOptions } from '../wiring/open-kafka.ts';
 import { poolOperator } from '../wiring/operator.ts';
 import { readStatus, tablesOf } from '../wiring/read-status.ts';
@@ -41,7 +41,7 @@ async function attempt(work: Promise<HealthCheck>): Promise<HealthCheck> {
 const elsewhere = () => Promise.reject(new RelayError('STOPPED', 'not looked at here'));
 
 async function lagOf(config: Config, pool: Pool, limits: HealthLimits): Promise<HealthCheck> {
-  const { backlog, sources, aside, lanes } = await readStatus({
+  const { backlog, sources, aside, lanes, stalls } = await readStatus({
     config,
     operator: poolOperator(pool, config),
     lookAtTable: tablesOf(pool),
@@ -58,6 +58,9 @@ async function lagOf(config: Config, pool: Pool, limits: HealthLimits): Promise<
   const stopped = sources.filter(({ halted: halt }) => halt !== null).length;
   const says = `${rows} rows wait, the oldest moved ${Math.round(oldestMs / 1000)} s ago; ${aside.dead} dead letters, ${halted} lanes halted, ${stopped} sources halted`;
   if (halted + stopped > 0) return { status: 'unhealthy', says };
+  // Between two batches nobody leads.
+  const [standing] = stalls.filter(({ cause }) => cause !== 'no-leader');
+  if (standing !== undefined) return { status: 'degraded', says: `${says}; ${explainStall(standing)}` };
   return { status: rows > limits.lagRowsMax || oldestMs > limits.lagAgeMsMax ? 'degraded' : 'healthy', says };
 }
 

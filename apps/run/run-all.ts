@@ -33,8 +33,8 @@ export function runAll(options: LoadOptions): Promise<never> {
     };
     try {
       await together(service, [
-        (each) => runWriter(each, { pool, doorbell, election, onEvent: served.onWriterEvent }),
-        (each) => runSender(each, { store, doorbell, kafka, onEvent: onSenderEvent, onSender: served.watch }),
+        (each) => runWriter(each, { pool, doorbell, election, ...served.forWriter }),
+        (each) => runSender(each, { store, doorbell, kafka, onEvent: onSenderEvent, ...served.forSender }),
       ]);
     } finally {
       await jobs.stop();

@@ -1,9 +1,9 @@
 /** A sender process: one track, that is one transactional producer for all the lanes it holds. */
 import { type Doorbell, type KafkaPort, Sender, type SenderEvent, type SenderStore } from '#outbox';
-import { systemClock, systemRandom } from '#runtime';
+import { type Progress, systemClock, systemRandom } from '#runtime';
 import { logSenderEvents, summariseDeliveries } from '../wiring/log-events.ts';
 import { MARKER_REFRESH_MS, SUMMARY_INTERVAL_MS, senderTickMs } from '../wiring/pace.ts';
-import type { Service } from '../wiring/service.ts';
+import { type Service, senderIdOf } from '../wiring/service.ts';
 
 const MARKER_SETTLE_MS = 5_000;
 /** A transaction that takes longer than this share of its time-out makes the next one smaller. */
@@ -17,16 +17,18 @@ export interface SenderParts {
   readonly doorbell: Doorbell;
   readonly kafka: KafkaPort;
   readonly onEvent: (event: SenderEvent) => void;
+  readonly progress: Progress;
+  /** The lanes that the sender holds now. */
   readonly onSender?: (sender: Sender) => void;
 }
 
 /** Runs until the signal aborts, then gives the lanes back. Rejects with a fatal fault only. */
 export async function runSender(service: Service, parts: SenderParts): Promise<void> {
-  const { config, logger, signal, instanceId } = service;
+  const { config, logger, signal } = service;
   const log = logSenderEvents(logger);
   const summary = summariseDeliveries(logger);
   const sender = new Sender({
-    transactionalId: `${config.kafka.transactionalIdPrefix}.${instanceId}`,
+    transactionalId: senderIdOf(service),
     store: parts.store,
     kafka: parts.kafka,
     doorbell: parts.doorbell,
@@ -45,6 +47,7 @@ export async function runSender(service: Service, parts: SenderParts): Promise<v
     parkedKeysMax: PARKED_KEYS_MAX,
     trimRowsMax: TRIM_ROWS_MAX,
     trimIntervalMs: TRIM_INTERVAL_MS,
+    progress: parts.progress,
     onEvent: (event) => {
       log(event);
       summary.note(event);

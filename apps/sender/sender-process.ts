@@ -26,7 +26,7 @@ export const senderProcess = (): Promise<never> =>
       jobs.onEvent(event);
     };
     try {
-      await runSender(service, { store, doorbell, kafka, onEvent, onSender: served.watch });
+      await runSender(service, { store, doorbell, kafka, onEvent, ...served.forSender });
     } finally {
       await jobs.stop();
       await served.close();

@@ -6,7 +6,7 @@ import { createMemoryDoorbell } from '#doorbell';
 import { connectKafka, createKafkaPort, createTopicAdmin } from '#kafka-delivery';
 import type { Notification } from '#notification';
 import type { SenderEvent, WriterEvent } from '#outbox';
-import { asRelayError, backoffMs, systemClock, systemRandom } from '#runtime';
+import { asRelayError, backoffMs, type Progress, systemClock, systemRandom } from '#runtime';
 import { createSenderStore, forgetDead, watchCommits } from '#sqlite-storage';
 import { lanesNeeded } from '../cli/init.ts';
 import { runSender } from '../sender/run-sender.ts';
@@ -66,11 +66,19 @@ async function relayFile(service: Service, opened: RelayFile, hooks: RelayHooks)
   hooks.onOpen?.({ ...opened, ring: commits.ring });
   try {
     await together(service, [
-      (each) => runSources(each, { file, fileId, doorbell, onEvent: onWriterEvent, onCommit: commits.listen }),
+      (each) =>
+        runSources(each, {
+          file,
+          fileId,
+          doorbell,
+          ...served.forWriter,
+          onEvent: onWriterEvent,
+          onCommit: commits.listen,
+        }),
       async (each) => {
-        await untilMarkerTopic(each, opened, onSenderEvent);
+        await untilMarkerTopic(each, opened, served.forSender.progress, onSenderEvent);
         if (each.signal.aborted) return;
-        await runSender(each, { store, doorbell, kafka, onEvent: onSenderEvent, onSender: served.watch });
+        await runSender(each, { store, doorbell, kafka, ...served.forSender, onEvent: onSenderEvent });
       },
       (each) => forgetOldDead(each, opened),
     ]);
@@ -100,9 +108,10 @@ function createCommitBell(path: string) {
 async function untilMarkerTopic(
   { config, logger, signal }: Service,
   { file }: RelayFile,
+  progress: Progress,
   onEvent: (event: SenderEvent) => void,
 ): Promise<void> {
-  for (let attempt = 1; !signal.aborted; attempt += 1) {
+  while (!signal.aborted) {
     try {
       const lanes = await createSenderStore({ file, tables: config.tables }).listLanes();
       const admin = createTopicAdmin(connectKafka(kafkaOptions(config, logger)));
@@ -114,8 +123,10 @@ async function untilMarkerTopic(
         await admin.close();
       }
     } catch (thrown) {
-      const { code, message, verdict } = asRelayError(thrown);
-      if (verdict !== 'retry') throw thrown;
+      const error = asRelayError(thrown);
+      const { code, message } = error;
+      if (error.verdict !== 'retry') throw thrown;
+      const attempt = progress.failed(error, systemClock.nowMs());
       const delayMs = backoffMs(attempt, config.sender.retryBackoff, systemRandom);
       logger.warn({ code, reason: message, delayMs }, 'waiting for Kafka');
       onEvent({ kind: 'sender-retry', code, message, topic: null, attempt, delayMs });

@@ -1,7 +1,7 @@
 /** The writer's part of a relay on a file: one `runSource` for each source; a halted one leaves the others running. */
 import type { SourceConfig } from '#config';
 import { type Doorbell, type LeaderElection, runSource, type WriterEvent, type WriterStore } from '#outbox';
-import { asRelayError, type RelayError, systemClock, systemRandom } from '#runtime';
+import { asRelayError, type Progress, type RelayError, systemClock, systemRandom } from '#runtime';
 import { ConsumeQueue, createSourceReader, createWriterStore, type SqliteFile } from '#sqlite-storage';
 import { logWriterEvents } from '../wiring/log-events.ts';
 import type { Service } from '../wiring/service.ts';
@@ -16,6 +16,7 @@ export interface SourcesParts {
   readonly fileId: string;
   readonly doorbell: Doorbell;
   readonly onEvent: (event: WriterEvent) => void;
+  readonly progressOf: (source: string) => Progress;
   /** Calls back whenever something was committed. Returns what ends it. */
   readonly onCommit: (wake: () => void) => () => void;
 }
@@ -88,6 +89,7 @@ async function relaySource(
         electionIntervalMs: ELECTION_INTERVAL_MS,
         mayLead: () => true,
         shouldHandOver: () => false,
+        progress: parts.progressOf(source.name),
         onEvent: (event) => {
           beDeafInBackoff(clock, event);
           log(event);

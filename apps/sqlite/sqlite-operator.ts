@@ -14,6 +14,7 @@ import {
   listWatermarks,
   outboxStatistics,
   pauseLane,
+  reportStalls,
   requeueDead,
   resumeLane,
   type SqliteFile,
@@ -36,7 +37,8 @@ export async function sqliteOperator(file: SqliteFile, config: Config): Promise<
     // SQLite's gaps never open.
     sumGaps: async () => new Map(),
     listMembers: () => listMembers(options),
-    outboxStatistics: () => outboxStatistics(options),
+    reportStalls: (memberId, stalls) => reportStalls(options, memberId, stalls),
+    outboxStatistics: (countMax) => outboxStatistics(options, countMax),
     countAside: () => countAside(options),
     listWaiting: () => listWaiting(options),
     listLanes: () => sender.listLanes(),

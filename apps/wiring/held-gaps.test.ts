@@ -65,7 +65,7 @@ test('/healthz stays 200 and tells of them', async () => {
     return { status: answer.status, ...((await answer.json()) as { healthy: boolean; notes: readonly string[] }) };
   };
   try {
-    assert.deepEqual(await ask(), { status: 200, healthy: true, reasons: [], notes: [] });
+    assert.deepEqual(await ask(), { status: 200, healthy: true, reasons: [], notes: [], stalls: [] });
     served.onWriterEvent(HELD);
     const { status, healthy, notes } = await ask();
     assert.deepEqual({ status, healthy }, { status: 200, healthy: true });

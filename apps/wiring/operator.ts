@@ -29,6 +29,7 @@ import {
   outboxStatistics,
   pauseLane,
   type ResumeFrom,
+  reportStalls,
   requeueDead,
   resumeLane,
   sumGaps,
@@ -47,7 +48,10 @@ export interface Operator {
   /** Open gaps by source. */
   sumGaps(): Promise<ReadonlyMap<string, GapSums>>;
   listMembers(): Promise<readonly MemberStatus[]>;
-  outboxStatistics(): Promise<readonly LaneBacklog[]>;
+  /** For `listMembers`; null: nothing stands. */
+  reportStalls(memberId: string, stalls: string | null): Promise<void>;
+  /** Counts each lane to a bound. */
+  outboxStatistics(countMax?: number): Promise<readonly LaneBacklog[]>;
   countAside(): Promise<Readonly<Record<AsideState, number>>>;
   listWaiting(): AsyncIterable<readonly WaitingRow[]>;
   listLanes(): Promise<readonly LaneRow[]>;
@@ -79,7 +83,8 @@ export function poolOperator(pool: Pool, config: Config): Operator {
     listWatermarks: () => listWatermarks(pool, tables),
     sumGaps: () => sumGaps(pool, tables),
     listMembers: () => listMembers(pool, tables),
-    outboxStatistics: () => outboxStatistics(pool, tables),
+    reportStalls: (memberId, stalls) => reportStalls(pool, tables, memberId, stalls),
+    outboxStatistics: (countMax) => outboxStatistics(pool, tables, countMax),
     countAside: () => countAside(pool, tables),
     listWaiting: () => listWaiting({ pool, tables }),
     listLanes: () => sender.listLanes(),

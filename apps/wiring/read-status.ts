@@ -13,13 +13,14 @@ import {
   type WatermarkState,
 } from '#outbox';
 import type { RedisTarget } from '#redis';
-import { asRelayError, showRedisAddress, silentLogger, systemClock } from '#runtime';
+import { asRelayError, type Stall, showRedisAddress, silentLogger, systemClock } from '#runtime';
 import { createSourceReader, type GapModeProof, listerOf, proveGapMode } from '#source-polling';
 import { betterMode, promiseFor } from './gap-mode-promise.ts';
 import { databaseLockPrefix } from './open-coordination.ts';
 import type { Operator } from './operator.ts';
 import { type LaneStatus, readLanes, type ServerStatus } from './read-lanes.ts';
 import { redisTarget } from './redis-target.ts';
+import { statusStalls } from './status-stalls.ts';
 
 export interface SourceStatus {
   readonly name: string;
@@ -74,6 +75,8 @@ export interface Status {
   readonly members: readonly MemberStatus[];
   readonly backlog: { readonly rows: number; readonly capped: boolean; readonly oldestAgeMs: number | null };
   readonly aside: Readonly<Record<AsideState, number>>;
+  /** What stands and why, the worst first. */
+  readonly stalls: readonly Stall[];
 }
 
 export interface ReadStatusOptions {
@@ -104,6 +107,8 @@ export async function readStatus(options: ReadStatusOptions): Promise<Status> {
   const elected = (await options.whoElected?.(config.sources.map(({ name }) => name))) ?? new Map();
   const found = await readSources(options, watermarks, gaps);
   const sources = found.map((source) => ({ ...source, electedBy: elected.get(source.name) ?? null }));
+  const members = await operator.listMembers();
+  const aside = await operator.countAside();
   return {
     delivery: config.deliveryMode,
     database,
@@ -112,9 +117,10 @@ export async function readStatus(options: ReadStatusOptions): Promise<Status> {
     sources,
     gapHolders: await findGapHolders(options, sources),
     lanes,
-    members: await operator.listMembers(),
+    members,
     backlog: sumBacklog(lanes),
-    aside: await operator.countAside(),
+    aside,
+    stalls: statusStalls({ sources, lanes, members, aside }, config.stallMs),
   };
 }
 

@@ -1,29 +1,37 @@
 /** What a process shows while it runs: events of the core as metrics and health, served when HTTP_PORT is set, and told to people. */
-import { createNotifier, type NotifierOptions } from '#notification';
+import { createNotifier, type Notifier, type NotifierOptions } from '#notification';
 import {
   createMetrics,
   createProgressHealth,
   type Metrics,
   type ProgressHealth,
+  type RunningHttpServer,
   startHttpServer,
 } from '#observability';
 import type { Sender, SenderEvent, WriterEvent } from '#outbox';
-import { systemClock } from '#runtime';
-import { createElectionNotes } from './election-notes.ts';
+import { explainStall, type Progress, type Stall, systemClock } from '#runtime';
+import { createElectionNotes, type ElectionNotes } from './election-notes.ts';
 import { createHaltedLanes, type HaltedLanes } from './halted-lanes.ts';
-import { createHeldGaps } from './held-gaps.ts';
+import { createHeldGaps, type HeldGaps } from './held-gaps.ts';
 import type { Operator } from './operator.ts';
-import { sampleBacklog } from './sample-backlog.ts';
-import type { Service } from './service.ts';
+import { type Service, senderIdOf } from './service.ts';
+import { showLook } from './show-look.ts';
+import { StallMonitor } from './stall-monitor.ts';
+import { watchStalls } from './watch-stalls.ts';
 
-/** Above the longest deadline of one step, a Kafka transaction of 30 s. */
-const STALL_MS = 60_000;
+/** Rows of a lane that are counted where no gauge shows them. */
+const COUNT_MAX_UNSERVED = 1_000;
 
 export interface Served {
   readonly onWriterEvent: (event: WriterEvent) => void;
   readonly onSenderEvent: (event: SenderEvent) => void;
-  /** The sender whose progress is health. */
-  watch(sender: Sender): void;
+  /** What the writer takes, for events and progress. */
+  readonly forWriter: {
+    readonly onEvent: (event: WriterEvent) => void;
+    readonly progressOf: (name: string) => Progress;
+  };
+  /** What the sender takes besides its events. */
+  readonly forSender: { readonly progress: Progress; readonly onSender: (sender: Sender) => void };
   close(): Promise<void>;
 }
 
@@ -43,64 +51,129 @@ export async function serve(
   const { webhookUrl, afterRetries: afterAttempts } = config.notify;
   const notifier = createNotifier({ instance, afterAttempts, callback: onNotification, webhookUrl, logger });
   const metrics = createMetrics(roles);
-  const health = createProgressHealth({ clock: systemClock, stallMs: STALL_MS });
-  const haltedLanes = createHaltedLanes(health);
-  const noted = [createHeldGaps(), createElectionNotes()];
-  const state = { sender: null as Sender | null, waitsFor: new Set<string>(roles.sender ? ['Kafka'] : []) };
-  const shown = {
-    onWriterEvent: (event: WriterEvent) => {
-      notifier.onWriterEvent(event);
-      for (const each of noted) each.note(event);
-      showWriterEvent(metrics, health, event);
-    },
-    onSenderEvent: (event: SenderEvent) => {
-      notifier.onSenderEvent(event);
-      if (event.kind === 'session-opened') state.waitsFor.delete('Kafka');
-      if (event.kind === 'session-lost') state.waitsFor.add('Kafka');
-      showSenderEvent(metrics, haltedLanes, event);
-      if (state.sender !== null) metrics.sender.lanesHeld(state.sender.lanes.length);
-    },
-    watch: (sender: Sender) => {
-      state.sender = sender;
-    },
+  const { stallMs } = config;
+  const health = createProgressHealth({ clock: systemClock, stallMs });
+  const parts: Parts = {
+    notifier,
+    metrics,
+    health,
+    haltedLanes: createHaltedLanes(health),
+    heldGaps: createHeldGaps(),
+    elections: createElectionNotes(),
+    monitor: new StallMonitor({ roles, writerId: instance, senderId: senderIdOf(service), stallMs }),
+    waitsFor: new Set<string>(roles.sender ? ['Kafka'] : []),
+    sender: null,
   };
+  const stop = watch(service, operator, roles, parts);
+  try {
+    const server = await listen(service, parts);
+    return {
+      ...listeners(parts),
+      close: async () => {
+        await stop();
+        await server?.close();
+        await notifier.close();
+      },
+    };
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+}
+
+interface Parts {
+  readonly notifier: Notifier;
+  readonly metrics: Metrics;
+  readonly health: ProgressHealth;
+  readonly haltedLanes: HaltedLanes;
+  readonly heldGaps: HeldGaps;
+  readonly elections: ElectionNotes;
+  readonly monitor: StallMonitor;
+  readonly waitsFor: Set<string>;
+  sender: Sender | null;
+}
+
+function listeners(parts: Parts): Omit<Served, 'close'> {
+  const { notifier, metrics, health, haltedLanes, heldGaps, elections, monitor, waitsFor } = parts;
+  const onWriterEvent = (event: WriterEvent) => {
+    notifier.onWriterEvent(event);
+    heldGaps.note(event);
+    elections.note(event);
+    monitor.onWriterEvent(event, systemClock.nowMs());
+    showWriterEvent(metrics, health, event);
+  };
+  const onSenderEvent = (event: SenderEvent) => {
+    notifier.onSenderEvent(event);
+    monitor.onSenderEvent(event, systemClock.nowMs());
+    if (event.kind === 'session-opened') waitsFor.delete('Kafka');
+    if (event.kind === 'session-lost') waitsFor.add('Kafka');
+    showSenderEvent(metrics, haltedLanes, event);
+    if (parts.sender !== null) metrics.sender.lanesHeld(parts.sender.lanes.length);
+  };
+  const onSender = (sender: Sender) => {
+    parts.sender = sender;
+  };
+  const progressOf = (name: string) => monitor.watchSource(name, systemClock.nowMs());
+  return {
+    onWriterEvent,
+    onSenderEvent,
+    forWriter: { onEvent: onWriterEvent, progressOf },
+    forSender: { progress: monitor.sender, onSender },
+  };
+}
+
+/** Returns what ends it. */
+function watch(service: Service, operator: Operator, roles: ServeRoles, parts: Parts): () => Promise<void> {
+  const { config, logger, instanceId } = service;
+  const { metrics, haltedLanes, monitor, notifier } = parts;
+  const ended = new AbortController();
+  const watching = watchStalls(
+    {
+      monitor,
+      operator: { ...operator, listLanes: () => haltedLanes.look(() => operator.listLanes()) },
+      memberIds: [roles.sender ? senderIdOf(service) : instanceId],
+      roles,
+      stallMs: config.stallMs,
+      clock: systemClock,
+      logger,
+      metrics,
+      notifier,
+      ...(config.http.port === null ? { countMax: COUNT_MAX_UNSERVED } : {}),
+      onLook: (look) => showLook(metrics, look),
+    },
+    ended.signal,
+  );
+  return async () => {
+    ended.abort();
+    await watching;
+  };
+}
+
+/** Null where HTTP_PORT is not set. */
+async function listen({ config, logger }: Service, parts: Parts): Promise<RunningHttpServer | null> {
   const { host, port } = config.http;
-  if (port === null) return { ...shown, close: () => notifier.close() };
+  if (port === null) return null;
+  const { health, heldGaps, elections, monitor, metrics, waitsFor } = parts;
   const server = await startHttpServer({
     host,
     port,
     metrics,
     logger,
     health: () => {
-      const answer = health.health();
-      const stalledMs = state.sender === null ? 0 : systemClock.nowMs() - state.sender.progressAtMs;
-      const notes = noted.flatMap((each) => each.lines());
-      if (stalledMs < STALL_MS) return { ...answer, notes };
-      return {
-        healthy: false,
-        reasons: [...answer.reasons, `no turn ended well for ${Math.floor(stalledMs / 1000)} s`],
-        notes,
-      };
+      const stalls = monitor.stalls(systemClock.nowMs()).map((stall) => ({ ...stall, text: explainStall(stall) }));
+      const stuck = health.health().reasons;
+      const isSaid = ({ part }: Stall) => stuck.some((reason) => reason.startsWith(`${part}:`));
+      const whole = stalls.filter((stall) => monitor.isWhole(stall) && !isSaid(stall)).map(({ text }) => text);
+      const reasons = [...stuck, ...whole];
+      return { healthy: reasons.length === 0, reasons, notes: [...heldGaps.lines(), ...elections.lines()], stalls };
     },
     ready: () => ({
-      ready: state.waitsFor.size === 0,
-      reasons: [...state.waitsFor].map((name) => `waits for ${name}`),
+      ready: waitsFor.size === 0,
+      reasons: [...waitsFor].map((name) => `waits for ${name}`),
     }),
   });
   logger.info({ host: server.host, port: server.port }, 'serving health and metrics');
-  const ended = new AbortController();
-  const sampling = roles.sender
-    ? sampleBacklog(service, operator, metrics, haltedLanes, ended.signal)
-    : Promise.resolve();
-  return {
-    ...shown,
-    close: async () => {
-      ended.abort();
-      await sampling;
-      await server.close();
-      await notifier.close();
-    },
-  };
+  return server;
 }
 
 function showWriterEvent({ writer }: Metrics, health: ProgressHealth, event: WriterEvent): void {
@@ -140,7 +213,6 @@ function showWriterEvent({ writer }: Metrics, health: ProgressHealth, event: Wri
       break;
     case 'writer-retry':
       writer.retry(event.code);
-      health.working(subject);
       break;
     case 'source-halted':
       writer.halted(event.source, true);
@@ -165,7 +237,6 @@ function showSenderEvent({ sender }: Metrics, haltedLanes: HaltedLanes, event: S
       sender.retry(event.code);
       break;
     case 'rows-too-large':
-    case 'rows-still-too-large':
       sender.tooLarge(event.rows);
       break;
     case 'throttled':

@@ -17,6 +17,10 @@ export interface Service {
   readonly signal: AbortSignal;
 }
 
+/** The sender's transactional id, by which it is also known among the members. */
+export const senderIdOf = ({ config, instanceId }: Pick<Service, 'config' | 'instanceId'>): string =>
+  `${config.kafka.transactionalIdPrefix}.${instanceId}`;
+
 /** Runs `main` to its end and ends the process with the exit code that fits. Never returns. */
 export async function runService(
   name: string,

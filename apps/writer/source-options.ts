@@ -2,7 +2,7 @@
 import type { SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type { Doorbell, LeaderElection, RunSourceOptions, WriterEvent, WriterStore } from '#outbox';
-import { systemClock, systemRandom } from '#runtime';
+import { type Progress, systemClock, systemRandom } from '#runtime';
 import { createSourceReader, proveGapMode } from '#source-polling';
 import { logGapMode } from '../wiring/gap-mode-promise.ts';
 import type { Service } from '../wiring/service.ts';
@@ -16,6 +16,8 @@ export interface WriterParts {
   readonly doorbell: Doorbell;
   readonly election: LeaderElection;
   readonly onEvent: (event: WriterEvent) => void;
+  /** Of the source: whoever wants to know whether its rows move looks there. */
+  readonly progressOf?: (source: string) => Progress;
 }
 
 /** For a lone writer, which hands nothing over. */
@@ -57,6 +59,7 @@ export function sourceOptions(
     electionIntervalMs: ELECTION_INTERVAL_MS,
     mayLead: () => true,
     shouldHandOver: () => false,
+    ...(parts.progressOf === undefined ? {} : { progress: parts.progressOf(source.name) }),
     onEvent: parts.onEvent,
   };
 }

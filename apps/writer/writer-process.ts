@@ -15,7 +15,7 @@ export const writerProcess = (): Promise<never> =>
     const served = await serve(service, poolOperator(pool, config), { writer: true, sender: false });
     const election = openElection(config, doorbell, logger, served.onWriterEvent);
     try {
-      await runWriter(service, { pool, doorbell, election, onEvent: served.onWriterEvent });
+      await runWriter(service, { pool, doorbell, election, ...served.forWriter });
     } finally {
       await served.close();
       await election.close();

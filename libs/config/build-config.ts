@@ -68,6 +68,7 @@ export function buildConfig(values: Values, parts: ConfigParts): Config {
       deadLetterRetentionMs: values.DEAD_LETTER_RETENTION,
     },
     http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
+    stallMs: values.STALL_AFTER_SECONDS,
     notify: { webhookUrl: values.NOTIFY_WEBHOOK_URL, afterRetries: values.NOTIFY_AFTER_RETRIES },
     logLevel: values.LOG_LEVEL,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,

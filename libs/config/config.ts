@@ -195,6 +195,8 @@ export interface Config {
   readonly writer: WriterConfig;
   readonly sender: SenderConfig;
   readonly http: { readonly host: string; readonly port: number | null };
+  /** Rows that wait for so long without one that moved are a stall. */
+  readonly stallMs: number;
   readonly notify: { readonly webhookUrl: string | null; readonly afterRetries: number };
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   readonly shutdownTimeoutMs: number;

@@ -158,13 +158,19 @@ export const SERVICE = {
     defaultText: '(not served)',
     min: 0,
     max: 65535,
-    text: 'Port of `/healthz`, `/readyz` and `/metrics`; 0 takes any free one.',
+    text: 'Port of `/healthz`, `/livez`, `/readyz` and `/metrics`; 0 takes any free one.',
+  }),
+  STALL_AFTER_SECONDS: seconds({
+    default: '60',
+    min: 1,
+    max: 86_400,
+    text: 'Rows that wait for so long without one that moved are a stall: `/healthz`, `status`, metrics, log and webhook say why (seconds). Above the longest time that a transaction may take.',
   }),
   NOTIFY_WEBHOOK_URL: url({
     default: null,
     protocols: ['http:', 'https:'],
     secret: true,
-    text: 'Gets a POST with JSON when the relay needs somebody: a row given up, a lane or source halted, a fault that lasts, and its end.',
+    text: 'Gets a POST with JSON when the relay needs somebody: a row given up, a lane or source halted, rows that do not move, a fault that lasts, and its end.',
   }),
   NOTIFY_AFTER_RETRIES: integer({
     default: '5',

@@ -3,7 +3,7 @@
  * webhook that is away cost a log line, and what waits for the webhook is bounded.
  */
 import type { SenderEvent, WriterEvent } from '#outbox';
-import { backoffMs, type Clock, type Logger, type Random, systemClock, systemRandom } from '#runtime';
+import { backoffMs, type Clock, type Logger, type Random, type Stall, systemClock, systemRandom } from '#runtime';
 import { type Finding, Findings, type Notification } from './notification.ts';
 
 export interface NotifierOptions {
@@ -21,6 +21,11 @@ export interface NotifierOptions {
 export interface Notifier {
   onWriterEvent(event: WriterEvent): void;
   onSenderEvent(event: SenderEvent): void;
+  /** A part stands; said again for as long as it does, as often as the caller likes. */
+  onStall(stall: Stall): void;
+  onStallsEnd(stall: Stall): void;
+  /** `sender`, or `source NAME`: a look found that nothing waits for it. */
+  onIdle(part: string): void;
   /** Waits for the webhook to take what there is, for `deadlineMs` at most. */
   close(deadlineMs?: number): Promise<void>;
 }
@@ -55,6 +60,18 @@ class QueuedNotifier implements Notifier {
 
   onSenderEvent(event: SenderEvent): void {
     this.#tell(this.#findings.ofSender(event));
+  }
+
+  onStall(stall: Stall): void {
+    this.#tell(this.#findings.ofStall(stall));
+  }
+
+  onStallsEnd(stall: Stall): void {
+    this.#tell(this.#findings.ofStallsEnd(stall));
+  }
+
+  onIdle(part: string): void {
+    this.#tell(this.#findings.ofIdle(part));
   }
 
   async close(deadlineMs = CLOSE_DEADLINE_MS): Promise<void> {

@@ -1,11 +1,11 @@
 /** What somebody is told when the relay needs them, and which events of the core are worth it. No payloads, no secrets. */
 import type { SenderEvent, WriterEvent } from '#outbox';
-import type { ErrorCode } from '#runtime';
+import { type ErrorCode, explainStall, type Stall, type StallCause } from '#runtime';
 
 export interface Notification {
   /**
    * `row-refused`: Kafka refused a row several times. `row-dead`: its attempts are spent, and the policy applies. `retrying`: a
-   * fault of the world lasts. `recovered`: it is over. `lane-halted` and `source-halted` wait for an operator (the latter is told by
+   * fault of the world lasts. `stalled`: rows wait and none moved for a time; told again once an hour. `recovered`: it is over. `lane-halted` and `source-halted` wait for an operator (the latter is told by
    * each writer that has the source). `commit-lost`:
    * Kafka lost a transaction that it had acknowledged; its rows are delivered again.
    */
@@ -13,6 +13,7 @@ export interface Notification {
     | 'row-refused'
     | 'row-dead'
     | 'retrying'
+    | 'stalled'
     | 'recovered'
     | 'lane-halted'
     | 'source-halted'
@@ -25,6 +26,10 @@ export interface Notification {
   /** The relay's process. */
   readonly instance: string;
   readonly code?: ErrorCode;
+  /** Why rows do not move: a name of the table of causes in docs/operations.md. */
+  readonly cause?: StallCause;
+  /** What stands: `sender`, `source NAME`, `lane N`, `topic NAME`. */
+  readonly part?: string;
   readonly source?: string;
   readonly lane?: number;
   readonly outboxId?: number;
@@ -33,10 +38,12 @@ export interface Notification {
 
 export type Finding = Omit<Notification, 'at' | 'instance'>;
 
+const TOLD_OTHERWISE: ReadonlySet<StallCause> = new Set(['source-halted', 'lane-halted', 'dead-letters']);
+
 /** Remembers what was told, so that a fault that goes on for hours is told once. */
 export class Findings {
   readonly #afterAttempts: number;
-  /** Parts that are known to be in trouble: `sender`, or `source <name>`. */
+  /** Parts that are known to be in trouble: `sender`, `topic <name>`, or `source <name>`. */
   readonly #troubled = new Set<string>();
 
   /** `afterAttempts`: how often the same thing fails before it is told. */
@@ -63,7 +70,8 @@ export class Findings {
   ofSender(event: SenderEvent): Finding | null {
     switch (event.kind) {
       case 'sender-retry':
-        return this.#retrying('sender', event, {});
+        // A topic that takes nothing is over when it is, not when others were delivered.
+        return this.#retrying(event.topic === null ? 'sender' : `topic ${event.topic}`, event, {});
       case 'delivered':
         return this.#recovered('sender', {});
       case 'row-retry-failed': {
@@ -91,6 +99,25 @@ export class Findings {
       default:
         return null;
     }
+  }
+
+  /** Halts and dead letters are told when they happen, once. */
+  ofStall(stall: Stall): Finding | null {
+    const { cause, part } = stall;
+    if (TOLD_OTHERWISE.has(cause)) return null;
+    return { kind: 'stalled', severity: 'error', text: explainStall(stall), cause, part };
+  }
+
+  /** A look found that nothing waits: what was tried again and again is over, though nothing was delivered. */
+  ofIdle(part: string): Finding | null {
+    return this.#recovered(part, {});
+  }
+
+  ofStallsEnd({ cause, part }: Stall): Finding | null {
+    // Told once, not for the stall and for the attempts.
+    this.#troubled.delete(part);
+    if (TOLD_OTHERWISE.has(cause)) return null;
+    return { kind: 'recovered', severity: 'info', text: `${part}: rows move again, or none waits`, cause, part };
   }
 
   #retrying(

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import type { SenderEvent, WriterEvent } from '#outbox';
-import { silentLogger } from '#runtime';
+import { type Stall, silentLogger } from '#runtime';
 import { until } from '#testkit';
 import { createNotifier, type Notification } from './index.ts';
 
@@ -57,6 +57,33 @@ test('a lasting fault is told once, its end once, a refused row at the bound, a 
     ],
   );
   assert.ok(told.every(({ instance, at }) => instance === 'i' && !Number.isNaN(Date.parse(at))));
+});
+
+test('attempts end with a look that finds nothing, those of a topic not with rows of another; a stall and its end are told by cause', () => {
+  const told: Notification[] = [];
+  const callback = (notification: Notification) => void told.push(notification);
+  const notifier = createNotifier({ instance: 'i', afterAttempts: 2, callback, logger: silentLogger });
+  notifier.onIdle('sender');
+  notifier.onSenderEvent(retry(2));
+  notifier.onIdle('sender');
+  notifier.onSenderEvent({ ...retry(2), topic: 't' } as SenderEvent);
+  notifier.onSenderEvent(DELIVERED);
+  notifier.onSenderEvent({ ...retry(3), topic: 't' } as SenderEvent);
+  const stall: Stall = { cause: 'topic-missing', part: 'topic t', rows: null, forMs: 61_000, fault: null };
+  notifier.onStall(stall);
+  notifier.onStallsEnd(stall);
+  // Told as halts already.
+  notifier.onStall({ ...stall, cause: 'lane-halted', part: 'lane 1' });
+  assert.deepEqual(
+    told.map(({ kind, cause, text }) => [kind, cause ?? text.slice(0, 7)]),
+    [
+      ['retrying', 'sender '],
+      ['recovered', 'sender '],
+      ['retrying', 'topic t'],
+      ['stalled', 'topic-missing'],
+      ['recovered', 'topic-missing'],
+    ],
+  );
 });
 
 test('the webhook gets each notification as JSON, in order, again after a bad answer', async () => {

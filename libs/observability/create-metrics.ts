@@ -3,9 +3,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createFaultMetrics } from './fault-metrics.ts';
 import { createInstruments, METRIC_PREFIX } from './instruments.ts';
 import { createSenderMetrics, type SenderMetrics } from './sender-metrics.ts';
+import { createStallMetrics, type StallMetrics } from './stall-metrics.ts';
 import { createWriterMetrics, type WriterMetrics } from './writer-metrics.ts';
 
-export type { SenderMetrics, WriterMetrics };
+export type { SenderMetrics, StallMetrics, WriterMetrics };
 
 /** The event loop's delay is sampled this often; the default of 10 ms alone wakes an idle process a hundred times a second. */
 const EVENT_LOOP_SAMPLE_MS = 100;
@@ -18,6 +19,7 @@ export interface MetricsRoles {
 export interface Metrics {
   readonly writer: WriterMetrics;
   readonly sender: SenderMetrics;
+  readonly stalls: StallMetrics;
   readonly contentType: string;
   /** The Prometheus text of everything recorded so far. */
   render(): Promise<string>;
@@ -37,6 +39,7 @@ export function createMetrics(roles: MetricsRoles = { writer: true, sender: true
   return {
     writer: createWriterMetrics(instruments(roles.writer), faults),
     sender: createSenderMetrics(instruments(roles.sender), faults),
+    stalls: createStallMetrics(instruments(true), roles),
     contentType: shown.contentType,
     render: () => shown.metrics(),
   };

@@ -2,7 +2,7 @@
  * Health means progress: a process that has work and does none for too long is unhealthy, however alive its event loop
  * is. Idle is healthy, and so is a standby. Each thing that must progress on its own is a subject: a source, a track.
  */
-import type { Clock } from '#runtime';
+import { type Clock, Progress } from '#runtime';
 
 /** Subjects are sources and tracks of one process; more than this is a defect of the caller, and the rest is not watched. */
 const SUBJECTS_MAX = 2048;
@@ -28,32 +28,40 @@ export interface ProgressHealth {
 }
 
 interface Subject {
-  /** When the progress that is due became due; null while idle. */
-  readonly sinceMs: number | null;
-  readonly why: string | null;
+  readonly progress: Progress;
+  /** Why it cannot progress by itself. */
+  why: string | null;
 }
-
-const IDLE: Subject = { sinceMs: null, why: null };
 
 export function createProgressHealth(options: ProgressHealthOptions): ProgressHealth {
   const { clock, stallMs } = options;
   const subjects = new Map<string, Subject>();
-  const set = (subject: string, state: Subject) => {
-    if (subjects.has(subject) || subjects.size < SUBJECTS_MAX) subjects.set(subject, state);
+  const of = (name: string): Subject => {
+    const subject = subjects.get(name) ?? { progress: new Progress(), why: null };
+    if (subjects.size < SUBJECTS_MAX) subjects.set(name, subject);
+    return subject;
   };
-  const reasonFor = (name: string, { sinceMs, why }: Subject, nowMs: number): string | null => {
+  const reasonFor = (name: string, { progress, why }: Subject, nowMs: number): string | null => {
     if (why !== null) return `${name}: ${why}`;
-    if (sinceMs === null || nowMs - sinceMs < stallMs) return null;
-    return `${name}: has work but made no progress for ${Math.floor((nowMs - sinceMs) / 1000)} s`;
+    const standingMs = progress.standingMs(nowMs);
+    if (standingMs < stallMs) return null;
+    return `${name}: has work but made no progress for ${Math.floor(standingMs / 1000)} s`;
   };
   return {
-    working: (subject) => {
-      const { sinceMs = null, why = null } = subjects.get(subject) ?? {};
-      set(subject, { sinceMs: sinceMs ?? clock.nowMs(), why });
+    working: (name) => of(name).progress.due(clock.nowMs()),
+    progressed: (name) => {
+      const subject = of(name);
+      subject.progress.moved(clock.nowMs());
+      subject.why = null;
     },
-    progressed: (subject) => set(subject, { sinceMs: clock.nowMs(), why: null }),
-    idle: (subject) => set(subject, IDLE),
-    stuck: (subject, why) => set(subject, { sinceMs: null, why }),
+    idle: (name) => {
+      const subject = of(name);
+      subject.progress.idle(clock.nowMs());
+      subject.why = null;
+    },
+    stuck: (name, why) => {
+      of(name).why = why;
+    },
     forget: (subject) => void subjects.delete(subject),
     health: () => {
       const nowMs = clock.nowMs();

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { createFaultMetrics } from './fault-metrics.ts';
 import { createInstruments } from './instruments.ts';
 import { createSenderMetrics } from './sender-metrics.ts';
+import { createStallMetrics } from './stall-metrics.ts';
 import { createWriterMetrics } from './writer-metrics.ts';
 
 /** What a prom-client metric knows of itself, beyond what its types say. */
@@ -17,6 +18,7 @@ interface Described {
 export function metricsTable(): string {
   const shared = new Registry();
   const faults = createFaultMetrics(createInstruments(shared), { writer: true, sender: true });
+  createStallMetrics(createInstruments(shared), { writer: true, sender: true });
   const writer = new Registry();
   createWriterMetrics(createInstruments(writer), faults);
   const sender = new Registry();

@@ -16,7 +16,7 @@ async function serve(options: Partial<HttpServerOptions> = {}): Promise<string> 
   const server = await startHttpServer({
     host: '127.0.0.1',
     port: 0,
-    health: () => ({ healthy: true, reasons: [], notes: [] }),
+    health: () => ({ healthy: true, reasons: [], notes: [], stalls: [] }),
     ready: () => ({ ready: true, reasons: [] }),
     metrics: createMetrics(),
     logger: silentLogger,
@@ -29,14 +29,19 @@ async function serve(options: Partial<HttpServerOptions> = {}): Promise<string> 
 test('healthy and ready are 200, their opposites 503 with the reasons', async () => {
   let well = true;
   const base = await serve({
-    health: () => ({ healthy: well, reasons: well ? [] : ['orders: stalled'], notes: ['a note'] }),
+    health: () => ({ healthy: well, reasons: well ? [] : ['orders: stalled'], notes: ['a note'], stalls: [] }),
     ready: () => ({ ready: well, reasons: well ? [] : ['no database'] }),
   });
   for (const page of ['/healthz', '/readyz']) assert.equal((await fetch(base + page)).status, 200);
   well = false;
   const health = await fetch(`${base}/healthz?verbose=1`);
   assert.equal(health.status, 503);
-  assert.deepEqual(await health.json(), { healthy: false, reasons: ['orders: stalled'], notes: ['a note'] });
+  assert.deepEqual(await health.json(), {
+    healthy: false,
+    reasons: ['orders: stalled'],
+    notes: ['a note'],
+    stalls: [],
+  });
   const ready = await fetch(`${base}/readyz`);
   assert.equal(ready.status, 503);
   assert.deepEqual(await ready.json(), { ready: false, reasons: ['no database'] });

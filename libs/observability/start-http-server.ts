@@ -1,6 +1,6 @@
-/** `/healthz`, `/readyz` and `/metrics`, for probes and Prometheus. Small, slow clients are cut off, and close is prompt. */
+/** `/healthz`, `/livez`, `/readyz` and `/metrics`, for probes and Prometheus. Small, slow clients are cut off, and close is prompt. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { addressText, asRelayError, type Logger, RelayError } from '#runtime';
+import { addressText, asRelayError, type Logger, RelayError, type Stall } from '#runtime';
 import type { Metrics } from './create-metrics.ts';
 
 export interface HealthAnswer {
@@ -8,6 +8,8 @@ export interface HealthAnswer {
   readonly reasons: readonly string[];
   /** What a person should know, and is no fault of this process. */
   readonly notes: readonly string[];
+  /** What stands, also what makes nobody unhealthy. */
+  readonly stalls: readonly (Stall & { readonly text: string })[];
 }
 
 export interface ReadyAnswer {
@@ -52,9 +54,11 @@ function json(status: number, body: object): Answer {
 
 async function answer(path: string, options: HttpServerOptions): Promise<Answer> {
   if (path === '/healthz') {
-    const { healthy, reasons, notes } = options.health();
-    return json(healthy ? 200 : 503, { healthy, reasons, notes });
+    const { healthy, ...rest } = options.health();
+    return json(healthy ? 200 : 503, { healthy, ...rest });
   }
+  // Whatever the servers do: a restart of this process mends none of them.
+  if (path === '/livez') return json(200, { alive: true });
   if (path === '/readyz') {
     const { ready, reasons } = options.ready();
     return json(ready ? 200 : 503, { ready, reasons });

@@ -13,7 +13,7 @@ export { forgetDead } from './forget-dead.ts';
 export { type GrowLanesRequest, type GrowOutcome, growLanes } from './grow-lanes.ts';
 export { type LargestRow, largestRows } from './largest-rows.ts';
 export { type DueLane, listDueLanes } from './list-due-lanes.ts';
-export { listMembers } from './list-members.ts';
+export { listMembers, reportStalls } from './list-members.ts';
 export { listWaiting } from './list-waiting.ts';
 export { listWatermarks } from './list-watermarks.ts';
 export { loadStart, type SourceStart } from './load-start.ts';

@@ -6,7 +6,7 @@
 import type { EngineKind } from '#database';
 import type { OutboxTables } from '#outbox';
 
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 const COMMENT_PREFIX = 'kafka-row-sender schema ';
 
 /** The version a table comment names, or null when it is none of ours. */
@@ -115,6 +115,7 @@ export function schemaStatements(tables: OutboxTables, kind: EngineKind): readon
   kind VARCHAR(16) ${TEXT} NOT NULL,
   heartbeat_at DATETIME(6) NOT NULL,
   started_at DATETIME(6) NOT NULL,
+  stalls TEXT ${TEXT} NULL,
   PRIMARY KEY (id, kind)
 )${engine}`,
     `${create} ${tables.deadLetter} (

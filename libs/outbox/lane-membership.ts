@@ -2,12 +2,14 @@
  * The background half of holding lanes: heartbeat, lease renewal and a look at who holds what, on a timer of its own so that
  * a slow Kafka does not cost the leases. It only observes; the sender's loop claims and releases between two batches.
  */
-import { asRelayError } from '#runtime';
+import { asRelayError, backoffMs, Progress, type RelayError } from '#runtime';
 import { fairShare } from './fair-share.ts';
 import type { LaneHold } from './lane-hold.ts';
 import type { LaneRow } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { Wake } from './wake.ts';
+
+const PAUSE_MIN_MS = 250;
 
 export interface LaneView {
   readonly live: readonly string[];
@@ -26,6 +28,9 @@ export class LaneMembership {
   #unwellSinceMs: number | null = null;
   #reported = '';
   #joined = false;
+  /** Of the looks themselves: what they are for is done when one succeeds. */
+  readonly #progress = new Progress();
+  #pauseMs = 0;
 
   constructor(options: SenderOptions, holds: ReadonlyMap<number, LaneHold>, onChange: () => void) {
     this.#options = options;
@@ -40,7 +45,7 @@ export class LaneMembership {
       this.#wake.clear();
       const ok = await this.#tick();
       if (signal.aborted) break;
-      await this.#wake.wait(this.#options.clock, ok ? this.#options.tickMs : Math.min(500, this.#options.tickMs));
+      await this.#wake.wait(this.#options.clock, ok ? this.#options.tickMs : this.#pauseMs);
     }
     signal.removeEventListener('abort', stop);
   }
@@ -68,6 +73,15 @@ export class LaneMembership {
     return lost;
   }
 
+  /** Longer with each fault, but never so long that the leases run out for the lack of a look. */
+  #failed(error: RelayError): void {
+    const { tickMs, clock, random, onEvent } = this.#options;
+    const attempt = this.#progress.failed(error, clock.nowMs());
+    this.#pauseMs = backoffMs(attempt, { baseMs: Math.min(PAUSE_MIN_MS, tickMs), maxMs: tickMs }, random);
+    const { code, message } = error;
+    onEvent({ kind: 'sender-retry', code, message, topic: null, attempt, delayMs: this.#pauseMs });
+  }
+
   #letGo(): boolean {
     const since = this.#unwellSinceMs;
     return since !== null && this.#options.clock.nowMs() - since > this.#options.leaseMs;
@@ -75,8 +89,12 @@ export class LaneMembership {
 
   async #tick(): Promise<boolean> {
     const { store, transactionalId, leaseMs } = this.#options;
-    if (this.#letGo()) return true;
     try {
+      if (this.#letGo()) {
+        await store.heartbeat({ id: transactionalId, kind: 'waiting' }, leaseMs);
+        this.#progress.idle(this.#options.clock.nowMs());
+        return true;
+      }
       const live = await store.heartbeat({ id: transactionalId, kind: 'sender' }, leaseMs);
       const claims = [...this.#holds.values()].map(({ lane, claimEpoch }) => ({
         lane,
@@ -87,17 +105,11 @@ export class LaneMembership {
         for (const claim of claims) if (!kept.has(claim.lane)) this.#lost.set(claim.lane, claim.claimEpoch);
       }
       this.#view = { live, lanes: await store.listLanes() };
+      this.#progress.idle(this.#options.clock.nowMs());
     } catch (thrown) {
       const error = asRelayError(thrown);
       if (error.verdict === 'fatal') throw error;
-      this.#options.onEvent({
-        kind: 'sender-retry',
-        code: error.code,
-        message: error.message,
-        topic: null,
-        attempt: 1,
-        delayMs: 500,
-      });
+      this.#failed(error);
       return false;
     }
     this.#report(this.#view);

@@ -1,4 +1,5 @@
 /** The relay's own tables as settings name them, and what operators see of them, whatever database holds them. */
+import type { Stall } from '#runtime';
 import type { Member } from './ports.ts';
 
 export interface OutboxTables {
@@ -25,6 +26,8 @@ export interface MemberStatus extends Member {
   /** Since its last heartbeat, by the database's clock. */
   readonly silentMs: number;
   readonly upMs: number;
+  /** What it last said of parts whose rows do not move. */
+  readonly stalls: readonly Stall[];
 }
 
 export interface LaneBacklog {

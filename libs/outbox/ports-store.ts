@@ -108,7 +108,8 @@ export interface LaneClaim {
   readonly formerHolder: string | null;
 }
 
-export type MemberKind = 'writer' | 'sender';
+/** `waiting`: a sender that Kafka does not answer. It has let its lanes go and counts for no share, and yet it lives. */
+export type MemberKind = 'writer' | 'sender' | 'waiting';
 
 export interface Member {
   readonly id: string;

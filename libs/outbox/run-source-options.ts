@@ -1,5 +1,5 @@
 /** What a writer needs to lead a source: ports, settings, and who is told. */
-import type { BackoffLimits, Clock, Random } from '#runtime';
+import type { BackoffLimits, Clock, Progress, Random } from '#runtime';
 import type { WriterEvent } from './events.ts';
 import type { BatchLimits, DeliveredColumn, Doorbell, LeaderElection, SourceReader, WriterStore } from './ports.ts';
 
@@ -37,5 +37,7 @@ export interface RunSourceOptions {
   readonly mayLead: () => boolean;
   /** Should this term be handed over to a writer that leads fewer sources? */
   readonly shouldHandOver: () => boolean;
+  /** Whoever wants to know whether rows move looks here. It says nothing while another writer leads. */
+  readonly progress?: Progress;
   readonly onEvent: (event: WriterEvent) => void;
 }

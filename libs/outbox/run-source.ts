@@ -4,7 +4,7 @@
  * with backoff. A fault of the data halts the source for every writer until an operator accepts it: they wait, and go on then. Any
  * other lasting fault ends this source here and leaves the others running (I8; source-halts.ts has the table).
  */
-import { asRelayError, backoffMs } from '#runtime';
+import { asRelayError, backoffMs, Progress } from '#runtime';
 import { type Known, openTerm } from './open-term.ts';
 import type { LeaderTerm } from './ports.ts';
 import type { RunSourceOptions } from './run-source-options.ts';
@@ -23,6 +23,7 @@ interface Life {
   readonly signal: AbortSignal;
   readonly wake: Wake;
   readonly known: Known;
+  readonly progress: Progress;
 }
 
 type TermEnd = 'stopped' | 'lock-lost' | 'fenced' | 'handed-over';
@@ -36,7 +37,7 @@ export async function runSource(options: RunSourceOptions, signal: AbortSignal):
   const stop = () => wake.ring();
   signal.addEventListener('abort', stop);
   const known: Known = { nextSequence: 0 };
-  let faults = 0;
+  const progress = options.progress ?? new Progress();
   let standing = false;
   try {
     while (!signal.aborted) {
@@ -45,18 +46,19 @@ export async function runSource(options: RunSourceOptions, signal: AbortSignal):
       if (lock === null) {
         if (!standing) options.onEvent({ kind: 'standing-by', source: options.source });
         standing = true;
+        progress.standBy();
         await wake.wait(options.clock, options.electionIntervalMs);
         continue;
       }
       standing = false;
       options.onEvent({ kind: 'elected', source: options.source });
-      const delayMs = await leadOnce(options, lock, { signal, wake, known }, faults);
+      const delayMs = await leadOnce(options, lock, { signal, wake, known, progress });
       if (delayMs === 'halted') {
         await untilAccepted(options, signal);
         // What an operator has accepted may lie behind what this process knows.
         known.nextSequence = 0;
+        progress.standBy();
       } else if (delayMs !== null) await options.clock.sleep(delayMs, signal);
-      faults = typeof delayMs === 'number' ? faults + 1 : 0;
     }
   } finally {
     signal.removeEventListener('abort', stop);
@@ -81,12 +83,7 @@ async function untilAccepted(options: RunSourceOptions, signal: AbortSignal): Pr
 }
 
 /** One term under the lock. Resolves to the pause before the next attempt, or null after a term that ended well. */
-async function leadOnce(
-  options: RunSourceOptions,
-  lock: LeaderTerm,
-  life: Life,
-  faults: number,
-): Promise<number | 'halted' | null> {
+async function leadOnce(options: RunSourceOptions, lock: LeaderTerm, life: Life): Promise<number | 'halted' | null> {
   let why: TermEnd | null = null;
   try {
     why = await term(options, lock, life);
@@ -110,7 +107,7 @@ async function leadOnce(
       if (lasting === 'SOURCE_HALTED') return 'halted';
       throw error;
     }
-    const attempt = faults + 1;
+    const attempt = life.progress.failed(error, options.clock.nowMs());
     // Deadlocks and lock waits pass by themselves, unless they come again and again; the rest is waited out at the configured pace.
     const isSoon = error.code === 'DB_TRANSIENT' && attempt <= TRANSIENT_SOON_MAX;
     const delayMs = isSoon
@@ -124,7 +121,8 @@ async function leadOnce(
 }
 
 async function term(options: RunSourceOptions, lock: LeaderTerm, life: Life): Promise<TermEnd> {
-  const { signal, wake, known } = life;
+  const { signal, wake, known, progress } = life;
+  progress.due(options.clock.nowMs());
   const current = await openTerm(options, known);
   const lost = () => wake.ring();
   lock.signal.addEventListener('abort', lost);
@@ -134,7 +132,12 @@ async function term(options: RunSourceOptions, lock: LeaderTerm, life: Life): Pr
       if (lock.signal.aborted) return 'lock-lost';
       if (options.shouldHandOver()) return 'handed-over';
       wake.clear();
+      progress.due(options.clock.nowMs());
       const outcome = await current.step();
+      // Gaps that closed without a row were looked at, and so were fresh rows: there are none.
+      if (outcome.kind === 'moved' && outcome.lanes.length > 0) progress.moved(options.clock.nowMs());
+      else if (outcome.kind !== 'fenced' && !(outcome.kind === 'moved' && outcome.full))
+        progress.idle(options.clock.nowMs());
       if (outcome.kind === 'fenced') return 'fenced';
       if (outcome.kind === 'moved' && outcome.lanes.length > 0)
         options.doorbell.ring({ kind: 'rows', lanes: outcome.lanes });

@@ -1,5 +1,5 @@
 /** What a sender's track is made of: ports, limits and policies, all given; nothing is read from the environment here. */
-import type { BackoffLimits, Clock, Random } from '#runtime';
+import type { BackoffLimits, Clock, Progress, Random } from '#runtime';
 import type { SenderEvent } from './events.ts';
 import type { BatchLimits, Doorbell, KafkaPort, SenderStore } from './ports.ts';
 
@@ -40,5 +40,7 @@ export interface SenderOptions {
   /** Rows one trimming transaction deletes. */
   readonly trimRowsMax: number;
   readonly trimIntervalMs: number;
+  /** Whoever wants to know whether rows move looks here. */
+  readonly progress?: Progress;
   readonly onEvent: (event: SenderEvent) => void;
 }

@@ -5,12 +5,13 @@
  * look at lanes and members found, retry a row set aside if one is due, then read, send, move on. Whatever goes wrong in
  * a transaction leaves its outcome unknown; the session is thrown away and the markers tell (I4).
  */
-import { asRelayError, backoffMs, crashPoint, type RelayError } from '#runtime';
+import { asRelayError, backoffMs, crashPoint, Progress, type RelayError } from '#runtime';
 import { AsideRounds } from './aside-rounds.ts';
 import { acquit, blame } from './blame-rows.ts';
 import { planFitting } from './defer-misfits.ts';
 import { HeldLanes } from './held-lanes.ts';
 import type { LaneHold } from './lane-hold.ts';
+import { noticing } from './notice-progress.ts';
 import { OwnSession } from './own-session.ts';
 import { PaceKeeper } from './pace-keeper.ts';
 import { planTransaction, type TransactionPlan } from './plan-transaction.ts';
@@ -41,14 +42,15 @@ export class Sender {
   readonly #pace: PaceKeeper;
   readonly #throttled: ThrottleRest;
   readonly #share = new RetryShare();
-  #faults = 0;
+  readonly #progress: Progress;
   /** What was acknowledged is to be looked at under a fresh session. */
   #doubted = false;
   #turn = 0;
   #paceMs = PACE_MIN_MS;
-  #progressAtMs: number;
 
-  constructor(options: SenderOptions) {
+  constructor(given: SenderOptions) {
+    this.#progress = given.progress ?? new Progress();
+    const options = noticing(given, this.#progress);
     this.#options = options;
     this.#lanes = new HeldLanes(options, () => this.#wake.ring());
     this.#topics = new TopicBlocks(options.clock, options.random, options.backoff);
@@ -58,17 +60,11 @@ export class Sender {
     this.#pace = new PaceKeeper(options);
     this.#throttled = new ThrottleRest(options, this.#wake);
     this.#ahead = new Ahead(options.store, options.limits, this.#pace.limits);
-    this.#progressAtMs = options.clock.nowMs();
   }
 
   /** Lanes held now, for health and metrics. */
   get lanes(): readonly number[] {
     return [...this.#lanes.holds.keys()];
-  }
-
-  /** Monotonic time of the last turn that delivered or found nothing to deliver. */
-  get progressAtMs(): number {
-    return this.#progressAtMs;
   }
 
   /** Runs until the signal aborts, then gives every lane back. Rejects only with a fatal RelayError. */
@@ -117,10 +113,9 @@ export class Sender {
 
   async #guardedTurn(signal: AbortSignal): Promise<void> {
     this.#wake.clear();
+    this.#progress.due(this.#options.clock.nowMs());
     try {
       const busy = await this.#takeTurn();
-      this.#faults = 0;
-      this.#progressAtMs = this.#options.clock.nowMs();
       if (busy) this.#paceMs = PACE_MIN_MS;
       else await this.#rest();
     } catch (thrown) {
@@ -148,11 +143,13 @@ export class Sender {
     const holds = [...this.#lanes.holds.values()];
     const groups = [holds.filter((hold) => hold.probation === null)];
     for (const hold of holds) if (hold.probation !== null) groups.push([hold]);
+    let waiting = false;
     for (let tried = 0; tried < groups.length; tried += 1) {
       this.#turn += 1;
       const group = groups[this.#turn % groups.length] as LaneHold[];
       if (group.length === 0) continue;
       const batches = await this.#ahead.read(group, this.#turn);
+      waiting ||= batches.some(({ rows }) => rows.length > 0);
       const planOf = (deferred: ReadonlySet<number>) =>
         planTransaction(batches, this.#lanes.holds, this.#topics.isBlocked, deferred);
       const { plan, lost } = await planFitting(this.#options, session, planOf);
@@ -161,6 +158,8 @@ export class Sender {
       else await this.#send(session, group, plan, batches);
       return true;
     }
+    // Every lane was looked at. Rows of topics that are away still wait.
+    if (!waiting) this.#progress.idle(this.#options.clock.nowMs());
     return false;
   }
 
@@ -272,14 +271,14 @@ export class Sender {
       this.#lanes.membership.reportKafka(false);
       this.#options.onEvent({ kind: 'session-lost', code: error.code, message: error.message });
     }
-    this.#faults += 1;
+    const attempt = this.#progress.failed(error, this.#options.clock.nowMs());
     // Being fenced or uncertain is settled by a new session at once; only a world that stays broken is waited out.
     const soon =
-      this.#faults === 1 &&
+      attempt === 1 &&
       (error.code === 'KAFKA_FENCED' || error.code === 'KAFKA_OUTCOME_UNKNOWN' || error.code === 'DB_TRANSIENT');
-    const delayMs = soon ? 20 : backoffMs(this.#faults, this.#options.backoff, this.#options.random);
+    const delayMs = soon ? 20 : backoffMs(attempt, this.#options.backoff, this.#options.random);
     const { code, message } = error;
-    this.#options.onEvent({ kind: 'sender-retry', code, message, topic: null, attempt: this.#faults, delayMs });
+    this.#options.onEvent({ kind: 'sender-retry', code, message, topic: null, attempt, delayMs });
     await this.#options.clock.sleep(delayMs, signal);
   }
 

@@ -11,13 +11,13 @@ import {
   type WaitingRow,
   type WatermarkState,
 } from '#outbox';
-import { RelayError } from '#runtime';
+import { RelayError, readStalls } from '#runtime';
 import { ASIDE_COLUMNS, type AsideColumns, toAside } from './aside-row.ts';
 import { bufferOf, openStorage, type StoreOptions } from './storage.ts';
 import { NOW } from './tables.ts';
 import { readWatermarks } from './watermark-row.ts';
 
-const COUNT_MAX = 10_000;
+const COUNT_MAX_DEFAULT = 10_000;
 
 export const listWatermarks = (options: StoreOptions): Promise<readonly WatermarkState[]> => {
   const { file, tables } = openStorage(options);
@@ -26,16 +26,22 @@ export const listWatermarks = (options: StoreOptions): Promise<readonly Watermar
 
 export function listMembers(options: StoreOptions): Promise<readonly MemberStatus[]> {
   const { file, tables } = openStorage(options);
-  const select = `SELECT id, kind, ${NOW} - heartbeat_at AS silentMs, ${NOW} - started_at AS upMs FROM ${tables.member} ORDER BY kind, id`;
+  const select = `SELECT id, kind, ${NOW} - heartbeat_at AS silentMs, ${NOW} - started_at AS upMs, stalls FROM ${tables.member} ORDER BY kind, id`;
   return file.read((sql) =>
     sql
-      .all<{ id: string; kind: string; silentMs: number; upMs: number }>(select)
-      .map(({ id, kind, silentMs, upMs }) => ({ id, kind: kind as MemberKind, silentMs, upMs })),
+      .all<{ id: string; kind: string; silentMs: number; upMs: number; stalls: string | null }>(select)
+      .map(({ kind, stalls, ...rest }) => ({ ...rest, kind: kind as MemberKind, stalls: readStalls(stalls) })),
   );
 }
 
+/** What this member says of what stands; null: nothing. */
+export async function reportStalls(options: StoreOptions, id: string, stalls: string | null): Promise<void> {
+  const { file, tables } = openStorage(options);
+  await file.write((sql) => sql.run(`UPDATE ${tables.member} SET stalls = ? WHERE id = ?`, stalls, id));
+}
+
 /** One entry per lane, ascending; each is counted from its `delivered_id` to a bound. */
-export function outboxStatistics(options: StoreOptions): Promise<readonly LaneBacklog[]> {
+export function outboxStatistics(options: StoreOptions, countMax = COUNT_MAX_DEFAULT): Promise<readonly LaneBacklog[]> {
   const { file, tables } = openStorage(options);
   const range = `FROM ${tables.outbox} WHERE id > ? AND id < ? ORDER BY id LIMIT`;
   return file.read((sql) => {
@@ -45,10 +51,10 @@ export function outboxStatistics(options: StoreOptions): Promise<readonly LaneBa
     return lanes.map(({ lane, source, delivered_id }) => {
       const ids = [delivered_id ?? laneFloor(lane), laneEnd(lane)] as const;
       const n =
-        sql.get<{ n: number }>(`SELECT COUNT(*) AS n FROM (SELECT id ${range} ?)`, ...ids, COUNT_MAX + 1)?.n ?? 0;
+        sql.get<{ n: number }>(`SELECT COUNT(*) AS n FROM (SELECT id ${range} ?)`, ...ids, countMax + 1)?.n ?? 0;
       const age = sql.get<{ age: number }>(`SELECT ${NOW} - created_at AS age ${range} 1`, ...ids)?.age ?? null;
       const oldestAgeMs = age === null ? null : Math.max(0, age);
-      return { lane, source, rows: Math.min(n, COUNT_MAX), capped: n > COUNT_MAX, oldestAgeMs };
+      return { lane, source, rows: Math.min(n, countMax), capped: n > countMax, oldestAgeMs };
     });
   });
 }

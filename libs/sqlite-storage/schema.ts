@@ -1,7 +1,7 @@
 /** The statements that make the tables. Types of columns are hints in SQLite: what is written is what is kept. */
 import { NOW, type QuotedTables } from './tables.ts';
 
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 const MESSAGE_COLUMNS = `
   event_id TEXT NOT NULL,
@@ -38,6 +38,7 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
   kind TEXT NOT NULL,
   heartbeat_at INTEGER NOT NULL,
   started_at INTEGER NOT NULL,
+  stalls TEXT,
   PRIMARY KEY (id, kind)
 )`,
     `CREATE TABLE IF NOT EXISTS ${tables.deadLetter} (

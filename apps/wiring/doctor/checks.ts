@@ -34,6 +34,7 @@ import { sourcePosition } from './check-source-position.ts';
 import { sourceStates } from './check-source-states.ts';
 import { sourceTable } from './check-source-table.ts';
 import { sourcesKnown } from './check-sources-known.ts';
+import { stalls } from './check-stalls.ts';
 import { strangers } from './check-strangers.ts';
 import { targetTopics } from './check-target-topics.ts';
 import { transactionTimeout } from './check-transaction-timeout.ts';
@@ -57,6 +58,7 @@ export const CHECKS: readonly Check[] = [
   oldestTransaction,
   history,
   databaseClock,
+  stalls,
   sourceStates,
   laneStates,
   markers,

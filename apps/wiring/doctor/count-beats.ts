@@ -22,7 +22,9 @@ const nameOf = ({ kind, id }: MemberStatus): string => `${kind} ${id}`;
 export async function countBeats(config: Config, pool: Pool): Promise<readonly Beats[]> {
   const tickOf = (kind: string) => (kind === 'writer' ? WRITER_TICK_MS : senderTickMs(config));
   const ttlOf = (kind: string) => (kind === 'writer' ? WRITER_TTL_MS : config.sender.laneLeaseMs);
-  const members = (await listMembers(pool, config.tables)).filter(({ kind, silentMs }) => silentMs < ttlOf(kind));
+  const members = (await listMembers(pool, config.tables)).filter(
+    ({ kind, silentMs }) => kind !== 'waiting' && silentMs < ttlOf(kind),
+  );
   if (members.length === 0) return [];
   const ages = new Map(members.map((member) => [nameOf(member), member.silentMs]));
   const beats = new Map<string, number>();

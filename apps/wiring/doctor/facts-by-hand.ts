@@ -32,6 +32,12 @@ export const ENV = {
 
 export const options = (env: Readonly<Record<string, string>>): LoadOptions => ({ env: { ...ENV, ...env } });
 
+const NOTHING_WAITS = {
+  backlog: { rows: 0, capped: false, oldestAgeMs: null },
+  aside: { retrying: 0, parked: 0, dead: 0 },
+  stalls: [],
+};
+
 export function server(
   changes: Partial<ServerFacts> = {},
   variables: Readonly<Record<string, string>> = {},
@@ -183,8 +189,7 @@ export function facts({
         gapHolders: null,
         lanes,
         members: [],
-        backlog: { rows: 0, capped: false, oldestAgeMs: null },
-        aside: { retrying: 0, parked: 0, dead: 0 },
+        ...NOTHING_WAITS,
       },
       watermarks: [watermarkAt(5n)],
       lanesAfter: lanes,
