@@ -27,6 +27,6 @@ export {
   showRedisAddress,
 } from './redis-address.ts';
 export { nameInId, serverNameFault, unquotedName } from './server-name.ts';
-export { type TlsSide, tlsAdvice } from './tls-advice.ts';
 export { explainStall, readStalls, type Stall, whyStanding, writeStalls } from './stall.ts';
 export { isStallCause, STALL_CAUSES, type StallCause, type StallFacts } from './stall-causes.ts';
+export { type TlsSide, tlsAdvice } from './tls-advice.ts';
