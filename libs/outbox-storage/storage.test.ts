@@ -21,9 +21,8 @@ import {
   resumeLane,
   schemaVersion,
 } from './index.ts';
+import { SCHEMA_VERSION as SCHEMA } from './schema.ts';
 
-/** What `migrate` brings tables to. */
-const SCHEMA = 7;
 /** The server's own limit is 5 s of rest in a transaction on MariaDB, 20 s of any rest on MySQL; and a try takes 5 s. */
 const LOCKS_FREED_MS = 30_000;
 
@@ -60,10 +59,7 @@ function names(): OutboxTables {
 const message = (lane: number, sequence: number, value: Buffer | null = Buffer.from('{}')): OutboxMessage => ({
   id: outboxId(lane, sequence),
   eventId: `orders:${sequence}`,
-  topic: 'orders',
-  key: Buffer.from('k'),
-  value,
-  headers: null,
+  ...{ topic: 'orders', key: Buffer.from('k'), value, headers: null },
 });
 
 /** Fresh tables with a source of `lanes` lanes whose first rows are in the outbox. */
