@@ -127,3 +127,10 @@ test('redis: policy, version, role', () => {
   assert.equal(verdicts('redis.role', { redis: { ...redis, role: 'slave' } }), 'broken');
   assert.equal(verdicts('redis.memory', { redis: { ...redis, maxmemoryPolicy: null } }), 'unknown');
 });
+
+test('a command that Redis refuses is named with the ACL rule that allows it', () => {
+  const refusal = { code: 'NOPERM', command: 'publish', pattern: null };
+  const [found] = judge('redis.commands', { redisTrials: [{ what: 'ring the doorbell', refusal }] });
+  assert.equal(found?.verdict, 'broken');
+  assert.match(found?.says ?? '', /^cannot ring the doorbell: NOPERM for PUBLISH/);
+});

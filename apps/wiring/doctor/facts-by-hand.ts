@@ -153,7 +153,7 @@ export function facts({
   kafka = {},
   topics = [],
   redis = null,
-  redisTrials = null,
+  redisTrials = redis && [{ what: 'ring', refusal: null }],
 }: Changes): Facts {
   const { config, warnings } = loadConfig(options(env));
   const all = [topic('orders'), topic('__consumer_offsets'), topic('__transaction_state'), markerTopic(), ...topics];
