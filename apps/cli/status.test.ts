@@ -24,7 +24,7 @@ test('empty tables: the source is there, nothing else is', async () => {
   assert.match(stdout, /^delivery +exactly-once$/m);
   assert.match(stdout, /^redis +not configured$/m);
   assert.match(stdout, /^backlog +0 rows/m);
-  assert.match(stdout, /^orders +running +- +- +- +- +- +0 +transactions$/m);
+  assert.match(stdout, /^orders +running +- +- +- +- +- +- +0 +transactions$/m);
   const json = JSON.parse((await world.run(['status', '--json'])).stdout);
   assert.deepEqual(json.lanes, []);
   assert.equal(json.sources[0].watermark, null);
@@ -41,7 +41,7 @@ test('tables in use: run delivers, verify --wait passes, status shows who does w
     assert.match(verified.stdout, /^delivered 200 of 200: 0 missing, 0 duplicated, 0 out of order\n$/);
     const { code, stdout } = await world.run(['status']);
     assert.equal(code, 0);
-    assert.match(stdout, /^orders +running +one +1 +200 +200 +0 +0 +transactions$/m);
+    assert.match(stdout, /^orders +running +one +database +1 +200 +200 +0 +0 +transactions$/m);
     assert.match(stdout, new RegExp(`^ +3 +orders +running +${world.prefix}\\.one +running +\\d+ +\\d+ +0 +-$`, 'm'));
     assert.match(stdout, /^writer +one +/m);
     assert.match(stdout, new RegExp(`^sender +${world.prefix}\\.one +`, 'm'));
