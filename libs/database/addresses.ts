@@ -8,13 +8,21 @@ import { isIP } from 'node:net';
 /** More are not tried: each costs time, and the name is a balancer's then. */
 const ADDRESSES_MAX = 8;
 
+type Resolve = (host: string) => Promise<readonly { readonly address: string }[]>;
+const resolveAll: Resolve = (host) => lookup(host, { all: true });
+
 export class AddressBook {
+  readonly #resolve: Resolve;
   #last: string | null = null;
+
+  constructor(resolve: Resolve = resolveAll) {
+    this.#resolve = resolve;
+  }
 
   /** In the order to be tried; one null: connect by the name, which stands for one address, or for none that we know. */
   async of(host: string): Promise<readonly (string | null)[]> {
     if (isIP(host) !== 0) return [null];
-    const found = await lookup(host, { all: true }).catch(() => []);
+    const found = await this.#resolve(host).catch(() => []);
     const addresses = [...new Set(found.map(({ address }) => address))];
     if (addresses.length < 2) return [null];
     const first = Math.max(0, addresses.indexOf(this.#last ?? ''));

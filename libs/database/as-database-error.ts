@@ -51,7 +51,7 @@ export function asDatabaseError(thrown: unknown, what: string): RelayError {
 /** The server's own words may hold values, so that they stay in its log. */
 function explainUnknown({ errno, sqlState }: DriverError): string {
   const number = errno === undefined ? '' : `error ${errno}, SQLSTATE ${sqlState ?? 'none'}, `;
-  return ` (${number}not known to this program): it is tried again for as long as it takes; look the number up, and see the error log and the triggers of the server`;
+  return ` (${number}not known to this program): a relay that runs tries again for as long as it takes; look the number up, and see the error log and the triggers of the server`;
 }
 
 /** The server's error number inside a RelayError made here, or null. */

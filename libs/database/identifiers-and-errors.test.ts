@@ -45,7 +45,7 @@ test('driver errors map by number before name; what is unknown is tried again', 
     'UPDATE',
   );
   assert.equal(verdict, 'retry');
-  assert.match(message, /^UPDATE: ER_SIGNAL_EXCEPTION \(error 1644, SQLSTATE 45000, .*tried again/);
+  assert.match(message, /^UPDATE: ER_SIGNAL_EXCEPTION \(error 1644, SQLSTATE 45000, .*tries again/);
   assert.doesNotMatch(message, /secret/);
 });
 

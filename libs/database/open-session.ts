@@ -14,9 +14,13 @@ import { askFreely, setUp } from './session-setup.ts';
 /** What earlier sessions of the same options found out. */
 export class ServerMemory {
   readonly engine = new EngineMemory();
-  readonly addresses = new AddressBook();
+  readonly addresses: AddressBook;
   /** Settings that a server would not take. */
   readonly unknownSettings = new Set<string>();
+
+  constructor(addresses = new AddressBook()) {
+    this.addresses = addresses;
+  }
 }
 
 /** Ends statements with sessions of its own, whose own statements nobody ends. */
