@@ -36,6 +36,9 @@ export function faultOf(event: WriterEvent | SenderEvent): PublisherFault | null
       return { ...faultWith(event.kind, event.code, event.message, null), verdict: 'fatal' };
     case 'row-aside':
       return faultWith(event.kind, event.code, event.message, event.id);
+    case 'rows-too-large':
+    case 'rows-still-too-large':
+      return faultWith(event.kind, 'KAFKA_RECORD_REFUSED', `${event.rows} rows: ${event.message}`, event.id);
     case 'row-retry-failed':
       return faultWith(event.kind, event.code, `attempt ${event.attempts} failed`, event.id);
     case 'row-dead': {

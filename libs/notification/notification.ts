@@ -80,6 +80,13 @@ export class Findings {
         const text = `row ${id} was refused by Kafka ${attempts} times`;
         return { kind: 'row-refused', severity: 'warning', text, code, lane, outboxId: id, attempts };
       }
+      case 'rows-still-too-large': {
+        const { attempts, lane, id, rows, message } = event;
+        if (attempts !== this.#afterAttempts) return null;
+        const text = `${rows} rows of lane ${lane} from row ${id} on are larger than Kafka takes: ${message}`;
+        const code = 'KAFKA_RECORD_REFUSED';
+        return { kind: 'row-refused', severity: 'warning', text, code, lane, outboxId: id, attempts };
+      }
       case 'row-dead': {
         const { attempts, policy, lane, id } = event;
         const text = `row ${id} was given up after ${attempts} attempts (policy ${policy})`;

@@ -28,6 +28,17 @@ const refused = (attempts: number): SenderEvent => ({
   delayMs: 1,
 });
 
+const tooLarge = (attempts: number): SenderEvent => ({
+  kind: 'rows-still-too-large',
+  lane: 2,
+  topic: 't',
+  rows: 40,
+  id: 9,
+  message: 'topic t takes at most 10000 bytes',
+  attempts,
+  delayMs: 1,
+});
+
 test('a lasting fault is told once, its end once, a refused row at the bound, a dead row and a halt at once', () => {
   const told: Notification[] = [];
   const notifier = createNotifier({
@@ -41,6 +52,7 @@ test('a lasting fault is told once, its end once, a refused row at the bound, a 
   notifier.onSenderEvent(DELIVERED);
   notifier.onSenderEvent(DELIVERED);
   for (const attempts of [1, 2, 3, 4]) notifier.onSenderEvent(refused(attempts));
+  for (const attempts of [2, 3, 4]) notifier.onSenderEvent(tooLarge(attempts));
   notifier.onSenderEvent(DEAD);
   const halted: WriterEvent = { kind: 'source-halted', source: 's', code: 'DB_SCHEMA', message: 'no table' };
   notifier.onWriterEvent(halted);
@@ -50,6 +62,7 @@ test('a lasting fault is told once, its end once, a refused row at the bound, a 
     [
       ['retrying', 3, 'KAFKA_UNREACHABLE'],
       ['recovered', undefined, undefined],
+      ['row-refused', 3, 'KAFKA_RECORD_REFUSED'],
       ['row-refused', 3, 'KAFKA_RECORD_REFUSED'],
       ['row-dead', 3, undefined],
       ['source-halted', undefined, 'DB_SCHEMA'],
