@@ -129,14 +129,14 @@ const byTrigger = (cause: StallCause, errno: number): Scene => ({
 const setLanes = (state: string) =>
   relay.query('UPDATE kafka_row_sender_lane SET state = ?, why = ?, holder = NULL', [state, 'for the test']);
 const held = async () => (await relay.query('SELECT 1 FROM kafka_row_sender_lane WHERE holder IS NOT NULL')).length;
-const lost = () => run.log.filter(({ event }) => event === 'lane-lost').length;
+const holding = () => run.log.findLast(({ event }) => event === 'members')?.held;
 
 /** Resolves when the sender, which held both lanes, has noticed. */
 async function stopLanes(state: string): Promise<void> {
   await until('both lanes are held', async () => (await held()) === 2, DEADLINE_MS);
-  const before = lost();
+  await until('it says so', () => holding() === 2, DEADLINE_MS);
   await setLanes(state);
-  await until('nobody delivers', () => lost() === before + 2, DEADLINE_MS);
+  await until('nobody delivers', () => holding() === 0, DEADLINE_MS);
 }
 
 const byLanes = (cause: StallCause, state: string): Scene => ({
@@ -199,8 +199,8 @@ const SCENES: readonly Scene[] = [
 for (const scene of SCENES) {
   test(`${scene.cause}: health, log, metrics, webhook, status and doctor name it, and its end`, async () => {
     const before = run.log.length;
-    await scene.make();
     try {
+      await scene.make();
       await assertTold(run, { told, statusNow }, scene);
     } finally {
       await scene.mend();
