@@ -21,13 +21,12 @@ import {
   testEnvironment,
   until,
 } from '#testkit';
-import { stalls as doctorStalls } from './doctor/check-stalls.ts';
-import type { Facts } from './doctor/facts.ts';
+import { ask, assertTold, DEADLINE_MS, type Scene, type Told } from '../test/stall-told.ts';
+import { databaseLockPrefix } from './open-coordination.ts';
 import { databaseOptions } from './open-database.ts';
 import { poolOperator } from './operator.ts';
 import { readStatus, tablesOf } from './read-status.ts';
 
-const DEADLINE_MS = 45_000;
 const SETTINGS = {
   SOURCE_MODE: 'append',
   KAFKA_TOPIC_COLUMN: 'topic',
@@ -40,26 +39,6 @@ const SETTINGS = {
   KAFKA_RETRY_BACKOFF_BASE: '0.1',
   KAFKA_RETRY_BACKOFF_MAX: '0.5',
 };
-
-interface Told {
-  readonly kind: string;
-  readonly cause?: string;
-  readonly part?: string;
-}
-
-interface Scene {
-  readonly cause: StallCause;
-  readonly part: RegExp;
-  /** Null: 503 while no other rows come. */
-  readonly healthz: 200 | 503 | null;
-  /** Resolves when the fault is there and rows wait. */
-  readonly make: () => Promise<unknown>;
-  readonly mend: () => Promise<unknown> | unknown;
-  /** While the database is away nobody can ask it. */
-  readonly isAsked?: boolean;
-  /** Told by a notification of its own. */
-  readonly isToldOtherwise?: boolean;
-}
 
 let relay: Deployment;
 let config: Config;
@@ -126,53 +105,12 @@ const delivered = (least: number) =>
     DEADLINE_MS,
   );
 
-async function ask(app: App, path: string): Promise<{ readonly status: number; readonly body: string }> {
-  const line = await app.waitForLog(({ msg }) => msg === 'serving health and metrics', DEADLINE_MS);
-  const answer = await fetch(`http://127.0.0.1:${line.port}${path}`);
-  return { status: answer.status, body: await answer.text() };
-}
-
 const away = () => Promise.reject(new RelayError('STOPPED', 'not asked'));
 
 /** As the commands read and judge it, without the start of a process for each. */
 async function statusNow() {
   const operator = poolOperator(pool, config);
   return readStatus({ config, operator, lookAtTable: tablesOf(pool), kafka: away, redis: away });
-}
-
-async function assertTold(app: App, { cause, part, healthz, isAsked = true, isToldOtherwise = false }: Scene) {
-  const fits = (each: { readonly cause?: unknown; readonly part?: unknown }) =>
-    each.cause === cause && part.test(String(each.part));
-  const line = await app.waitForLog(
-    (each) => each.event === 'stalled' && fits({ cause: each.cause, part: each.part }),
-    DEADLINE_MS,
-    `stalled ${cause}`,
-  );
-  assert.ok(String(line.msg).includes(`: ${cause}: `), String(line.msg));
-  await until(
-    `${cause} in health and metrics`,
-    async () => {
-      const health = await ask(app, '/healthz');
-      const { stalls, reasons } = JSON.parse(health.body);
-      if (!stalls.some(fits) || health.status !== (healthz ?? health.status)) return false;
-      const metrics = (await ask(app, '/metrics')).body;
-      const has = (name: string) =>
-        new RegExp(`^kafka_row_sender_${name}\\{cause="${cause}"\\} [1-9]`, 'm').test(metrics);
-      return has('stalled_parts') && has('stalls_total') && (health.status === 200 || reasons.length > 0);
-    },
-    DEADLINE_MS,
-  );
-  assert.equal((await ask(app, '/livez')).status, 200);
-  if (!isToldOtherwise)
-    await until('webhook', () => told.some((each) => each.kind === 'stalled' && fits(each)), DEADLINE_MS);
-  if (!isAsked) return;
-  await until(`${cause} in status`, async () => (await statusNow()).stalls.some(fits), DEADLINE_MS);
-  const status = await statusNow();
-  const findings = doctorStalls.look({ relay: { status } } as unknown as Facts);
-  assert.ok(
-    findings.some(({ about, says }) => part.test(about) && says.includes(`: ${cause}: `)),
-    JSON.stringify(findings),
-  );
 }
 
 const signal = (errno: number) =>
@@ -190,11 +128,22 @@ const byTrigger = (cause: StallCause, errno: number): Scene => ({
 
 const setLanes = (state: string) =>
   relay.query('UPDATE kafka_row_sender_lane SET state = ?, why = ?, holder = NULL', [state, 'for the test']);
+const held = async () => (await relay.query('SELECT 1 FROM kafka_row_sender_lane WHERE holder IS NOT NULL')).length;
+const holding = () => run.log.findLast(({ event }) => event === 'members')?.held;
+
+/** Resolves when the sender, which held both lanes, has noticed. */
+async function stopLanes(state: string): Promise<void> {
+  await until('both lanes are held', async () => (await held()) === 2, DEADLINE_MS);
+  await until('it says so', () => holding() === 2, DEADLINE_MS);
+  await setLanes(state);
+  await until('nobody delivers', () => holding() === 0, DEADLINE_MS);
+}
+
 const byLanes = (cause: StallCause, state: string): Scene => ({
   ...{ cause, part: /^lane \d$/, healthz: 200 },
   isToldOtherwise: state === 'halted',
   make: async () => {
-    await setLanes(state);
+    await stopLanes(state);
     await insert();
   },
   mend: () => setLanes('running'),
@@ -226,7 +175,17 @@ const SCENES: readonly Scene[] = [
   byLanes('lane-halted', 'halted'),
   byTrigger('database-read-only', 1290),
   byTrigger('database-full', 1114),
-  byTrigger('database-busy', 1205),
+  byTrigger('database-error', 4999),
+  {
+    ...{ cause: 'database-busy', part: /^source orders$/, healthz: 503 },
+    make: async () => {
+      await relay.query('BEGIN');
+      await relay.query('SELECT 1 FROM kafka_row_sender_watermark FOR UPDATE');
+      await pool.run("INSERT INTO orders (customer) VALUES ('behind a lock')");
+      rows += 1;
+    },
+    mend: () => relay.query('ROLLBACK'),
+  },
   {
     ...{ cause: 'database-unreachable', part: /^source orders$/, healthz: 503, isAsked: false },
     make: async () => {
@@ -240,9 +199,9 @@ const SCENES: readonly Scene[] = [
 for (const scene of SCENES) {
   test(`${scene.cause}: health, log, metrics, webhook, status and doctor name it, and its end`, async () => {
     const before = run.log.length;
-    await scene.make();
     try {
-      await assertTold(run, scene);
+      await scene.make();
+      await assertTold(run, { told, statusNow }, scene);
     } finally {
       await scene.mend();
     }
@@ -255,40 +214,43 @@ for (const scene of SCENES) {
     if (scene.isToldOtherwise) return;
     await until(
       'recovered',
-      () => told.some(({ kind, cause }) => kind === 'recovered' && cause === scene.cause),
+      () => told.some(({ kind, part = '' }) => kind === 'recovered' && scene.part.test(part)),
       DEADLINE_MS,
     );
   });
 }
 
-test('no-leader and no-sender: a standby tells of a leader and a sender that were stopped', async () => {
-  await relay.stopAll();
-  const leader = relay.writer();
-  await leader.waitForLog(({ event }) => event === 'term-begun', DEADLINE_MS);
-  const sender = relay.sender();
-  await sender.waitForLog(({ event }) => event === 'lane-taken', DEADLINE_MS);
-  const standby = relay.writer({ NOTIFY_WEBHOOK_URL: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/` });
-  await standby.waitForLog(({ event }) => event === 'standing-by', DEADLINE_MS);
-  assert.equal((await ask(standby, '/healthz')).status, 200);
-  sender.pause();
+/** As a writer that was stopped in its term has it. */
+const LOCK = "CONCAT('krs:', SHA2(CONCAT_WS('|', DATABASE(), ?, 'orders'), 224))";
+
+test('no-leader and no-sender: a standby tells that another has the lock and does not live, and that nobody delivers', async () => {
+  await stopLanes('paused');
   await insert();
   await until(
-    'the row is moved',
+    'it is moved',
     async () => (await relay.query('SELECT 1 FROM kafka_row_sender_outbox')).length > 0,
     DEADLINE_MS,
   );
-  leader.pause();
+  await relay.stopAll();
+  await setLanes('running');
+  const prefix = databaseLockPrefix(config);
+  assert.deepEqual(await relay.query(`SELECT GET_LOCK(${LOCK}, 5) AS got`, [prefix]), [{ got: 1 }]);
   await insert();
+  const standby = relay.writer({ NOTIFY_WEBHOOK_URL: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/` });
+  const scene = { make: async () => undefined, mend: () => undefined };
   try {
-    const scene = { make: async () => undefined, mend: () => undefined };
-    await assertTold(standby, { ...scene, cause: 'no-leader', part: /^source orders$/, healthz: 503 });
+    await assertTold(
+      standby,
+      { told, statusNow },
+      { ...scene, cause: 'no-leader', part: /^source orders$/, healthz: 503 },
+    );
+    await assertTold(standby, { told, statusNow }, { ...scene, cause: 'no-sender', part: /^senders$/, healthz: 503 });
     const { output } = await relay.cli('status');
     assert.match(output, /^stalled {2}source orders: .*: no-leader: /m);
-    await assertTold(standby, { ...scene, cause: 'no-sender', part: /^senders$/, healthz: 503 });
   } finally {
-    leader.resume();
-    sender.resume();
+    await relay.query(`SELECT RELEASE_LOCK(${LOCK})`, [prefix]);
   }
+  relay.sender();
   await delivered(rows);
   await until('health', async () => (await ask(standby, '/healthz')).status === 200, DEADLINE_MS);
 });
