@@ -63,7 +63,8 @@ test('init-sql needs no settings and takes other names', async () => {
   assert.match(named.stdout, /`my_watermark`/);
   assert.match(named.stdout, /`my_outbox`/);
   assert.doesNotMatch(named.stdout, /kafka_row_sender_(watermark|outbox)/);
-  const refused = await runCli(['init-sql', '--lane-table', 'a`b']);
+  assert.match((await runCli(['init-sql', '--lane-table', 'a`b'])).stdout, /TABLE IF NOT EXISTS `a``b`/);
+  const refused = await runCli(['init-sql', '--lane-table', 'a ']);
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /--lane-table/);
 });
