@@ -169,7 +169,7 @@ test('a synchronous transaction gets the same statement, and refuses what has to
   assert.throws(() => slow.addSync(tx, placed), { code: 'CONFIG_INVALID' });
 });
 
-test('on SQLite the table may have any name, on a server it is refused before anything is stored', async () => {
+test('on SQLite the table may have any name, and a name that no server takes is refused before anything is stored', async () => {
   const db = new DatabaseSync(':memory:');
   for (const table of ['out.box', 'my "outbox"', 'größe 1', "it's", 'order', 'rowid']) {
     for (const sql of outboxTableSql({ table, dialect: 'sqlite' })) db.exec(sql);
@@ -179,10 +179,10 @@ test('on SQLite the table may have any name, on a server it is refused before an
     assert.equal(db.prepare(`SELECT id FROM "${table.replaceAll('"', '""')}"`).get()?.id, id);
   }
   db.close();
-  const misnamed = new OutboxRepository({ table: 'my outbox' });
+  const misnamed = new OutboxRepository({ table: 'outbox ' });
   await assert.rejects(
     inTransaction((tx) => misnamed.add(tx, placed)),
-    { code: 'CONFIG_INVALID', message: /"my outbox" is not a name of letters/ },
+    { code: 'CONFIG_INVALID' },
   );
   assert.throws(() => new OutboxRepository({ table: 'a\0b' }), { code: 'CONFIG_INVALID' });
 });

@@ -115,7 +115,7 @@ test('initSql prints what migrate runs', async () => {
   const tables = names();
   for (const statement of initSql(tables).split(';\n')) if (statement.trim()) await pool.run(statement);
   assert.equal((await migrate(pool, tables)).outcome, 'already there');
-  assert.throws(() => initSql({ ...tables, outbox: 'o`; DROP' }), { code: 'CONFIG_INVALID' });
+  assert.throws(() => initSql({ ...tables, outbox: 'outbox ' }), { code: 'CONFIG_INVALID' });
 });
 
 test('a row the server cannot take is refused, and nothing of its batch is written', async () => {
