@@ -43,7 +43,9 @@ export interface SimProcessOptions {
 }
 
 /** Calls that hold the lane's row until their COMMIT: what is late of them is only the COMMIT, with the row still locked. */
-const ROW_LOCKING = new Set(['store.setAside', 'store.beginAttempt', 'store.failAttempts']);
+const ROW_LOCKING = new Set(
+  ['setAside', 'beginAttempt', 'settleAttempts', 'failAttempts', 'moveAside'].map((name) => `store.${name}`),
+);
 /** Calls that need the lane's row, and so come after whatever holds it. */
 const ROW_NEEDING = new Set([
   ...ROW_LOCKING,
@@ -51,6 +53,7 @@ const ROW_NEEDING = new Set([
   'store.clearFences',
   'store.releaseLane',
   'store.recordMarkerWritten',
+  'store.renameHolder',
   'store.haltLane',
   'store.deleteDelivered',
 ]);
