@@ -120,7 +120,7 @@ class Search {
     return { ...found, unknown: doubtsOf([...away.values()], question, counts) };
   }
 
-  /** Null: too much to read. Partitions that do not answer are told to `onAway`, and what they would say is missing. */
+  /** Null: too much to read. What partitions told to `onAway` would say is missing. */
   async lookAt(
     places: ReadonlyMap<PartitionPlace, number>,
     sinceMs: number,
@@ -140,7 +140,6 @@ class Search {
     const strike: Note = (id, isCommitted, eventId) => {
       if (isCommitted && aborted.get(id)?.eventId === eventId) aborted.delete(id);
     };
-    // Where that cannot be seen, nothing is concluded from what was aborted.
     const onGone: OnAway = (place, fault) => {
       onAway(place, fault);
       for (const [id, { at }] of aborted) if (at === placeName(place)) aborted.delete(id);
@@ -252,8 +251,7 @@ class Search {
     done: Set<Cursor>,
   ): Promise<void> {
     const [first] = led;
-    if (first === undefined) return;
-    const link = await this.#context.brokers.node(first.leader);
+    const link = await this.#context.brokers.node(first?.leader ?? -1);
     const positions = led.map(({ topic, partition, position: offset }) => ({ topic, partition, offset }));
     const { code, partitions } = await link.ask(fetchRecords(positions, LIMITS, 'uncommitted'));
     if (code !== CODE.none) throw faultOfCode(code, { step: 'read' });

@@ -43,20 +43,21 @@ export interface SimProcessOptions {
 }
 
 /** Calls that hold the lane's row until their COMMIT: what is late of them is only the COMMIT, with the row still locked. */
-const ROW_LOCKING = new Set(
-  ['setAside', 'beginAttempt', 'settleAttempts', 'failAttempts', 'moveAside'].map((name) => `store.${name}`),
-);
+const ROW_LOCKING: readonly string[] = ['setAside', 'beginAttempt', 'settleAttempts', 'failAttempts', 'moveAside'];
 /** Calls that need the lane's row, and so come after whatever holds it. */
-const ROW_NEEDING = new Set([
+const ROW_NEEDING: readonly string[] = [
   ...ROW_LOCKING,
-  'store.renewLeases',
-  'store.clearFences',
-  'store.releaseLane',
-  'store.recordMarkerWritten',
-  'store.renameHolder',
-  'store.haltLane',
-  'store.deleteDelivered',
-]);
+  ...[
+    'renewLeases',
+    'clearFences',
+    'releaseLane',
+    'recordMarkerWritten',
+    'renameHolder',
+    'haltLane',
+    'deleteDelivered',
+  ],
+];
+const isIn = (calls: readonly string[], gate: string): boolean => calls.some((call) => gate === `store.${call}`);
 
 interface Call {
   reject: (error: Error) => void;
@@ -200,7 +201,7 @@ export class SimProcess {
       const error = faultOf(port, name, true, dice);
       scheduler.after(dice.between(10, 400), () => this.wake(() => call.reject(error)));
       const late = this.#holdBack(fault, name, passage.go);
-      if (ROW_LOCKING.has(name)) this.#rowLock = late;
+      if (isIn(ROW_LOCKING, name)) this.#rowLock = late;
       return;
     }
     this.#send(name, latencyMs, passage.go);
@@ -208,7 +209,7 @@ export class SimProcess {
 
   #send(name: string, latencyMs: number, go: () => void): void {
     const { dice, scheduler, weather, trace } = this.#options;
-    const rowLock = this.#rowLock !== null && ROW_NEEDING.has(name) ? this.#rowLock : null;
+    const rowLock = this.#rowLock !== null && isIn(ROW_NEEDING, name) ? this.#rowLock : null;
     // What is quick is cheap to simulate, and the rest overtakes all the more.
     if (rowLock === null && this.#held === null && dice.chance(weather.haste)) {
       trace?.(() => `  effect of ${this.name} ${name}, at once`);
