@@ -51,7 +51,12 @@ export interface FakeBroker {
     lanes: readonly number[],
     producers: ReadonlyMap<string, number>,
   ): ReadonlyMap<number, number>;
-  findLanded(transactionalIds: readonly string[], lanes: readonly number[], topics: ReadonlySet<string>): Landed | null;
+  findLanded(
+    transactionalIds: readonly string[],
+    lanes: readonly number[],
+    topics: ReadonlySet<string>,
+    unseen: ReadonlySet<string>,
+  ): Landed | null;
   findLandedAt(part: string, transactionalIds: readonly string[], lanes: readonly number[]): Landed;
   endLeftovers(transactionalId: string, epoch: number, topics: ReadonlySet<string>): void;
   endLeftoversAt(transactionalId: string, part: string): void;
@@ -171,13 +176,18 @@ export function createFakePort(kafka: FakeBroker, options: FakePortOptions): Fak
   const { transactional = true, step = gatedStep(options.gate ?? openGate) } = options;
   /** Of the present session of each transactional id. */
   const producers = new Map<string, number>();
+  /** By transactional id: where nobody could look for what was left open. */
+  const unseen = new Map<string, Set<string>>();
   const topics = new KnownTopics();
   const isMisfit: FakeBroker['isMisfit'] = (record) => kafka.isMisfit(record);
   /** InitProducerId, and then an end to what brokers have left open, where that can be known. */
   async function renew(name: 'open' | 'fence', id: string, sentTopics: SentTopics | undefined): Promise<number> {
     const epoch = await step(name, () => kafka.init(id));
     await topics.learn(sentTopics);
-    await step('end-leftovers', () => kafka.endLeftovers(id, epoch, topics.names));
+    await step('end-leftovers', () => {
+      unseen.set(id, new Set(kafka.awayParts()));
+      kafka.endLeftovers(id, epoch, topics.names);
+    });
     return epoch;
   }
 
@@ -186,11 +196,11 @@ export function createFakePort(kafka: FakeBroker, options: FakePortOptions): Fak
     // Not reached when whoever asked has given up meanwhile: then the port will never know of this producer.
     producers.set(id, epoch);
     let commitSent = false;
-    const unseen = new Set(kafka.awayParts());
+    const theirs = unseen.get(id) ?? new Set<string>();
     const deliver: Deliver = async (records, markers, begin) => {
       commitSent = false;
       kafka.checkTopics(records);
-      await endUnseen(kafka, step, id, unseen, records);
+      await endUnseen(kafka, step, id, theirs, records);
       begin();
       for (const { topic } of records) topics.names.add(topic);
       await step('send', () => kafka.append(id, epoch, records));
@@ -223,7 +233,9 @@ export function createFakePort(kafka: FakeBroker, options: FakePortOptions): Fak
         : Promise.reject(new RelayError('INTERNAL', 'there are no markers in the at-least-once mode')),
     findLanded: (ids, lanes) =>
       transactional && topics.isComplete
-        ? step('find-landed', () => kafka.findLanded(ids, lanes, topics.names))
+        ? step('find-landed', () =>
+            kafka.findLanded(ids, lanes, topics.names, new Set(ids.flatMap((id) => [...(unseen.get(id) ?? [])]))),
+          )
         : Promise.resolve(null),
     findDoubted: (doubts, lane) => askDoubted(kafka, step, (id) => producers.has(id), doubts, lane),
     // The fake ends transactions at once, whatever their partitions take.

@@ -240,15 +240,17 @@ export class FakeKafka extends FakeTopics implements FakeBroker {
     transactionalIds: readonly string[],
     lanes: readonly number[],
     topics: ReadonlySet<string>,
+    unseen: ReadonlySet<string> = new Set(),
   ): Landed | null {
     this.reach();
     if (topics.size === 0) return null;
+    const hidden = new Set([...this.away, ...unseen]);
     const found = lookUp(
-      this.logs.entries(topics, (part) => !this.away.has(part)),
+      this.logs.entries(topics, (part) => !hidden.has(part)),
       transactionalIds,
       lanes,
     );
-    const parts = [...this.away].filter((part) => topics.has(topicOf(part)));
+    const parts = [...hidden].filter((part) => topics.has(topicOf(part)));
     const unknown = parts.flatMap((part) => {
       const waitsFor = `${part}/${this.countOf(topicOf(part))}`;
       return transactionalIds.map((by) => ({ waitsFor, by, sinceMs: 0 }));

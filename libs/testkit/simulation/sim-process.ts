@@ -42,20 +42,12 @@ export interface SimProcessOptions {
   readonly onCrash: () => void;
 }
 
-/** Calls that hold the lane's row until their COMMIT: what is late of them is only the COMMIT, with the row still locked. */
+/** Calls that hold the lane's row until their COMMIT (what is late of them is only that), and calls that come after those. */
 const ROW_LOCKING: readonly string[] = ['setAside', 'beginAttempt', 'settleAttempts', 'failAttempts', 'moveAside'];
-/** Calls that need the lane's row, and so come after whatever holds it. */
 const ROW_NEEDING: readonly string[] = [
   ...ROW_LOCKING,
-  ...[
-    'renewLeases',
-    'clearFences',
-    'releaseLane',
-    'recordMarkerWritten',
-    'renameHolder',
-    'haltLane',
-    'deleteDelivered',
-  ],
+  ...['renewLeases', 'clearFences', 'releaseLane', 'recordMarkerWritten'],
+  ...['renameHolder', 'haltLane', 'deleteDelivered'],
 ];
 const isIn = (calls: readonly string[], gate: string): boolean => calls.some((call) => gate === `store.${call}`);
 
