@@ -2,6 +2,7 @@
 import { explainStall } from '#runtime';
 import type { LaneStatus } from '../wiring/read-lanes.ts';
 import type { SourceStatus, Status } from '../wiring/read-status.ts';
+import { showWaitingTarget, whatToDo } from '../wiring/waiting-targets.ts';
 import { type Cell, renderTable, showDuration } from './render-table.ts';
 
 export function renderStatus(status: Status): readonly string[] {
@@ -35,7 +36,7 @@ function renderHead(status: Status): readonly string[] {
     `redis      ${redis === null ? 'not configured' : `${redis.reachable ? '' : 'AWAY: '}${redis.says}`}`,
     `delivery   ${delivery}`,
     `backlog    ${count} rows in the outbox${oldest}`,
-    `set aside  ${aside.retrying} retrying, ${aside.parked} parked, ${aside.dead} dead letters`,
+    `set aside  ${aside.retrying} retrying, ${aside.parked} parked, ${aside.waiting} waiting for their topics, ${aside.dead} dead letters`,
     ...renderGapHolders(status),
   ];
 }
@@ -90,8 +91,13 @@ function renderMembers({ members }: Status): readonly string[] {
 }
 
 /** What needs somebody's attention, one sentence each. */
-function renderProblems({ lanes, sources, stalls }: Status): readonly string[] {
+function renderProblems({ lanes, sources, stalls, waiting }: Status): readonly string[] {
   const problems = [
+    ...waiting.map((each) => {
+      const { rows, sinceMs, reason } = each;
+      const what = `${showWaitingTarget(each)} takes nothing (${reason})`;
+      return `${what}: ${rows} rows wait aside, the first for ${showDuration(sinceMs)}; ${whatToDo(each)}`;
+    }),
     // Halts are told below, with more words.
     ...stalls
       .filter(({ cause }) => cause !== 'source-halted' && cause !== 'lane-halted')

@@ -119,6 +119,17 @@ const SENDER: Readonly<Record<SenderEvent['kind'], readonly [string, string]>> =
   'row-retry-failed': ['Refused again; the next attempt is in `delayMs`.', 'The same.'],
   'row-dead': ['The last attempt failed and ROW_FAULT_POLICY applied.', '[Dead letters](#dead-letters).'],
   'row-recovered': ['A row that was aside is in Kafka.', NOTHING],
+  'target-blocked': [
+    'A topic, or one partition of it (`partition`), takes nothing: missing, not authorised, without a leader, too few in-sync replicas, or its broker does not answer. `isAside`: its rows wait aside (`waiting` of them) for `forMs` so far, and the others go on; false in the first 2 s, in which lanes wait with it. No attempt is used up. It is tried again in `delayMs`.',
+    'See `code` and `reason`, and [topics that take nothing](#topics-that-take-nothing).',
+  ],
+  'id-changed': [
+    'A partition that takes nothing (too few in-sync replicas) keeps the last transaction from being ended, and with it the id `from`. The sender goes on as `to`.',
+    'Bring the replicas back: until then readers of that partition wait, too.',
+  ],
+  'target-back': ['It takes rows again, after `blockedMs`; those that waited are sent in their order.', NOTHING],
+  'rows-waiting': ['Rows of a blocked topic or partition left their lane, for those behind them to go on.', NOTHING],
+  'rows-returned': ['Rows that had waited for their topic or partition were delivered.', NOTHING],
 };
 
 type Lines = Readonly<Record<string, readonly [string, string]>>;

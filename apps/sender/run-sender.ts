@@ -9,6 +9,10 @@ const MARKER_SETTLE_MS = 5_000;
 /** A transaction that takes longer than this share of its time-out makes the next one smaller. */
 const TARGETS_PER_TIMEOUT = 8;
 const PARKED_KEYS_MAX = 10_000;
+/** A leader election takes less. */
+const TARGET_PATIENCE_MS = 2_000;
+/** Of one lane. What waits is in the outbox, or here: past this it is in the outbox, and the lane waits with it. */
+const WAITING_MAX = { rowsMax: 1_000_000, bytesMax: 4 * 1024 ** 3 };
 const TRIM_ROWS_MAX = 5_000;
 const TRIM_INTERVAL_MS = 250;
 
@@ -45,6 +49,8 @@ export async function runSender(service: Service, parts: SenderParts): Promise<v
     retriesMax: config.sender.retriesMax,
     rowFaultPolicy: config.sender.rowFaultPolicy,
     parkedKeysMax: PARKED_KEYS_MAX,
+    targetPatienceMs: TARGET_PATIENCE_MS,
+    waiting: WAITING_MAX,
     trimRowsMax: TRIM_ROWS_MAX,
     trimIntervalMs: TRIM_INTERVAL_MS,
     progress: parts.progress,

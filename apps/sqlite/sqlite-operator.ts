@@ -39,6 +39,7 @@ export async function sqliteOperator(file: SqliteFile, config: Config): Promise<
     listMembers: () => listMembers(options),
     reportStalls: (memberId, stalls) => reportStalls(options, memberId, stalls),
     outboxStatistics: (countMax) => outboxStatistics(options, countMax),
+    listQueues: (lanes) => sender.listQueues(lanes),
     countAside: () => countAside(options),
     listWaiting: () => listWaiting(options),
     listLanes: () => sender.listLanes(),

@@ -58,8 +58,9 @@ async function whatIsNotDelivered(
   const lanes = await operator.outboxStatistics();
   const full = lanes.filter(({ source, oldestAgeMs }) => wanted.has(source) && (oldestAgeMs ?? -1) >= passedMs);
   if (full.length > 0) return `${full.reduce((sum, { rows }) => sum + rows, 0)} rows in the outbox`;
-  const { retrying } = await operator.countAside();
+  const { retrying, waiting } = await operator.countAside();
   if (retrying > 0) return `${retrying} rows wait for a retry`;
+  if (waiting > 0) return `${waiting} rows wait for topics or partitions that take nothing`;
   const theirs = lanes.filter(({ source }) => wanted.has(source));
   const turns = await rowsInTurn(createSenderStore({ file, tables: config.tables }), theirs);
   return turns > 0 ? `${turns} rows that waited behind another of their key are next` : null;

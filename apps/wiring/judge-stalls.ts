@@ -1,6 +1,7 @@
 /** What the tables tell of rows that do not move: pure, so that processes, `status` and `doctor` judge alike. */
 import type { AsideState, LaneBacklog, LaneRow, MemberKind, MemberStatus } from '#outbox';
 import type { Stall } from '#runtime';
+import type { WaitingTarget } from './waiting-targets.ts';
 
 export interface SourceLook {
   readonly name: string;
@@ -17,6 +18,8 @@ export interface RelayLook {
   readonly backlog: readonly Pick<LaneBacklog, 'lane' | 'source' | 'rows' | 'oldestAgeMs'>[];
   readonly members: readonly MemberStatus[];
   readonly aside: Readonly<Record<AsideState, number>>;
+  /** Topics and partitions that take nothing, of which rows are set aside. */
+  readonly waiting?: readonly WaitingTarget[];
 }
 
 /** Who was not heard of for so long does not live: writers beat every 2 s, senders at least every 3 s. */

@@ -51,6 +51,11 @@ export const SENDER_LINES: Record<SenderEvent['kind'], readonly [Level, string]>
   'row-retry-failed': ['warn', 'row refused again'],
   'row-dead': ['error', 'row given up after its last attempt'],
   'row-recovered': ['info', 'row set aside was delivered'],
+  'target-blocked': ['warn', 'topic or partition takes nothing: its rows wait, the others go on'],
+  'id-changed': ['warn', 'the last transaction cannot be ended yet: going on under another transactional id'],
+  'target-back': ['info', 'topic or partition takes rows again: those that waited follow'],
+  'rows-waiting': ['debug', 'rows wait aside for their topic or partition'],
+  'rows-returned': ['debug', 'rows that waited for their topic or partition were delivered'],
 };
 
 export function logWriterEvents(logger: Logger): (event: WriterEvent) => void {

@@ -2,6 +2,7 @@
 import type { Config, SourceConfig } from '#config';
 import type { Pool } from '#database';
 import type {
+  AsideQueue,
   AsideState,
   GapSums,
   LaneBacklog,
@@ -52,6 +53,8 @@ export interface Operator {
   reportStalls(memberId: string, stalls: string | null): Promise<void>;
   /** Counts each lane to a bound. */
   outboxStatistics(countMax?: number): Promise<readonly LaneBacklog[]>;
+  /** What rows set aside wait for, by lane and target. */
+  listQueues(lanes: readonly number[]): Promise<readonly AsideQueue[]>;
   countAside(): Promise<Readonly<Record<AsideState, number>>>;
   listWaiting(): AsyncIterable<readonly WaitingRow[]>;
   listLanes(): Promise<readonly LaneRow[]>;
@@ -85,6 +88,7 @@ export function poolOperator(pool: Pool, config: Config): Operator {
     listMembers: () => listMembers(pool, tables),
     reportStalls: (memberId, stalls) => reportStalls(pool, tables, memberId, stalls),
     outboxStatistics: (countMax) => outboxStatistics(pool, tables, countMax),
+    listQueues: (lanes) => sender.listQueues(lanes),
     countAside: () => countAside(pool, tables),
     listWaiting: () => listWaiting({ pool, tables }),
     listLanes: () => sender.listLanes(),

@@ -21,6 +21,7 @@ import type { Operator } from './operator.ts';
 import { type LaneStatus, readLanes, type ServerStatus } from './read-lanes.ts';
 import { redisTarget } from './redis-target.ts';
 import { statusStalls } from './status-stalls.ts';
+import { type WaitingTarget, waitingTargets } from './waiting-targets.ts';
 
 export interface SourceStatus {
   readonly name: string;
@@ -77,6 +78,8 @@ export interface Status {
   readonly aside: Readonly<Record<AsideState, number>>;
   /** What stands and why, the worst first. */
   readonly stalls: readonly Stall[];
+  /** Topics and partitions that take nothing, of which rows are set aside. */
+  readonly waiting: readonly WaitingTarget[];
 }
 
 export interface ReadStatusOptions {
@@ -121,6 +124,7 @@ export async function readStatus(options: ReadStatusOptions): Promise<Status> {
     backlog: sumBacklog(lanes),
     aside,
     stalls: statusStalls({ sources, lanes, members, aside }, config.stallMs),
+    waiting: waitingTargets(await operator.listQueues(lanes.map(({ lane }) => lane))),
   };
 }
 

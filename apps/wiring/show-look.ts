@@ -2,7 +2,7 @@
 import type { Metrics } from '#observability';
 import type { RelayLook } from './judge-stalls.ts';
 
-export function showLook({ sender }: Metrics, { backlog, lanes, aside }: RelayLook): void {
+export function showLook({ sender }: Metrics, { backlog, lanes, aside, waiting = [] }: RelayLook): void {
   const bySource = new Map<string, { rows: number; oldestAgeMs: number | null }>();
   for (const lane of backlog) {
     const sum = bySource.get(lane.source) ?? { rows: 0, oldestAgeMs: null };
@@ -12,5 +12,6 @@ export function showLook({ sender }: Metrics, { backlog, lanes, aside }: RelayLo
   }
   for (const [source, { rows, oldestAgeMs }] of bySource) sender.backlog(source, rows, oldestAgeMs);
   sender.aside(aside);
+  sender.blockedTargets(waiting.length, Math.max(0, ...waiting.map(({ sinceMs }) => sinceMs)));
   sender.lanesHalted(lanes.filter(({ state }) => state === 'halted').length);
 }

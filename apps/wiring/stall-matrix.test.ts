@@ -27,7 +27,7 @@ const FLOWING: RelayLook = {
     { ...MEMBER, id: 'me', kind: 'sender' },
     { ...MEMBER, id: 'w', kind: 'writer' },
   ],
-  aside: { retrying: 0, parked: 0, dead: 0 },
+  aside: { retrying: 0, parked: 0, waiting: 0, dead: 0 },
 };
 
 interface Kind {
@@ -65,10 +65,14 @@ const KINDS: Readonly<Record<StallCause, Kind>> = {
   'topic-refused': sender('KAFKA_REFUSED', 'TOPIC_AUTHORIZATION_FAILED'),
   'topic-leaderless': sender('KAFKA_UNREACHABLE', 'LEADER_NOT_AVAILABLE'),
   'topic-in-sync-loss': sender('KAFKA_OUTCOME_UNKNOWN', 'NOT_ENOUGH_REPLICAS'),
-  'row-refused': { part: 'rows set aside', isWhole: false, look: { aside: { retrying: 1, parked: 2, dead: 0 } } },
+  'row-refused': {
+    part: 'rows set aside',
+    isWhole: false,
+    look: { aside: { retrying: 1, parked: 2, waiting: 0, dead: 0 } },
+  },
   'dead-letters': {
     ...{ part: 'rows set aside', isWhole: false, isToldOtherwise: true },
-    look: { aside: { retrying: 0, parked: 0, dead: 1 } },
+    look: { aside: { retrying: 0, parked: 0, waiting: 0, dead: 1 } },
   },
   'database-unreachable': writer('DB_UNREACHABLE'),
   'database-refused': writer('DB_REFUSED'),

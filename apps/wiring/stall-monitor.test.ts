@@ -16,7 +16,7 @@ const lookWith = (rows: number, changes: Partial<RelayLook> = {}): RelayLook => 
   lanes: [LANE],
   backlog: [{ lane: 0, source: 'orders', rows, oldestAgeMs: rows > 0 ? 1 : null }],
   members: [ME, WRITER],
-  aside: { retrying: 0, parked: 0, dead: 0 },
+  aside: { retrying: 0, parked: 0, waiting: 0, dead: 0 },
   ...changes,
 });
 
@@ -121,7 +121,7 @@ test('a writer tells that no sender lives, a sender of lanes that are halted or 
   writer.looked(lookWith(5, { ...nobody, members: [WRITER, { ...ME, kind: 'waiting' }] }), STALL_MS);
   assert.deepEqual(told(writer, 3 * STALL_MS), [], 'it lives, and says itself what it waits for');
   const sender = monitorOf(false, true);
-  const aside = { retrying: 1, parked: 2, dead: 1 };
+  const aside = { retrying: 1, parked: 2, waiting: 0, dead: 1 };
   sender.looked(lookWith(5, { lanes: [{ ...LANE, state: 'halted' }], aside }), 0);
   assert.deepEqual(told(sender, 0), ['lane 0 lane-halted']);
   sender.looked(lookWith(5, { lanes: [{ ...LANE, state: 'paused' }], aside }), 1);

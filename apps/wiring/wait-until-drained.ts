@@ -88,8 +88,9 @@ async function whatIsNotDelivered(
     const rows = full.reduce((sum, lane) => sum + lane.rows, 0);
     return `${rows}${full.some(({ capped }) => capped) ? ' or more' : ''} rows in the outbox`;
   }
-  const { retrying } = await countAside(pool, config.tables);
+  const { retrying, waiting } = await countAside(pool, config.tables);
   if (retrying > 0) return `${retrying} rows wait for a retry`;
+  if (waiting > 0) return `${waiting} rows wait for topics or partitions that take nothing`;
   const theirs = lanes.filter(({ source }) => names.has(source));
   const turns = await rowsInTurn(createSenderStore({ pool, tables: config.tables }), theirs);
   return turns > 0 ? `${turns} rows that waited behind another of their key are next` : null;

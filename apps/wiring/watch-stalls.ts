@@ -6,6 +6,7 @@ import { asRelayError, type Clock, explainStall, type Logger, type Stall, withDe
 import type { RelayLook } from './judge-stalls.ts';
 import type { Operator } from './operator.ts';
 import type { StallMonitor } from './stall-monitor.ts';
+import { waitingTargets } from './waiting-targets.ts';
 
 export interface StallWatchOptions {
   readonly monitor: StallMonitor;
@@ -67,12 +68,14 @@ async function look(options: StallWatchOptions, signal: AbortSignal): Promise<vo
 
 /** Counts are bounded, so that looking never becomes the load. */
 async function readLook(operator: Operator, countMax?: number): Promise<RelayLook> {
+  const lanes = await operator.listLanes();
   return {
     sources: (await operator.listWatermarks()).map(sourceLook),
     backlog: await operator.outboxStatistics(countMax),
-    lanes: await operator.listLanes(),
+    lanes,
     members: await operator.listMembers(),
     aside: await operator.countAside(),
+    waiting: waitingTargets(await operator.listQueues(lanes.map(({ lane }) => lane))),
   };
 }
 

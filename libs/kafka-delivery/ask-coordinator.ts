@@ -17,6 +17,8 @@ export interface Question<Answer> {
   readonly request: WireRequest<Answer>;
   /** How long "not yet" is waited for. */
   readonly patienceMs: number;
+  /** The same while a transaction is being ended, where that is less. */
+  readonly endingMs?: number;
 }
 
 /** Markers of the last transaction, or somebody's open one, take milliseconds to end. */
@@ -70,8 +72,8 @@ export async function askCoordinator<Answer extends { readonly code: number }>(
 ): Promise<Answer> {
   const { clock, random, logger } = settings;
   const startedAtMs = clock.nowMs();
-  const until = startedAtMs + question.patienceMs;
-  let explained = question.patienceMs <= EXPLAIN_AFTER_MS;
+  const { patienceMs, endingMs = patienceMs } = question;
+  let explained = patienceMs <= EXPLAIN_AFTER_MS;
   for (let attempt = 1; ; attempt += 1) {
     const { code, answer } = await askOnce(brokers, question);
     if (!explained && code === CODE.coordinatorNotAvailable && clock.nowMs() > startedAtMs + EXPLAIN_AFTER_MS) {
@@ -80,7 +82,7 @@ export async function askCoordinator<Answer extends { readonly code: number }>(
     }
     const ending = ENDING.includes(code);
     const away = AWAY.includes(code);
-    if ((!ending && !away) || clock.nowMs() > until) {
+    if ((!ending && !away) || clock.nowMs() > startedAtMs + Math.min(patienceMs, ending ? endingMs : patienceMs)) {
       if (code === CODE.coordinatorNotAvailable && question.patienceMs > 0) await explain(brokers, question, 'all');
       if (answer) return answer;
       throw noCoordinator(code);

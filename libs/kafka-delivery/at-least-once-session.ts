@@ -5,21 +5,25 @@
 import type { DeliveryRecord, ProducerSession } from '#outbox';
 import { RelayError, withDeadline } from '#runtime';
 import { faultOfThrown, type Step } from './fault-table.ts';
+import { nameTarget } from './fault-targets.ts';
 import { topicsOf } from './plan-delivery.ts';
 import { createPlanner } from './planner.ts';
-import { sendFlows } from './send-flows.ts';
+import { sendToLeaders } from './send-flows.ts';
 import { createSequences } from './sequences.ts';
 import { createTopicViews } from './topic-views.ts';
 import type { SessionContext } from './transactional-session.ts';
 
 const DEADLINE_SHARE = 0.75;
 
+const isDeadline = (error: unknown): boolean => error instanceof RelayError && error.code === 'DEADLINE_EXCEEDED';
+
 export async function openAtLeastOnceSession(context: SessionContext): Promise<ProducerSession> {
   const { settings, brokers, bounds } = context;
   const views = createTopicViews(brokers, settings);
   const planner = createPlanner(context, views);
   const timeMs = () => settings.clock.wallMs();
-  const sender = { settings, bounds, timeMs, sequences: createSequences(), identity: null, ...planner.hooks };
+  const hooks = { ...planner.hooks, countOf: views.countOf };
+  const sender = { settings, bounds, timeMs, sequences: createSequences(), identity: null, ...hooks };
   let dead = false;
   let step: Step = 'metadata';
 
@@ -29,11 +33,7 @@ export async function openAtLeastOnceSession(context: SessionContext): Promise<P
     const plan = await planner.plan(records, sentTo);
     step = 'send';
     await settings.gate?.('before:send');
-    await Promise.all(
-      [...plan.flowsByLeader].map(async ([leader, flows]) => {
-        await sendFlows(await brokers.node(leader), flows, sender);
-      }),
-    );
+    await sendToLeaders(brokers, plan.flowsByLeader, sender);
     await settings.gate?.('after:send');
   }
 
@@ -43,8 +43,10 @@ export async function openAtLeastOnceSession(context: SessionContext): Promise<P
       const deadlineMs = settings.transactionTimeoutMs * DEADLINE_SHARE;
       await withDeadline(run(records), deadlineMs, 'sending to Kafka');
     } catch (error) {
-      dead = true;
-      throw faultOfThrown(error, { step });
+      // Nothing was sent, unless it took too long: then it may be yet.
+      dead = step !== 'metadata' || isDeadline(error);
+      views.forget();
+      throw nameTarget(faultOfThrown(error, { step }), views.countOf);
     }
   }
 
@@ -59,6 +61,7 @@ export async function openAtLeastOnceSession(context: SessionContext): Promise<P
     transact,
     misfits: planner.misfits,
     throttle: () => brokers.throttle(),
+    isIntact: () => !dead,
     close: async () => {
       dead = true;
       await brokers.close();

@@ -2,20 +2,27 @@
 import { type DeliveryFaultScope, type KafkaPort, KnownTopics } from '#outbox';
 import { RelayError } from '#runtime';
 import type { Acknowledged } from './acknowledged.ts';
+import { askDoubted } from './ask-doubted.ts';
 import { openAtLeastOnceSession } from './at-least-once-session.ts';
 import { createBatchBounds } from './batch-bounds.ts';
 import { Closings } from './closings.ts';
 import { connectKafka, type KafkaConnection } from './connect-kafka.ts';
 import { endLeftovers } from './end-leftovers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
+import { targetsOf } from './fault-targets.ts';
 import { findLanded } from './find-landed.ts';
+import type { PartitionPlace } from './find-producers.ts';
 import { initProducer } from './init-producer.ts';
+import { isDecided } from './is-decided.ts';
 import { isTransactional, type KafkaOptions } from './kafka-options.ts';
+import { byPlaceName, KnownProducers } from './known-producers.ts';
 import { MarkerBook } from './marker-book.ts';
 import { markerGroups } from './markers-of-lanes.ts';
+import { pickPartition } from './partitioner.ts';
 import { createRecordTime } from './record-time.ts';
 import { createSettleWatch } from './settle-watch.ts';
 import { newSizeLore } from './size-limits.ts';
+import { createTopicCounts } from './topic-counts.ts';
 import { openTransactionalSession } from './transactional-session.ts';
 
 export interface ClosableKafkaPort extends KafkaPort {
@@ -28,9 +35,10 @@ export interface ClosableKafkaPort extends KafkaPort {
 /** The topic and partition a fault of this adapter (or of its fake) is about. */
 export function scopeOf(error: unknown): DeliveryFaultScope | null {
   if (!(error instanceof RelayError)) return null;
-  const { topic, partition } = error.details;
+  const targets = targetsOf(error);
+  const { topic = targets[0]?.topic, partition } = error.details;
   if (typeof topic !== 'string') return null;
-  return { topic, partition: typeof partition === 'number' ? partition : null };
+  return { topic, partition: typeof partition === 'number' ? partition : null, targets };
 }
 
 /** Throws CONFIG_INVALID for a malformed broker address. */
@@ -47,11 +55,12 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
   const closings = new Closings(settings.clock);
   const recordTime = createRecordTime(settings);
   const known = new KnownTopics(settings.topics);
-  const topics = known.names;
   const gate = settings.gate ?? (async () => undefined);
   const book = new MarkerBook(shared, settings);
-  const producerIds = new Map<string, number>();
+  const producers = new KnownProducers();
+  const views = createTopicCounts(shared, settings);
   const watch = createSettleWatch(settings);
+  const context = { brokers: shared, settings, topics: known.names };
 
   async function step<T>(name: string, place: Step, act: () => Promise<T>): Promise<T> {
     await gate(`before:${name}`);
@@ -66,22 +75,25 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
     transactional,
     scopeOf,
     open: async (transactionalId, sentTopics) => {
-      const onOpened = (acknowledged: Acknowledged) => {
-        book.opened(transactionalId, acknowledged);
-        producerIds.set(transactionalId, acknowledged.identity.producerId);
+      const own = {
+        ...{ settings, bounds, recordTime, topics: known.names, sizes, closings, brokers: connection.brokers() },
+        onFenced: () => known.learn(sentTopics),
+        onUnseen: (places: ReadonlyMap<string, PartitionPlace>) => producers.unseen(transactionalId, places),
+        onOpened: (acknowledged: Acknowledged) => {
+          book.opened(transactionalId, acknowledged);
+          producers.opened(acknowledged);
+        },
       };
-      const onFenced = () => known.learn(sentTopics);
-      const lore = { bounds, recordTime, topics, sizes, closings };
-      const context = { settings, ...lore, onFenced, onOpened, brokers: connection.brokers() };
-      return transactional ? openTransactionalSession(transactionalId, context) : openAtLeastOnceSession(context);
+      return transactional ? openTransactionalSession(transactionalId, own) : openAtLeastOnceSession(own);
     },
     fence: async (transactionalId, sentTopics) => {
       if (!transactional) return;
       await step('fence', 'init', async () => {
         const identity = await initProducer(shared, transactionalId, settings);
-        producerIds.set(transactionalId, identity.producerId);
+        producers.fenced(identity);
         await known.learn(sentTopics);
-        await endLeftovers({ brokers: shared, settings, topics, groups: markerGroups(settings) }, identity);
+        const groups = markerGroups(settings);
+        producers.unseen(transactionalId, byPlaceName(await endLeftovers({ ...context, groups }, identity)));
       });
     },
     readMarkers: async (kind, lanes) => {
@@ -89,15 +101,18 @@ export function createKafkaPortOn(connection: KafkaConnection): ClosableKafkaPor
       return step('read-markers', 'read', () => book.read(kind, lanes));
     },
     settledMarkers: async (kind, lanes) => {
-      if (!transactional) return null;
-      return watch(() => step('settled-markers', 'read', () => book.settled(kind, lanes)));
+      const look = () => step('settled-markers', 'read', () => book.settled(kind, lanes));
+      return transactional ? watch(look) : null;
     },
     findLanded: async (transactionalIds, lanes) => {
       if (!known.isComplete) return null;
-      const ids = transactionalIds.map((id) => producerIds.get(id)).filter((id) => id !== undefined);
-      const question = { producerIds: new Set(ids), lanes: new Set(lanes), notes: book.notes };
-      return step('find-landed', 'read', () => findLanded({ brokers: shared, settings, topics }, question));
+      const question = { ...producers.question(transactionalIds), lanes: new Set(lanes), notes: book.notes };
+      return step('find-landed', 'read', () => findLanded(context, question));
     },
+    findDoubted: (doubts, lane) => step('find-landed', 'read', () => askDoubted(context, doubts, lane, producers.own)),
+    isDecided: (id) => step('is-decided', 'read', () => isDecided(shared, settings, id)),
+    countPartitions: (names) => step('count-partitions', 'metadata', () => views.count(names)),
+    pickPartition: (key, spread, partitions) => pickPartition(settings.partitioner, key, spread, partitions),
     close: () => shared.close(),
   };
 }

@@ -1,6 +1,7 @@
 /** Asks the leaders of topics' partitions: who writes there, and where do records begin and end? */
+import { type RelayError, withDeadline } from '#runtime';
 import type { Brokers } from './brokers.ts';
-import { CODE, faultOfCode } from './fault-table.ts';
+import { CODE, faultOfCode, faultOfThrown, isUnanswerable } from './fault-table.ts';
 import { LATEST, type LogEnd, listOffsets } from './wire/cluster-requests.ts';
 import { describeProducers, type PartitionProducers } from './wire/describe-producers.ts';
 import type { TopicPartitions } from './wire/transaction-requests.ts';
@@ -38,6 +39,57 @@ function byLeader(places: readonly PartitionPlace[]): Map<number, TopicPartition
   }
   return found;
 }
+
+/** A broker that does not answer such a question within this time is away. */
+const ASK_MS = 5_000;
+
+export interface FoundProducers {
+  readonly found: readonly PartitionProducers[];
+  /** Without a leader, or their leader does not answer now. */
+  readonly unasked: readonly PartitionPlace[];
+}
+
+/**
+ * Asks those that can be asked now. Rejects only with what all answers have in common: KAFKA_UNSUPPORTED before Kafka 2.8,
+ * KAFKA_REFUSED where we lack a right.
+ */
+export async function askProducers(
+  brokers: Brokers,
+  places: readonly PartitionPlace[],
+  onUnanswerable: (fault: RelayError) => void = throwIt,
+): Promise<FoundProducers> {
+  const unasked = places.filter(({ leader }) => leader < 0);
+  const found: PartitionProducers[] = [];
+  const ask = async ([leader, led]: readonly [number, TopicPartitions[]]) => {
+    const theirs = places.filter((place) => place.leader === leader);
+    try {
+      const asking = brokers.node(leader).then((link) => link.ask(describeProducers(led)));
+      for (const each of await withDeadline(asking, ASK_MS, `asking broker ${leader} for its producers`)) {
+        const place = theirs.find(({ topic, partition }) => topic === each.topic && partition === each.partition);
+        const fault = each.code === CODE.none ? null : faultOfCode(each.code, { step: 'read', ...namesOf(each) });
+        if (fault === null) found.push(each);
+        else if (isUnanswerable(fault)) onUnanswerable(fault);
+        else if (!isAway(fault)) throw fault;
+        else if (place !== undefined) unasked.push(place);
+      }
+    } catch (error) {
+      const fault = faultOfThrown(error, { step: 'read' });
+      if (!isAway(fault)) throw fault;
+      unasked.push(...theirs);
+    }
+  };
+  await Promise.all([...byLeader(places)].map(ask));
+  return { found, unasked };
+}
+
+/** Later it may answer. Anything else is true of every look. */
+export const isAway = ({ code }: RelayError): boolean => code === 'KAFKA_UNREACHABLE' || code === 'KAFKA_TOPIC_MISSING';
+
+const throwIt = (fault: RelayError): never => {
+  throw fault;
+};
+
+const namesOf = ({ topic, partition }: PartitionProducers) => ({ topic, partition });
 
 /** Rejects with KAFKA_UNSUPPORTED before Kafka 2.8. */
 export async function findProducers(

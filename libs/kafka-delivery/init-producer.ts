@@ -7,12 +7,15 @@ import { initProducerId, type ProducerIdentity } from './wire/transaction-reques
 
 /** Longer than a restarted broker needs to load its coordinators; the caller tries again after it. */
 const PATIENCE_MS = 30_000;
+/** A transaction whose end does not reach its partitions by then may wait for one of them for as long as it is away. */
+const ENDING_MS = 8_000;
 
 /** Rejects with the fault table's codes; KAFKA_UNREACHABLE when the coordinator does not come up in 30 s. */
 export async function initProducer(
   brokers: Brokers,
   transactionalId: string,
   settings: KafkaSettings,
+  patienceMs = PATIENCE_MS,
 ): Promise<ProducerIdentity> {
   const request = initProducerId(transactionalId, settings.transactionTimeoutMs);
   const { code, producerId, producerEpoch } = await askCoordinator(brokers, settings, {
@@ -20,7 +23,8 @@ export async function initProducer(
     key: transactionalId,
     step: 'init',
     request,
-    patienceMs: PATIENCE_MS,
+    patienceMs,
+    endingMs: ENDING_MS,
   });
   if (code !== CODE.none) throw faultOfCode(code, { step: 'init', api: request.name });
   return { transactionalId, producerId, producerEpoch };

@@ -100,6 +100,8 @@ async function deliver(scene: Scene): Promise<{ ids: number[]; events: SenderEve
     backoff: { baseMs: 100, maxMs: 1_000 },
     retriesMax: 1_000,
     rowFaultPolicy: 'dead-letter',
+    targetPatienceMs: 0,
+    waiting: { rowsMax: 1_000, bytesMax: 1_000_000 },
     parkedKeysMax: 1_000,
     trimRowsMax: 1_000,
     trimIntervalMs: 20,

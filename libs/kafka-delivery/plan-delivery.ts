@@ -1,8 +1,10 @@
 /** Sorts the records of a transaction by leader, topic and partition, the partition picked explicitly for each. */
 import { RelayError } from '#runtime';
 import { faultOfCode } from './fault-table.ts';
+import { nameTargets } from './fault-targets.ts';
 import { type Partitioner, pickPartition } from './partitioner.ts';
 import { BOUNDLESS, chunksOf, fits, type RecordLimits } from './record-limits.ts';
+import { SHORT_OF_REPLICAS } from './short-partitions.ts';
 import type { PartitionFlow } from './wire/produce-request.ts';
 import type { RecordContent } from './wire/record-batch.ts';
 import type { TopicPartitions } from './wire/transaction-requests.ts';
@@ -62,7 +64,7 @@ function groupByPartition(
   return groups;
 }
 
-/** Throws KAFKA_UNREACHABLE, naming the partition, when one has no leader now. */
+/** Throws KAFKA_UNREACHABLE, naming the partitions, when some have no leader now. */
 export function planDelivery(
   records: readonly RoutedRecord[],
   leaders: ReadonlyMap<string, readonly number[]>,
@@ -71,11 +73,12 @@ export function planDelivery(
 ): DeliveryPlan {
   const topics: TopicPartitions[] = [];
   const flowsByLeader = new Map<number, PartitionFlow[]>();
+  const away: { readonly topic: string; readonly partition: number }[] = [];
   for (const [topic, group] of groupByPartition(records, leaders, partitioner, limits)) {
     const partitions: number[] = [];
     group.forEach((list, partition) => {
       const leader = leaders.get(topic)?.[partition] ?? -1;
-      if (leader < 0) throw faultOfCode(LEADER_NOT_AVAILABLE, { step: 'metadata', topic, partition });
+      if (leader < 0) away.push({ topic, partition });
       partitions.push(partition);
       const flows = flowsByLeader.get(leader) ?? [];
       flows.push({ topic, partition, records: list, next: 0 });
@@ -83,5 +86,11 @@ export function planDelivery(
     });
     topics.push({ topic, partitions });
   }
-  return { topics, flowsByLeader };
+  const [first] = away;
+  if (first === undefined) return { topics, flowsByLeader };
+  const codeOf = ({ topic, partition }: (typeof away)[number]) =>
+    leaders.get(topic)?.[partition] === SHORT_OF_REPLICAS ? -SHORT_OF_REPLICAS : LEADER_NOT_AVAILABLE;
+  const fault = faultOfCode(codeOf(first), { step: 'metadata', ...first });
+  const alike = away.filter((each) => codeOf(each) === codeOf(first));
+  throw nameTargets(fault, alike, (topic) => leaders.get(topic)?.length);
 }

@@ -87,7 +87,10 @@ const questions: readonly {
     api: 'DescribeProducers',
     denied: () => [{ topic: 't', partition: 0, code: TOPIC_AUTHORIZATION_FAILED, producers: [] }],
     fallback: undefined,
-    ask: (brokers) => endLeftovers({ brokers, settings, topics: new Set(['t']), groups: [] }, identity),
+    ask: async (brokers) => {
+      const unseen = await endLeftovers({ brokers, settings, topics: new Set(['t']), groups: [] }, identity);
+      assert.deepEqual(unseen, []);
+    },
   },
   {
     what: 'what of a torn transaction arrived',
@@ -97,7 +100,7 @@ const questions: readonly {
     ask: (brokers) =>
       findLanded(
         { brokers, settings, topics: new Set(['t']) },
-        { producerIds: new Set([7]), lanes: new Set([0]), notes: new Map() },
+        { producers: new Map([[7, 'id']]), lanes: new Set([0]), notes: new Map(), unseen: new Set() },
       ),
   },
   {

@@ -2,8 +2,11 @@
 import { RelayError } from '#runtime';
 import type { BatchBounds } from './batch-bounds.ts';
 import type { BrokerLink } from './broker-link.ts';
+import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode, faultOfThrown } from './fault-table.ts';
+import { nameTargets, targetsOf } from './fault-targets.ts';
 import { isTransactional, type KafkaSettings } from './kafka-options.ts';
+import type { DeliveryPlan } from './plan-delivery.ts';
 import type { Sequences } from './sequences.ts';
 import { REQUEST_ROOM_BYTES } from './size-limits.ts';
 import type { Suspects } from './suspects.ts';
@@ -27,6 +30,8 @@ export interface FlowSender {
   readonly suspects?: Suspects;
   /** True of a broker that has throttled us within the last minute. */
   readonly isThrottled?: (link: BrokerLink) => boolean;
+  /** How many partitions a topic has that is sent to. */
+  readonly countOf?: (topic: string) => number | undefined;
   /** Told of each batch that the broker has acknowledged: the offset behind its last record. */
   readonly onAppended?: (topic: string, partition: number, end: number) => void;
 }
@@ -39,6 +44,7 @@ export function checkProduced(
   sent: readonly SentBatch[],
   answered: readonly ProducedPartition[],
   bounds: BatchBounds,
+  countOf: (topic: string) => number | undefined = () => undefined,
 ): void {
   let missing: SentBatch | null = null;
   for (const batch of sent) {
@@ -52,7 +58,11 @@ export function checkProduced(
     const tooLarge = answer.code === CODE.messageTooLarge || answer.code === CODE.recordListTooLarge;
     if (tooLarge && batch.records > 1) bounds.tooLarge(topic, batch.bytes);
     else if (tooLarge) bounds.recordTooLarge(topic, batch.bytes);
-    throw faultOfCode(answer.code, { step: 'send', topic, partition, records: batch.records });
+    const fault = faultOfCode(answer.code, { step: 'send', topic, partition, records: batch.records });
+    const alike = answered.filter(
+      ({ code }) => code !== CODE.none && faultOfCode(code, { step: 'send' }).code === fault.code,
+    );
+    throw nameTargets(fault, alike, countOf);
   }
   if (missing) {
     const { topic, partition } = missing;
@@ -111,7 +121,7 @@ async function sendRequest(
   const acknowledged = answer.then((produced) => {
     if (acks === 0) return;
     if (produced.some(({ code }) => code === CODE.invalidTimestamp)) sender.onTimeRefused?.();
-    checkProduced(request.sent, produced, bounds);
+    checkProduced(request.sent, produced, bounds, sender.countOf);
     sender.suspects?.taken(link);
     for (const { topic, partition, baseOffset } of sender.onAppended ? produced : []) {
       const sent = request.sent.find((each) => each.topic === topic && each.partition === partition);
@@ -121,6 +131,31 @@ async function sendRequest(
   // It is awaited later; a fault that comes first must not count as unhandled.
   acknowledged.catch(() => undefined);
   return { acknowledged };
+}
+
+/**
+ * Sends each leader its flows, side by side. A leader that cannot be reached, or does not answer, is a fault of the partitions
+ * that were to get something from it. `pending` names the leaders that have not acknowledged everything yet.
+ */
+export async function sendToLeaders(
+  brokers: Pick<Brokers, 'node'>,
+  flowsByLeader: DeliveryPlan['flowsByLeader'],
+  sender: FlowSender,
+  pending = new Set<number>(),
+): Promise<void> {
+  await Promise.all(
+    [...flowsByLeader].map(async ([leader, flows]) => {
+      pending.add(leader);
+      try {
+        await sendFlows(await brokers.node(leader), flows, sender);
+      } catch (thrown) {
+        const fault = faultOfThrown(thrown, { step: 'send' });
+        // What the leader itself says of one partition is told already.
+        throw targetsOf(fault).length > 0 ? fault : nameTargets(fault, flows, sender.countOf ?? (() => undefined));
+      }
+      pending.delete(leader);
+    }),
+  );
 }
 
 /** Resolves when the leader has acknowledged every record of the flows. */

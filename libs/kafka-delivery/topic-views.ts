@@ -2,7 +2,9 @@
 import type { RelayError } from '#runtime';
 import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode } from './fault-table.ts';
+import { nameTargets } from './fault-targets.ts';
 import type { KafkaSettings } from './kafka-options.ts';
+import { leaderOf, wantedInSync } from './short-partitions.ts';
 import type { TopicDescription } from './wire/cluster-requests.ts';
 
 export interface TopicViews {
@@ -11,6 +13,8 @@ export interface TopicViews {
    * KAFKA_RECORD_REFUSED (no possible topic name) before anything was sent.
    */
   load(topics: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly number[]>>;
+  /** Partitions of a topic that is loaded. */
+  countOf(topic: string): number | undefined;
   /** After a fault: a topic may be another one now, with other partitions. */
   forget(): void;
 }
@@ -35,19 +39,24 @@ export function createTopicViews(brokers: Brokers, settings: KafkaSettings): Top
     const wanted = [...topics].filter((topic) => !leaders.has(topic));
     if (wanted.length === 0) return leaders;
     const described = await brokers.describe(wanted);
+    const faults: RelayError[] = [];
+    const inSync = await wantedInSync(brokers, described.topics);
     for (const description of described.topics) {
       const fault = faultOf(description);
-      if (fault) throw fault;
-      leaders.set(
-        description.topic,
-        description.partitions.map(({ leader }) => leader),
-      );
+      if (fault) faults.push(fault);
+      else leaders.set(description.topic, description.partitions.map((each) => leaderOf(each, inSync.get(description.topic)))); // biome-ignore format: one line
     }
-    return leaders;
+    const [first] = faults;
+    if (first === undefined) return leaders;
+    // All of a kind are told at once: each would cost a transaction of its own.
+    const alike = faults.filter(({ code }) => code === first.code);
+    const places = alike.map(({ details }) => ({ topic: String(details.topic), partition: null }));
+    throw nameTargets(first, places, () => undefined);
   }
 
   return {
     load,
+    countOf: (topic) => leaders.get(topic)?.length,
     forget: () => {
       loadedAtMs = Number.NEGATIVE_INFINITY;
     },

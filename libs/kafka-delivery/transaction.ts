@@ -8,7 +8,7 @@ import type { Brokers } from './brokers.ts';
 import { CODE, faultOfCode, type Step } from './fault-table.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import type { DeliveryPlan } from './plan-delivery.ts';
-import { type FlowSender, sendFlows } from './send-flows.ts';
+import { type FlowSender, sendToLeaders } from './send-flows.ts';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -24,6 +24,8 @@ export interface TransactionParts extends FlowSender {
   readonly identity: ProducerIdentity;
   readonly brokers: Brokers;
   readonly gate: (name: string) => Promise<void>;
+  /** Leaders that have not acknowledged everything that was sent to them. */
+  readonly pending?: Set<number>;
 }
 
 /** What a step asks of a coordinator. */
@@ -78,11 +80,7 @@ async function addOffsets(parts: TransactionParts, sets: readonly OffsetSet[]): 
 
 async function sendRecords(parts: TransactionParts, plan: DeliveryPlan): Promise<void> {
   await parts.gate('before:send');
-  await Promise.all(
-    [...plan.flowsByLeader].map(async ([leader, flows]) => {
-      await sendFlows(await parts.brokers.node(leader), flows, parts);
-    }),
-  );
+  await sendToLeaders(parts.brokers, plan.flowsByLeader, parts, parts.pending);
   crashPoint('kafka-after-send');
   await parts.gate('after:send');
 }

@@ -6,14 +6,16 @@ import { askClock } from './ask-clock.ts';
 import type { BatchBounds } from './batch-bounds.ts';
 import type { Brokers } from './brokers.ts';
 import type { Closings } from './closings.ts';
-import { endLeftovers } from './end-leftovers.ts';
+import { endLeftovers, endLeftoversAt } from './end-leftovers.ts';
 import { faultOfThrown, type Step } from './fault-table.ts';
-import { placeName } from './find-producers.ts';
+import { nameTarget, nameTargets } from './fault-targets.ts';
+import { findPartitions, type PartitionPlace, placeName } from './find-producers.ts';
 import { initProducer } from './init-producer.ts';
 import { type KafkaSettings, markerName } from './kafka-options.ts';
+import { byPlaceName } from './known-producers.ts';
 import { noteText } from './marker-note.ts';
 import { markerGroups, markerOffsets } from './markers-of-lanes.ts';
-import { type RoutedRecord, topicsOf } from './plan-delivery.ts';
+import { type DeliveryPlan, type RoutedRecord, topicsOf } from './plan-delivery.ts';
 import { createPlanner } from './planner.ts';
 import type { RecordTime } from './record-time.ts';
 import type { FlowSender } from './send-flows.ts';
@@ -36,6 +38,8 @@ export interface SessionContext {
   readonly sequences?: Sequences;
   /** Called when older producers of the id can send nothing more: may add to `topics`. */
   readonly onFenced?: () => Promise<void>;
+  /** Told of the partitions in which something of the producer may be open; it takes out those it has looked at since. */
+  readonly onUnseen?: (places: ReadonlyMap<string, PartitionPlace>) => void;
   /** Told of the relay's producer once it is open: what it has acknowledged by then is nobody's business. */
   readonly onOpened?: (acknowledged: Acknowledged) => void;
 }
@@ -68,6 +72,8 @@ export interface OpenProducer {
   ): Promise<void>;
   /** As the session's. */
   readonly misfits: SizeLimits['misfits'];
+  /** After a rejection: nothing was begun, and the producer may go on. */
+  isIntact(): boolean;
   /** Ends what is open, where that is possible. */
   close(): Promise<void>;
 }
@@ -99,6 +105,7 @@ export async function openTransactionalSession(
     },
     misfits: producer.misfits,
     throttle: () => context.brokers.throttle(),
+    isIntact: () => producer.isIntact(),
     close: () => producer.close(),
   };
 }
@@ -115,7 +122,9 @@ export async function openProducer(
     await gate('before:open');
     const identity = await initProducer(brokers, transactionalId, settings);
     await context.onFenced?.();
-    await endLeftovers({ ...context, groups }, identity);
+    const places = await endLeftovers({ ...context, groups }, identity);
+    const unseen = byPlaceName(places);
+    context.onUnseen?.(unseen);
     const timeMs = await recordTime.begin(async () => {
       const difference = await askClock(brokers, settings, identity, groups);
       return difference?.value ?? null;
@@ -125,7 +134,7 @@ export async function openProducer(
     settings.logger.debug({ ...identity }, 'opened a transactional producer');
     const sequences = context.sequences ?? createSequences();
     const onTimeRefused = recordTime.refused;
-    return startSession({ ...context, timeMs, onTimeRefused, sequences, identity, gate }, topics);
+    return startSession({ ...context, timeMs, onTimeRefused, sequences, identity, gate }, topics, unseen);
   } catch (error) {
     await brokers.close();
     throw faultOfThrown(error, { step: 'init' });
@@ -134,23 +143,28 @@ export async function openProducer(
 
 type SessionParts = TransactionParts & Pick<SessionContext, 'sizes' | 'closings'>;
 
-function startSession(given: SessionParts, topics: Set<string>): OpenProducer {
+function startSession(given: SessionParts, topics: Set<string>, unseen: Map<string, PartitionPlace>): OpenProducer {
   const { settings, brokers, gate } = given;
   const views = createTopicViews(brokers, settings);
   const planner = createPlanner(given, views);
   const parts = { ...given, ...planner.hooks };
   const deadlineMs = settings.transactionTimeoutMs * DEADLINE_SHARE;
   const progress: Progress = { step: 'metadata', open: false };
+  const pending = new Set<number>();
   let state: 'ready' | 'busy' | 'dead' | 'closed' = 'ready';
+  let flows: DeliveryPlan['flowsByLeader'] = new Map();
 
   const run: OpenProducer['transact'] = async (records, offsets, onAppended) => {
     progress.step = 'metadata';
     const sentTo = topicsOf(records);
     const plan = await planner.plan(records, sentTo);
+    await endUnseen(parts, plan, unseen, views.countOf);
     for (const topic of sentTo) topics.add(topic);
     progress.step = 'send';
     progress.open = true;
-    await fillTransaction(onAppended ? { ...parts, onAppended } : parts, plan, offsets);
+    flows = plan.flowsByLeader;
+    const sender = { ...parts, pending, countOf: views.countOf };
+    await fillTransaction(onAppended ? { ...sender, onAppended } : sender, plan, offsets);
     await gate('before:commit');
     crashPoint('kafka-before-commit');
     // The deadline may have passed meanwhile, and the caller may already be starting anew.
@@ -168,25 +182,82 @@ function startSession(given: SessionParts, topics: Set<string>): OpenProducer {
     }
     if (records.length === 0 && offsets.length === 0) return;
     state = 'busy';
+    pending.clear();
+    flows = new Map();
+    const running = watchEnd(run(records, offsets, onAppended));
     try {
-      await withDeadline(run(records, offsets, onAppended), deadlineMs, 'a Kafka transaction');
+      await withDeadline(running.work, deadlineMs, 'a Kafka transaction');
       state = 'ready';
     } catch (error) {
-      state = 'dead';
-      throw faultOfThrown(error, { step: progress.step });
+      // What is still running may yet begin.
+      const isOver = running.isOver();
+      if (state === 'busy') state = progress.step === 'metadata' && isOver ? 'ready' : 'dead';
+      views.forget();
+      const slow = isOver ? [] : [...pending].flatMap((leader) => flows.get(leader) ?? []);
+      throw faultOf(error, progress.step, slow, views.countOf);
     }
   };
 
   async function close(): Promise<void> {
     if (state === 'closed') return;
     state = 'closed';
-    // Readers would stall on the open transaction until its timeout. A producer opened later under the same id has a
-    // higher epoch, so that this abort can never end one of its transactions.
-    if (progress.open) {
-      await withDeadline(endTransaction(parts, false), ABORT_DEADLINE_MS, 'aborting').catch(() => undefined);
-    }
-    await brokers.close();
+    await abandon(parts, progress.open);
   }
 
-  return { identity: parts.identity, timeMs: parts.timeMs, transact, misfits: planner.misfits, close };
+  return {
+    identity: parts.identity,
+    timeMs: parts.timeMs,
+    transact,
+    misfits: planner.misfits,
+    isIntact: () => state === 'ready',
+    close,
+  };
+}
+
+/** `slow`: what the leaders have not taken when nothing but records is still on its way. */
+function faultOf(
+  error: unknown,
+  step: Step,
+  slow: DeliveryPlan['flowsByLeader'] extends ReadonlyMap<number, infer Flows> ? Flows : never,
+  countOf: (topic: string) => number | undefined,
+): RelayError {
+  const fault = nameTarget(faultOfThrown(error, { step }), countOf);
+  return slow.length > 0 && step === 'send' ? nameTargets(fault, slow, countOf) : fault;
+}
+
+/** Whether work has ended, also when nobody waits for it any more. */
+function watchEnd(work: Promise<void>): { readonly work: Promise<void>; readonly isOver: () => boolean } {
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+  };
+  work.then(over, over);
+  return { work, isOver: () => isOver };
+}
+
+/**
+ * Readers would stall on an open transaction until its timeout. A producer opened later under the same id has a higher epoch, so
+ * that this abort can never end one of its transactions.
+ */
+async function abandon(parts: TransactionParts, isOpen: boolean): Promise<void> {
+  if (isOpen) await withDeadline(endTransaction(parts, false), ABORT_DEADLINE_MS, 'aborting').catch(() => undefined);
+  await parts.brokers.close();
+}
+
+/** Partitions in which something of this producer may be open, unseen so far: ended before anything is committed in them. */
+async function endUnseen(
+  parts: TransactionParts,
+  { topics }: DeliveryPlan,
+  unseen: Map<string, PartitionPlace>,
+  countOf: (topic: string) => number | undefined,
+): Promise<void> {
+  if (unseen.size === 0) return;
+  const wanted = topics.flatMap(({ topic, partitions }) =>
+    partitions.map((partition) => placeName({ topic, partition })),
+  );
+  const names = new Set(wanted.filter((name) => unseen.has(name)));
+  if (names.size === 0) return;
+  const places = await findPartitions(parts.brokers, new Set([...names].map((name) => unseen.get(name)?.topic ?? '')));
+  await endLeftoversAt(parts, parts.identity, places.filter((place) => names.has(placeName(place))), countOf); // biome-ignore format: one line
+  for (const name of names) unseen.delete(name);
 }

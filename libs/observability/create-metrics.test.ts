@@ -58,7 +58,8 @@ test('a sender shows backlog, deliveries and faults', async () => {
   metrics.sender.lanesHeld(4);
   metrics.sender.lanesHalted(1);
   metrics.sender.rowDead();
-  metrics.sender.aside({ retrying: 2, parked: 1, dead: 3 });
+  metrics.sender.aside({ retrying: 2, parked: 1, waiting: 7, dead: 3 });
+  metrics.sender.blockedTargets(2, 5_000);
   const lines = await shown(metrics);
   for (const line of [
     'kafka_row_sender_backlog_rows{source="orders"} 10',
@@ -75,6 +76,9 @@ test('a sender shows backlog, deliveries and faults', async () => {
     'kafka_row_sender_lanes_halted 1',
     'kafka_row_sender_dead_letters_total 1',
     'kafka_row_sender_aside_rows{state="parked"} 1',
+    'kafka_row_sender_aside_rows{state="waiting"} 7',
+    'kafka_row_sender_blocked_targets 2',
+    'kafka_row_sender_blocked_targets_oldest_age_seconds 5',
   ]) {
     assert.ok(lines.includes(line), line);
   }

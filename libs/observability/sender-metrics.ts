@@ -23,8 +23,15 @@ export interface SenderMetrics {
   throttled(lastMinuteMs: number): void;
   /** One more row given up. */
   rowDead(): void;
+  /** Topics and partitions that take nothing, of which rows are set aside, and how long the first of these waits. */
+  blockedTargets(targets: number, oldestMs: number): void;
   /** Rows in the dead letter table, by what they wait for. */
-  aside(counts: { readonly retrying: number; readonly parked: number; readonly dead: number }): void;
+  aside(counts: {
+    readonly retrying: number;
+    readonly parked: number;
+    readonly waiting: number;
+    readonly dead: number;
+  }): void;
 }
 
 export function createSenderMetrics(make: Instruments, faults: FaultMetrics): SenderMetrics {
@@ -41,6 +48,11 @@ export function createSenderMetrics(make: Instruments, faults: FaultMetrics): Se
   const tooLarge = make.counter('rows_too_large_total', 'Rows that were not sent since Kafka would refuse their size');
   const throttled = make.gauge('throttled_seconds', 'Pauses that a broker imposed on this process in the last minute');
   const dead = make.counter('dead_letters_total', 'Rows given up by this process');
+  const blocked = make.gauge('blocked_targets', 'Topics and partitions that take nothing, with rows that wait aside');
+  const blockedAge = make.gauge(
+    'blocked_targets_oldest_age_seconds',
+    'Since the first row that waits for one was set aside',
+  );
   const aside = make.gauge('aside_rows', 'Rows set aside from their lanes', ['state']);
 
   return {
@@ -62,6 +74,10 @@ export function createSenderMetrics(make: Instruments, faults: FaultMetrics): Se
     tooLarge: (count) => tooLarge.inc(count),
     throttled: (lastMinuteMs) => throttled.set(lastMinuteMs / 1000),
     rowDead: () => dead.inc(),
+    blockedTargets: (targets, oldestMs) => {
+      blocked.set(targets);
+      blockedAge.set(oldestMs / 1000);
+    },
     aside: (counts) => {
       for (const [state, count] of Object.entries(counts)) aside.set({ state }, count);
     },

@@ -12,6 +12,7 @@ interface HeadColumns {
   readonly size: number;
   readonly attempts: number;
   readonly attempt_token: string;
+  readonly waits_for: string | null;
   readonly due_in_us: string;
 }
 
@@ -25,7 +26,7 @@ export interface AsideHeadColumns extends HeadColumns {
 }
 
 const COMMON =
-  'd.id, d.lane, d.state, d.event_id, d.topic, d.record_key, d.size, d.attempts, d.attempt_token, TIMESTAMPDIFF(MICROSECOND, NOW(6), d.due_at) AS due_in_us';
+  'd.id, d.lane, d.state, d.event_id, d.topic, d.record_key, d.size, d.attempts, d.attempt_token, d.waits_for, TIMESTAMPDIFF(MICROSECOND, NOW(6), d.due_at) AS due_in_us';
 /** `d` is the table's alias. */
 export const ASIDE_COLUMNS = `${COMMON}, d.payload, d.headers`;
 export const ASIDE_HEAD_COLUMNS = `${COMMON}, LENGTH(d.payload) AS value_bytes`;
@@ -43,6 +44,7 @@ const common = (row: HeadColumns): Omit<AsideRow, 'value' | 'headers'> => ({
   size: row.size,
   attempts: row.attempts,
   attemptToken: Number(row.attempt_token),
+  waitsFor: row.waits_for,
   dueInMs: Number(row.due_in_us) / 1_000,
 });
 

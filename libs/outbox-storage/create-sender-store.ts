@@ -1,6 +1,6 @@
 /** The sender's half of the outbox on a database. */
 import type { SenderStore } from '#outbox';
-import { beginAttempt } from './begin-attempt.ts';
+import { beginAttempt, listAttempts, listDoubted, listDoubts, removeAside, settleAttempts } from './attempts.ts';
 import { claimLane } from './claim-lane.ts';
 import { clearFences } from './clear-fences.ts';
 import { deleteDelivered } from './delete-delivered.ts';
@@ -11,10 +11,11 @@ import { leave } from './leave.ts';
 import { listAsideHeads, readAside } from './list-aside-heads.ts';
 import { listLanes } from './list-lanes.ts';
 import { nextSequenceOf } from './next-sequence-of.ts';
+import { listQueues, moveAside, readQueue } from './queues.ts';
 import { BatchReader } from './read-batches.ts';
 import { recordMarkerWritten } from './record-marker-written.ts';
 import { releaseLane } from './release-lane.ts';
-import { removeAside } from './remove-aside.ts';
+import { renameHolder } from './rename-holder.ts';
 import { renewLeases } from './renew-leases.ts';
 import { listTopics, noteTopics } from './sent-topics.ts';
 import { setAside } from './set-aside.ts';
@@ -31,6 +32,7 @@ export function createSenderStore(options: StoreOptions): SenderStore {
     clearFences: (lane, claimEpoch) => clearFences(storage, lane, claimEpoch),
     renewLeases: (claims, leaseMs) => renewLeases(storage, claims, leaseMs),
     releaseLane: (lane, claimEpoch, deliveredId) => releaseLane(storage, lane, claimEpoch, deliveredId),
+    renameHolder: (lane, claimEpoch, holder) => renameHolder(storage, lane, claimEpoch, holder),
     recordMarkerWritten: (lane, claimEpoch, deliveredId) => recordMarkerWritten(storage, lane, claimEpoch, deliveredId),
     haltLane: (lane, claimEpoch, why) => haltLane(storage, lane, claimEpoch, why),
     nextSequenceOf: (lane) => nextSequenceOf(storage, lane),
@@ -38,11 +40,18 @@ export function createSenderStore(options: StoreOptions): SenderStore {
     noteTopics: (topics, forMs) => noteTopics(storage, topics, forMs),
     listTopics: (sinceMs, rowsMax) => listTopics(storage, sinceMs, rowsMax),
     deleteDelivered: (lane, after, upTo, rowsMax) => deleteDelivered(storage, lane, after, upTo, rowsMax),
-    setAside: (lane, claimEpoch, rows) => setAside(storage, lane, claimEpoch, rows),
+    setAside: (lane, claimEpoch, rows, doubts) => setAside(storage, lane, claimEpoch, rows, doubts),
     listAsideHeads: (lanes, rowsMax) => listAsideHeads(storage, lanes, rowsMax),
     readAside: (id) => readAside(storage, id),
-    beginAttempt: (lane, claimEpoch, id, token) => beginAttempt(storage, lane, claimEpoch, id, token),
+    listQueues: (lanes) => listQueues(storage, lanes),
+    readQueue: (lane, waitsFor, upTo, limits) => readQueue(storage, lane, waitsFor, upTo, limits),
+    listDoubts: (lanes) => listDoubts(storage, lanes),
+    listDoubted: (lane, waitsFor) => listDoubted(storage, lane, waitsFor),
+    listAttempts: (lanes) => listAttempts(storage, lanes),
+    beginAttempt: (lane, claimEpoch, ids, token) => beginAttempt(storage, lane, claimEpoch, ids, token),
+    settleAttempts: (lane, claimEpoch, verdicts) => settleAttempts(storage, lane, claimEpoch, verdicts),
     failAttempts: (lane, claimEpoch, ids, outcome) => failAttempts(storage, lane, claimEpoch, ids, outcome),
-    removeAside: (id) => removeAside(storage, id),
+    moveAside: (lane, claimEpoch, ids, to) => moveAside(storage, lane, claimEpoch, ids, to),
+    removeAside: (ids) => removeAside(storage, ids),
   };
 }

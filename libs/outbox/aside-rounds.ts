@@ -1,12 +1,14 @@
 /** Which row set aside is tried next among the lanes held, and when what is aside must be read again. */
 import type { HeldLanes } from './held-lanes.ts';
-import { keyText, type LaneHold } from './lane-hold.ts';
-import { parkedBehindKey, toHeadRecord } from './plan-transaction.ts';
-import type { AsideHead, OutboxRow, ProducerSession } from './ports.ts';
+import { expectWaiting, keyText, type LaneHold } from './lane-hold.ts';
+import { type Detour, parkedBehindKey, toHeadRecord } from './plan-transaction.ts';
+import type { AsideEntry, AsideHead, ProducerSession } from './ports.ts';
 import { type AttemptOutcome, attemptHead, dueHeads, nextHeadDueInMs, refuseUnsent } from './retry-aside.ts';
+import type { Routes } from './routes.ts';
 import type { SenderOptions } from './sender-options.ts';
 import type { TopicNotes } from './sent-topics.ts';
 import { loadAside } from './take-lanes.ts';
+import type { WaitingRounds } from './waiting-rounds.ts';
 
 /** What is aside is looked at again this often, in case an operator changed it; where nothing was, less often. */
 const ASIDE_LOOK_MS = { some: 5_000, none: 30_000 };
@@ -23,14 +25,16 @@ export class AsideRounds {
   readonly #options: SenderOptions;
   readonly #lanes: HeldLanes;
   readonly #notes: TopicNotes;
-  readonly #isBlocked: (topic: string) => boolean;
+  readonly #routes: Routes;
+  readonly #waiting: WaitingRounds;
   #round = 0;
 
-  constructor(options: SenderOptions, lanes: HeldLanes, notes: TopicNotes, isBlocked: (topic: string) => boolean) {
+  constructor(options: SenderOptions, lanes: HeldLanes, notes: TopicNotes, routes: Routes, waiting: WaitingRounds) {
     this.#options = options;
     this.#lanes = lanes;
     this.#notes = notes;
-    this.#isBlocked = isBlocked;
+    this.#routes = routes;
+    this.#waiting = waiting;
   }
 
   /** Reads what is aside anew where that is due, and halts lanes in which too much waits: the others may deliver then. */
@@ -44,12 +48,25 @@ export class AsideRounds {
     }
   }
 
-  /** Sets rows aside whose key waits. False: the lane is not ours any more, and nothing changed. */
-  async park(hold: LaneHold, rows: readonly OutboxRow[]): Promise<boolean> {
-    if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, rows.map(parkedBehindKey)))) return false;
+  /** Sets rows aside whose key or target waits. False: the lane is not ours any more, and nothing changed. */
+  async setAside(hold: LaneHold, detours: readonly Detour[]): Promise<boolean> {
+    const queues = Map.groupBy(detours, ({ waitsFor }) => waitsFor);
+    for (const [waitsFor, rows] of queues) {
+      // Before they are there: their fate may stay unknown, and no row may go past them.
+      if (waitsFor !== null) expectWaiting(hold, waitsFor, rows.map(({ row }) => row)); // biome-ignore format: one line
+    }
+    const entries = detours.map(({ row, waitsFor }): AsideEntry => {
+      if (waitsFor === null) return parkedBehindKey(row);
+      return { row, state: 'waiting', error: this.#waiting.errorOf(waitsFor), dueInMs: 0, waitsFor };
+    });
+    if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, entries))) return false;
     // A row whose commit was lost comes again, and goes before the one that its key was waiting for.
-    const leads = ({ key, id }: OutboxRow) => key !== null && id < (hold.parked.get(keyText(key))?.id ?? 0);
-    if (rows.some(leads)) hold.asideReadAtMs = null;
+    const leads = ({ row: { key, id } }: Detour) => key !== null && id < (hold.parked.get(keyText(key))?.id ?? 0);
+    if (detours.some(leads)) hold.asideReadAtMs = null;
+    for (const [waitsFor, rows] of queues) {
+      if (waitsFor === null) continue;
+      this.#options.onEvent({ kind: 'rows-waiting', lane: hold.lane, waitsFor, rows: rows.length });
+    }
     return true;
   }
 
@@ -63,13 +80,28 @@ export class AsideRounds {
     let unsent = 0;
     for (let at = 0; at < holds.length; at += 1) {
       const hold = holds[(at + this.#round) % holds.length] as LaneHold;
-      const due = dueHeads(hold, this.#options, this.#isBlocked).slice(0, DUE_ROWS_MAX);
+      const due = await this.#dueHeads(hold);
       const misfits = due.length === 0 ? 0 : await this.#refuseMisfits(session, hold, due);
       unsent += misfits;
       const [head] = due;
       if (head !== undefined && misfits === 0) return { hold, head };
     }
     return unsent > 0 ? 'unsent' : null;
+  }
+
+  /** Rows whose target takes nothing wait for it from now on, instead of holding up their keys. */
+  async #dueHeads(hold: LaneHold): Promise<readonly AsideHead[]> {
+    const heldUp: AsideHead[] = [];
+    const isHeldUp = (head: AsideHead) => {
+      const route = this.#routes.of(hold, head);
+      // One that was refused waits for the queue where it is: it keeps its own pace, and its attempts count.
+      if (typeof route !== 'string' && (head.attempts === 0 || this.#routes.isBlocked(head))) heldUp.push(head);
+      return route !== 'send';
+    };
+    const due = dueHeads(hold, this.#options, isHeldUp).slice(0, DUE_ROWS_MAX);
+    if (heldUp.length === 0 || (await this.#waiting.deferRows(hold, heldUp))) return due;
+    this.#lanes.lose(hold);
+    return [];
   }
 
   /** By what is known of their sizes without their payloads. How many they were. */
@@ -106,9 +138,10 @@ export class AsideRounds {
   restAtMost(ms: number): number {
     let restMs = ms;
     for (const hold of this.#lanes.holds.values()) {
-      restMs = Math.min(restMs, nextHeadDueInMs(hold, this.#options, this.#isBlocked) ?? restMs);
+      const isHeldUp = (head: AsideHead) => this.#routes.of(hold, head) !== 'send';
+      restMs = Math.min(restMs, nextHeadDueInMs(hold, this.#options, isHeldUp) ?? restMs);
     }
-    return Math.max(1, restMs);
+    return Math.max(1, Math.min(restMs, this.#waiting.dueInMs() ?? restMs));
   }
 
   #isStale(hold: LaneHold): boolean {

@@ -57,7 +57,15 @@ function adopt(hold: LaneHold, entries: readonly AsideEntry[]): void {
   hold.asideReadAtMs = null;
   for (const { row, state, dueInMs } of entries) {
     const { value, headers: _, ...rest } = row;
-    const facts = { lane: hold.lane, state, attempts: 0, attemptToken: 0, dueInMs, valueBytes: value?.length ?? null };
+    const facts = {
+      lane: hold.lane,
+      state,
+      attempts: 0,
+      attemptToken: 0,
+      waitsFor: null,
+      dueInMs,
+      valueBytes: value?.length ?? null,
+    };
     const head: AsideHead = { ...rest, ...facts };
     if (row.key === null) hold.asideIds.set(row.id, head);
     else if (!hold.parked.has(keyText(row.key))) hold.parked.set(keyText(row.key), head);

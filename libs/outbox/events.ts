@@ -245,4 +245,33 @@ export type SenderEvent =
       readonly kind: 'row-recovered';
       readonly lane: number;
       readonly id: number;
-    };
+    }
+  | {
+      /**
+       * A topic, or a partition of it, takes nothing: told with each fault of it. Rows of others go on; `isAside` false: only for a
+       * moment so far, and lanes with a row of it wait. `waiting`: its rows aside in the lanes held.
+       */
+      readonly kind: 'target-blocked';
+      readonly topic: string;
+      readonly partition: number | null;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly isAside: boolean;
+      readonly waiting: number;
+      readonly forMs: number;
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
+  /** The sender goes on under another transactional id: the last transaction of the old one waits for a partition to be ended. */
+  | { readonly kind: 'id-changed'; readonly from: string; readonly to: string }
+  /** It takes rows again. */
+  | {
+      readonly kind: 'target-back';
+      readonly topic: string;
+      readonly partition: number | null;
+      readonly blockedMs: number;
+    }
+  /** Rows left their lane to wait for their target. `waitsFor`: its name (`targetName`). */
+  | { readonly kind: 'rows-waiting'; readonly lane: number; readonly waitsFor: string; readonly rows: number }
+  /** Rows that waited for their target were delivered. */
+  | { readonly kind: 'rows-returned'; readonly lane: number; readonly waitsFor: string; readonly rows: number };

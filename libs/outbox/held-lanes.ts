@@ -5,7 +5,7 @@
 import { laneFloor } from './lane.ts';
 import type { LaneHold } from './lane-hold.ts';
 import { claimable, LaneMembership, shareOf } from './lane-membership.ts';
-import { mendTorn } from './mend-torn.ts';
+import { mendTorn, type TornLane } from './mend-torn.ts';
 import type { LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { claimLanes, loadAside, takeClaimedLanes } from './take-lanes.ts';
@@ -33,31 +33,46 @@ export class HeldLanes {
     this.membership = new LaneMembership(options, this.holds, onChange);
   }
 
+  /** All lanes held or claimed go on under another id of ours, of which a session is open: nothing was delivered with it. */
+  async rename(holder: string): Promise<void> {
+    const { store, onEvent } = this.#options;
+    for (const hold of [...this.holds.values()]) {
+      if (!(await store.renameHolder(hold.lane, hold.claimEpoch, holder))) this.lose(hold);
+    }
+    const kept: LaneClaim[] = [];
+    for (const claim of this.#taking) {
+      if (await store.renameHolder(claim.lane, claim.claimEpoch, holder)) kept.push(claim);
+      else onEvent({ kind: 'lane-lost', lane: claim.lane });
+    }
+    this.#taking = kept;
+  }
+
   /** After InitProducerId: which lanes are still ours, and what of the last transaction arrived? */
-  async verify(session: ProducerSession): Promise<void> {
+  async verify(session: ProducerSession, producers: readonly string[]): Promise<void> {
     const claims = [...this.holds.values()];
     if (claims.length === 0) return;
     const kept = new Set(await this.#options.store.renewLeases(claims, this.#options.leaseMs));
     for (const hold of claims) if (!kept.has(hold.lane)) this.lose(hold);
-    if (session.transactional) await this.#verifyMarkers(session);
-    await loadAside(this.#options, session, [...this.holds.values()]);
+    if (session.transactional) await this.#verifyMarkers(session, producers);
+    await loadAside(this.#options, session, [...this.holds.values()], 'queues');
   }
 
-  async #verifyMarkers(session: ProducerSession): Promise<void> {
+  async #verifyMarkers(session: ProducerSession, producers: readonly string[]): Promise<void> {
     const expected = [...this.holds.values()].map(({ lane, marker, settled }) => ({
       lane,
       deliveredId: settled,
       committedId: marker,
     }));
     const verdicts = await verifyMarkers(this.#options, expected, this.#options.markerSettleMs);
-    const found: { readonly claim: LaneHold; readonly marker: number }[] = [];
+    const found: TornLane[] & { readonly claim: LaneHold }[] = [];
     for (const [lane, verdict] of verdicts) {
       const hold = this.holds.get(lane);
       if (hold === undefined) continue;
-      if (verdict.kind === 'ready') found.push({ claim: hold, marker: verdict.marker });
+      if (verdict.kind === 'ready')
+        found.push({ claim: hold, marker: verdict.marker, settled: Math.min(hold.settled, verdict.marker) });
       else await this.halt(hold, verdict.kind === 'halt' ? verdict.why : 'the marker is gone from Kafka');
     }
-    const mended = await mendTorn(this.#options, session, [this.#options.transactionalId], found);
+    const mended = await mendTorn(this.#options, session, producers, found);
     for (const { claim: hold, marker } of found) {
       if (mended.lost.has(hold.lane)) this.lose(hold);
       else if (mended.unknown && marker < hold.marker) await this.halt(hold, LOST_UNSEEN);

@@ -1,12 +1,22 @@
 /** What a sender knows of a lane it holds. Mutable on purpose: one loop owns it, nothing else writes it. */
 import { laneFloor } from './lane.ts';
-import type { AsideHead, LaneClaim } from './ports.ts';
+import type { AsideHead, AsideQueue, Doubt, LaneClaim } from './ports.ts';
 
 /** A lane under suspicion of a row fault: delivered alone, in ever smaller batches, until the row is alone too. */
 export interface Probation {
   readonly rowsMax: number;
   /** Innocent once the marker has reached it. */
   readonly untilId: number;
+}
+
+/** Rows of a lane that wait for one target, as far as is known without counting them again. */
+export interface WaitingQueue {
+  rows: number;
+  bytes: number;
+  /** Rows one attempt may have: fewer after a refused one, to find the row. */
+  rowsMax: number;
+  /** Nothing up to this id waits any more, as was seen last; null: not known. */
+  emptyUpTo: number | null;
 }
 
 export interface LaneHold {
@@ -30,6 +40,16 @@ export interface LaneHold {
   readonly asideIds: Map<number, AsideHead>;
   /** Heads aside as last read, when they were read (monotonic), or null when they must be read again. */
   asideReadAtMs: number | null;
+  /** Rows that wait for their targets, by the targets' names. A target is here as long as a row of it may be aside. */
+  readonly queues: Map<string, WaitingQueue>;
+  /** What may have been sent to partitions that could not be asked: their queues wait until they can. */
+  doubts: readonly Doubt[];
+  /** Blocked rows up to here leave the lane, whatever is behind them: they are aside, or may be in Kafka already. */
+  passUpTo: number;
+  /** Doubts are looked at once everything up to here has passed for good. */
+  lookAt: number;
+  /** The highest token of attempts as last read. */
+  tokenFloor: number;
   /** The last attempt token used in this lane; null until Kafka's was read, since a token must never come twice. */
   retryToken: number | null;
 }
@@ -52,6 +72,11 @@ export function newHold(claim: LaneClaim, marker: number): LaneHold {
     parked: new Map(),
     asideIds: new Map(),
     asideReadAtMs: null,
+    queues: new Map(),
+    doubts: [],
+    passUpTo: 0,
+    lookAt: 0,
+    tokenFloor: 0,
     retryToken: null,
   };
 }
@@ -69,3 +94,37 @@ export function adoptAsideHeads(hold: LaneHold, heads: readonly AsideHead[], now
 
 export const asideHeads = (hold: LaneHold): AsideHead[] =>
   [...hold.parked.values(), ...hold.asideIds.values()].sort((a, b) => a.id - b.id);
+
+export const ANY_ROWS_MAX = Number.POSITIVE_INFINITY;
+
+const newQueue = (): WaitingQueue => ({ rows: 0, bytes: 0, rowsMax: ANY_ROWS_MAX, emptyUpTo: null });
+
+/** Before rows are set aside for the target: from here on no row of it may go past them. */
+export function expectWaiting(
+  hold: LaneHold,
+  waitsFor: string,
+  rows: readonly { readonly id: number; readonly size: number }[],
+): void {
+  const queue = hold.queues.get(waitsFor) ?? newQueue();
+  queue.rows += rows.length;
+  for (const { id, size } of rows) {
+    queue.bytes += size;
+    hold.passUpTo = Math.max(hold.passUpTo, id);
+  }
+  queue.emptyUpTo = null;
+  hold.queues.set(waitsFor, queue);
+}
+
+/** The lane's queues as the database has them; a partition in doubt has one, whether rows wait or not. */
+export function adoptQueues(hold: LaneHold, queues: readonly AsideQueue[], doubts: readonly Doubt[]): void {
+  const before = new Map(hold.queues);
+  hold.queues.clear();
+  hold.doubts = doubts;
+  for (const { waitsFor } of hold.doubts) hold.queues.set(waitsFor, before.get(waitsFor) ?? newQueue());
+  for (const { lane, waitsFor, rows, bytes, lastId } of queues) {
+    if (lane !== hold.lane) continue;
+    hold.passUpTo = Math.max(hold.passUpTo, lastId);
+    const { rowsMax, emptyUpTo } = before.get(waitsFor) ?? newQueue();
+    hold.queues.set(waitsFor, { rows, bytes, rowsMax, emptyUpTo });
+  }
+}

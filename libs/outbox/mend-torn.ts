@@ -6,16 +6,22 @@
  */
 import { RelayError } from '#runtime';
 import { laneFloor, laneOf } from './lane.ts';
-import type { AsideHead, Landed, LaneClaim, OutboxRow, ProducerSession } from './ports.ts';
+import type { AsideEntry, Doubt, Landed, LaneClaim, OpenAttempt, OutboxRow, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
+import { targetOf } from './targets.ts';
 import { untilSettled } from './until-settled.ts';
 
-const NO_TOKEN = 0;
+/** Partitions that one look may leave open; with more of them away the lanes wait. */
+const DOUBTS_MAX = 10_000;
+
+const UNKNOWN = 'its partition does not say whether it arrived';
 
 /** A lane whose former producers are fenced, with its marker as Kafka has it now. */
 export interface TornLane {
   readonly claim: Pick<LaneClaim, 'lane' | 'claimEpoch'>;
   readonly marker: number;
+  /** Rows up to here are in Kafka for good. */
+  readonly settled: number;
 }
 
 /** `unknown`: Kafka does not let us look. `lost`: claims that are somebody else's by now. */
@@ -42,27 +48,19 @@ export async function mendTorn(
   const numbers = lanes.map(({ claim }) => claim.lane);
   const landed = await options.kafka.findLanded(producers, numbers);
   if (landed === null) return { unknown: true, markers, lost };
-  if (landed.committed.size + landed.aborted.size === 0) return { unknown: false, markers, lost };
-  const heads = await options.store.listAsideHeads(numbers, options.parkedKeysMax * numbers.length + 1);
-  for (const { claim, marker } of lanes) {
-    const theirs = heads.filter(({ lane }) => lane === claim.lane);
-    await mendAttempts(options, claim, theirs, landed);
-    const tear = tearOf(landed, claim.lane, marker);
-    if (tear === null) continue;
-    const rows = await notArrived(options, claim.lane, tear, landed);
-    if (rows.length === 0 && tear.upTo <= marker) continue;
-    const asides = rows.map(
-      (row) => ({ row, state: 'parked', error: 'its transaction was torn', dueInMs: 0 }) as const,
-    );
-    // Also without a row: it is the look whether the claim still stands.
-    if (!(await options.store.setAside(claim.lane, claim.claimEpoch, asides))) {
-      lost.add(claim.lane);
-      continue;
-    }
-    if (tear.upTo > marker) markers.set(claim.lane, tear.upTo);
-    const known = new Set(theirs.map(({ id }) => id));
-    const aside = rows.filter(({ id }) => !known.has(id)).length;
-    if (tear.landed + aside > 0) options.onEvent({ kind: 'commit-torn', lane: claim.lane, landed: tear.landed, aside });
+  const { committed, aborted, unknown } = landed;
+  if (committed.size + aborted.size + unknown.length === 0) return { unknown: false, markers, lost };
+  const tokens = unknown.length === 0 ? new Map<number, number>() : await options.kafka.readMarkers('retry', numbers);
+  const attempts = await options.store.listAttempts(numbers);
+  for (const torn of lanes) {
+    const { lane } = torn.claim;
+    const theirs = attempts.filter((attempt) => attempt.lane === lane);
+    const isKept =
+      (await mendAttempts(options, torn.claim, theirs, landed, tokens.get(lane))) &&
+      (await deferDoubted(options, torn, unknown));
+    const mended = isKept ? await mendLane(options, torn, landed) : null;
+    if (mended === null) lost.add(lane);
+    else if (mended > torn.marker) markers.set(lane, mended);
   }
   if (markers.size > 0) {
     await session.transact(
@@ -77,23 +75,98 @@ export async function mendTorn(
   return { unknown: false, markers, lost };
 }
 
+/** The marker that the lane should have; null: the claim is somebody else's by now. */
+async function mendLane(options: SenderOptions, { claim, marker }: TornLane, landed: Landed): Promise<number | null> {
+  const { lane, claimEpoch } = claim;
+  const tear = tearOf(landed, lane, marker);
+  if (tear === null) return marker;
+  const rows = await notArrived(options, lane, tear, landed);
+  if (rows.length === 0 && tear.upTo <= marker) return marker;
+  const asides = rows.map((row): AsideEntry => {
+    const waitsFor = unknownTarget(options, landed.unknown, row);
+    const why = { row, error: 'its transaction was torn', dueInMs: 0 };
+    return waitsFor === null ? { ...why, state: 'parked' } : { ...why, state: 'waiting', waitsFor };
+  });
+  const known = new Set((await options.store.listAsideHeads([lane], options.parkedKeysMax + 1)).map(({ id }) => id));
+  // Also without a row: it is the look whether the claim still stands.
+  if (!(await options.store.setAside(lane, claimEpoch, asides))) return null;
+  const aside = rows.filter(({ id }) => !known.has(id)).length;
+  if (tear.landed + aside > 0) options.onEvent({ kind: 'commit-torn', lane, landed: tear.landed, aside });
+  return Math.max(marker, tear.upTo);
+}
+
+/** The partition that cannot be asked and that a row belongs to. */
+function unknownTarget(
+  { kafka }: SenderOptions,
+  unknown: readonly Doubt[],
+  { topic, key, id }: Pick<OutboxRow, 'topic' | 'key' | 'id'>,
+): string | null {
+  for (const { waitsFor } of unknown) {
+    const { topic: other, partition, partitions } = targetOf(waitsFor);
+    if (other !== topic || partitions === null) continue;
+    if (kafka.pickPartition(key, id, partitions) === partition) return waitsFor;
+  }
+  return null;
+}
+
 /**
  * Attempts of rows set aside are torn too: a record without its token would be sent again, a token without its record would
- * pass for a delivery. Without its token no attempt is open.
+ * pass for a delivery. Without its token no attempt is open. A row whose partition cannot be asked waits for it, in doubt where
+ * its token has arrived.
  */
 async function mendAttempts(
-  { store, onEvent }: SenderOptions,
+  options: SenderOptions,
   { lane, claimEpoch }: TornLane['claim'],
-  heads: readonly AsideHead[],
-  { committed, aborted }: Landed,
-): Promise<void> {
-  for (const { id, attemptToken } of heads) {
-    if (attemptToken === NO_TOKEN) continue;
-    if (committed.has(id)) {
-      await store.removeAside(id);
-      onEvent({ kind: 'row-recovered', lane, id });
-    } else if (aborted.has(id)) await store.beginAttempt(lane, claimEpoch, id, NO_TOKEN);
+  attempts: readonly OpenAttempt[],
+  { committed, aborted, unknown }: Landed,
+  token: number | undefined,
+): Promise<boolean> {
+  const { store, onEvent } = options;
+  const arrived = attempts.filter(({ id }) => committed.has(id)).map(({ id }) => id);
+  const missing = attempts.filter(({ id }) => !committed.has(id) && aborted.has(id)).map(({ id }) => id);
+  const doubted: number[] = [];
+  const told = new Set([...arrived, ...missing]);
+  for (const attempt of attempts) {
+    const waitsFor = told.has(attempt.id) ? null : unknownTarget(options, unknown, attempt);
+    if (waitsFor === null) continue;
+    const to = { waitsFor, error: UNKNOWN };
+    if (!(await store.moveAside(lane, claimEpoch, [attempt.id], to))) return false;
+    if (attempt.token === token) doubted.push(attempt.id);
+    else missing.push(attempt.id);
   }
+  if (arrived.length + missing.length + doubted.length === 0) return true;
+  // The doubts go first: a row in doubt without one would never be told.
+  if (doubted.length > 0 && !(await store.setAside(lane, claimEpoch, [], unknown))) return false;
+  if (!(await store.settleAttempts(lane, claimEpoch, { arrived, missing, unknown: doubted }))) return false;
+  for (const id of arrived) onEvent({ kind: 'row-recovered', lane, id });
+  return true;
+}
+
+/**
+ * Partitions that cannot be asked: what the producers may have sent to them is written down, to be asked for before the next row
+ * goes there, and the rows that may be missing there wait aside. The marker passes them, and the other rows of the lane go on.
+ */
+async function deferDoubted(options: SenderOptions, torn: TornLane, unknown: readonly Doubt[]): Promise<boolean> {
+  if (unknown.length === 0) return true;
+  if (unknown.length > DOUBTS_MAX) {
+    throw new RelayError('KAFKA_UNREACHABLE', `${unknown.length} partitions cannot be asked what arrived in them`);
+  }
+  const { store, limits } = options;
+  const { claim, marker, settled } = torn;
+  if (!(await store.setAside(claim.lane, claim.claimEpoch, [], unknown))) return false;
+  // Each round moves the cursor by a row at least, up to the marker.
+  for (let cursor = settled; cursor < marker; ) {
+    const [batch] = await store.readBatches([{ lane: claim.lane, cursor, rowsMax: limits.rowsMax }], limits);
+    const rows = (batch?.rows ?? []).filter(({ id }) => id <= marker);
+    const doubted = rows.flatMap((row): AsideEntry[] => {
+      const waitsFor = unknownTarget(options, unknown, row);
+      if (waitsFor === null) return [];
+      return [{ row, state: 'waiting', waitsFor, inDoubt: true, error: UNKNOWN, dueInMs: 0 }];
+    });
+    if (doubted.length > 0 && !(await store.setAside(claim.lane, claim.claimEpoch, doubted))) return false;
+    cursor = rows.at(-1)?.id ?? marker;
+  }
+  return true;
 }
 
 interface Tear {

@@ -8,7 +8,7 @@ export function noticing(options: SenderOptions, progress: Progress): SenderOpti
   const onEvent = (event: SenderEvent): void => {
     const nowMs = options.clock.nowMs();
     if (event.kind === 'delivered' || event.kind === 'row-recovered') progress.moved(nowMs);
-    if (event.kind === 'sender-retry' && event.topic !== null) {
+    if (event.kind === 'target-blocked') {
       const { code, message } = event;
       progress.hindered({ cause: causeOf({ code, details: {} }), text: `${code}: ${message}` }, nowMs);
     }

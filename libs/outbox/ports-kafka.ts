@@ -1,4 +1,7 @@
 /** The Kafka port: transactional producers, fencing, and the markers kept in Kafka itself. */
+import type { ErrorCode } from '#runtime';
+import type { Doubt } from './ports-aside.ts';
+import type { Target } from './targets.ts';
 
 /** One record of a transaction, addressed by topic; the adapter picks the partition, explicitly, by key. */
 export interface DeliveryRecord {
@@ -29,10 +32,18 @@ export interface MarkerWrite {
   readonly value: number;
 }
 
-/** Which records a fault is about, when the broker said so. */
+/** A topic or partition that took nothing, and why. */
+export interface FaultTarget extends Target {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** Which records a fault is about, when that is known. */
 export interface DeliveryFaultScope {
   readonly topic: string;
   readonly partition: number | null;
+  /** Every topic and partition that is known to take nothing now; empty when the fault is not of that kind. */
+  readonly targets: readonly FaultTarget[];
 }
 
 /** A live transactional producer: from `open` (InitProducerId done) to the first error or `close`. */
@@ -53,6 +64,11 @@ export interface ProducerSession {
   misfits?(records: readonly DeliveryRecord[]): Promise<ReadonlyMap<DeliveryRecord, string>>;
   /** Null: nothing was imposed within the last minute. */
   throttle?(): Throttle | null;
+  /**
+   * After a rejection: true when the transaction was not even begun (a topic that is missing, a partition without a leader), so
+   * that the session may go on.
+   */
+  isIntact(): boolean;
   close(): Promise<void>;
 }
 
@@ -62,6 +78,8 @@ export interface Landed {
   readonly committed: ReadonlySet<number>;
   /** They were sent, and nobody will ever see them: each attempt to send them was aborted. */
   readonly aborted: ReadonlySet<number>;
+  /** Partitions that cannot be asked now, and may have got records of theirs. */
+  readonly unknown: readonly Doubt[];
 }
 
 /** Topics that whoever is being fenced may have written to; null: too many to look at. */
@@ -92,6 +110,20 @@ export interface KafkaPort {
    * lanes. Null: it cannot be told (no right to read, too much to read, too many topics).
    */
   findLanded(transactionalIds: readonly string[], lanes: readonly number[]): Promise<Landed | null>;
+  /**
+   * The same for one partition that could not be asked then. Rejects, with a scope, as long as it cannot. Ends what is left
+   * open there, so that nothing of it can appear later. Null: it cannot be told, ever.
+   */
+  findDoubted(doubts: readonly Doubt[], lane: number): Promise<Landed | null>;
+  /**
+   * Whether the last transaction of an id is decided, though its end may still be on its way to partitions that cannot take it:
+   * nothing more of it can be committed. False where that cannot be told.
+   */
+  isDecided(transactionalId: string): Promise<boolean>;
+  /** How many partitions topics have; those that are missing or may not be seen are left out. May be some seconds old. */
+  countPartitions(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Where a record goes in a topic of so many partitions. */
+  pickPartition(key: Buffer | null, spread: number, partitions: number): number;
   /** The topic and partition a delivery fault is about, or null when it is about the whole transaction. */
   scopeOf(error: unknown): DeliveryFaultScope | null;
 }

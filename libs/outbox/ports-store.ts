@@ -1,4 +1,5 @@
 /** The outbox store port: the writer's half (compare-and-set append) and the sender's half (lanes, reading, deleting, aside). */
+import type { AsideStore, OutboxRow } from './ports-aside.ts';
 import type { BatchLimits } from './ports-source.ts';
 import type {
   GapChanges,
@@ -116,17 +117,6 @@ export interface Member {
   readonly kind: MemberKind;
 }
 
-export interface OutboxRow {
-  readonly id: number;
-  readonly eventId: string;
-  readonly topic: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>> | null;
-  /** Bytes of key, value and headers, as the writer counted them. */
-  readonly size: number;
-}
-
 export interface LaneCursor {
   readonly lane: number;
   /** Read rows with id > cursor (and inside the lane). */
@@ -141,34 +131,7 @@ export interface LaneBatch {
   readonly full: boolean;
 }
 
-/** A row set aside from its lane: being retried, waiting behind a parked key, or dead (policy `dead-letter` spent). */
-export type AsideState = 'retrying' | 'parked' | 'dead';
-
-/** A row to be set aside. */
-export interface AsideEntry {
-  readonly row: OutboxRow;
-  readonly state: AsideState;
-  readonly error: string;
-  readonly dueInMs: number;
-}
-
-export interface AsideRow extends OutboxRow {
-  readonly lane: number;
-  readonly state: AsideState;
-  readonly attempts: number;
-  /** Milliseconds until the next attempt is due, by the database's clock; 0 or less: due now. */
-  readonly dueInMs: number;
-  /** Number of the last attempt begun, written to Kafka with it; 0 before the first. Tells after a crash whether it went through. */
-  readonly attemptToken: number;
-}
-
-/** A row set aside as it is kept at hand: without its payload, since there may be thousands of them, of any size. */
-export interface AsideHead extends Omit<AsideRow, 'value' | 'headers'> {
-  /** Bytes of its value; null: it has none. */
-  readonly valueBytes: number | null;
-}
-
-export interface SenderStore {
+export interface SenderStore extends AsideStore {
   /** Writes this member's heartbeat and forgets members silent for longer than `ttlMs`. Returns the live members of the kind. */
   heartbeat(member: Member, ttlMs: number): Promise<readonly string[]>;
   leave(memberId: string): Promise<void>;
@@ -188,6 +151,8 @@ export interface SenderStore {
   ): Promise<readonly number[]>;
   /** Gives a lane back cleanly (nothing of ours can be in flight): records the delivered id, holder null. False: no longer ours. */
   releaseLane(lane: number, claimEpoch: number, deliveredId: number): Promise<boolean>;
+  /** The lane's holder goes on under another transactional id, which whoever takes the lane has to fence. False: no longer ours. */
+  renameHolder(lane: number, claimEpoch: number, holder: string): Promise<boolean>;
   /** Records that the lane's first marker is in Kafka: from here on a missing marker halts the lane. */
   recordMarkerWritten(lane: number, claimEpoch: number, deliveredId: number): Promise<boolean>;
   /**
@@ -205,35 +170,4 @@ export interface SenderStore {
   listTopics(sinceMs: number, rowsMax: number): Promise<readonly string[]>;
   /** Deletes rows with cursor < id <= upTo and raises delivered_id to upTo, in one transaction a range of at most `rowsMax`. Resolves to the new delivered id. */
   deleteDelivered(lane: number, after: number, upTo: number, rowsMax: number): Promise<number>;
-  // Rows set aside.
-  // What changes them names the claim and checks it in the same transaction (the lane row locked until commit): false
-  // means that the claim is no longer ours and nothing changed. A paused sender's late copy or token would otherwise
-  // send a row twice, or take one for delivered that never was.
-  /** Copies rows aside (a row already there stays as it is): before the marker may pass them. */
-  setAside(lane: number, claimEpoch: number, entries: readonly AsideEntry[]): Promise<boolean>;
-  /**
-   * Heads of the rows set aside and not dead: per lane and key the row with the lowest id (a row without a key is its own
-   * head), in id order, at most `rowsMax`. Every key with a row aside is named by its head.
-   */
-  listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideHead[]>;
-  /** The whole row; null: it is not aside any more. */
-  readAside(id: number): Promise<AsideRow | null>;
-  /** Persists the attempt's token before it is sent; 0: no attempt is open after all. */
-  beginAttempt(lane: number, claimEpoch: number, id: number, token: number): Promise<boolean>;
-  /**
-   * Records a failed attempt of each of these rows (attempts + 1, token back to 0: its outcome is known); `state` dead when the
-   * policy gives up on them. False also when none of them is there any more.
-   */
-  failAttempts(
-    lane: number,
-    claimEpoch: number,
-    ids: readonly number[],
-    outcome: {
-      readonly error: string;
-      readonly dueInMs: number;
-      readonly state: AsideState;
-    },
-  ): Promise<boolean>;
-  /** Removes a row that is in Kafka now. */
-  removeAside(id: number): Promise<void>;
 }

@@ -8,8 +8,10 @@ import { outboxId } from './lane.ts';
 import { adoptAsideHeads, newHold } from './lane-hold.ts';
 import type { AsideHead } from './ports.ts';
 import { dueHeads, nextHeadDueInMs } from './retry-aside.ts';
+import type { Routes } from './routes.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { TopicNotes } from './sent-topics.ts';
+import type { WaitingRounds } from './waiting-rounds.ts';
 
 const firstDue = (...of: Parameters<typeof dueHeads>) => dueHeads(...of)[0] ?? null;
 
@@ -36,6 +38,7 @@ function holdWith(marker: number, ...rows: Partial<AsideHead>[]) {
     attempts: 0,
     dueInMs: 0,
     attemptToken: 0,
+    waitsFor: null,
     ...row,
   }));
   adoptAsideHeads(hold, heads, 0);
@@ -43,7 +46,7 @@ function holdWith(marker: number, ...rows: Partial<AsideHead>[]) {
 }
 
 describe('the row that is tried next', () => {
-  const isAway = (topic: string) => topic === 'away';
+  const isAway = ({ topic }: { readonly topic: string }) => topic === 'away';
   const none = () => false;
 
   test('a row of a topic that is away does not hold up the others', () => {
@@ -75,12 +78,14 @@ describe('the row that is tried next', () => {
   test('a row that comes again in front of the one its key waits for makes the heads be read anew (I5)', async () => {
     const store = { setAside: async () => true };
     const all = { ...options, store } as unknown as SenderOptions;
-    const rounds = new AsideRounds(all, {} as HeldLanes, new TopicNotes(all), none);
+    const parts = {} as HeldLanes & Routes & WaitingRounds;
+    const rounds = new AsideRounds(all, parts, new TopicNotes(all), parts, parts);
     const hold = holdWith(1, { id: outboxId(LANE, 3) });
     const head = { ...([...hold.parked.values()][0] as AsideHead), value: null, headers: null };
-    assert.equal(await rounds.park(hold, [{ ...head, id: outboxId(LANE, 4) }]), true);
+    const behind = (sequence: number) => ({ row: { ...head, id: outboxId(LANE, sequence) }, waitsFor: null });
+    assert.equal(await rounds.setAside(hold, [behind(4)]), true);
     assert.equal(hold.asideReadAtMs, 0, 'what waits behind the head changes nothing');
-    await rounds.park(hold, [{ ...head, id: outboxId(LANE, 2) }]);
+    await rounds.setAside(hold, [behind(2)]);
     assert.equal(hold.asideReadAtMs, null);
   });
 });

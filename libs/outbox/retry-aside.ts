@@ -1,12 +1,13 @@
 /**
- * Retries of rows set aside, one at a time per lane, exactly once: the attempt's token is written to the database first and to
- * Kafka in the same transaction as the record, so that after a crash the two tell whether the attempt went through.
+ * Attempts at rows set aside, one attempt at a time per lane, exactly once: the attempt's token is written to the database first,
+ * beside each of its rows, and to Kafka in the same transaction as the records, so that after a crash the two tell whether the
+ * attempt went through. A refused row is tried alone, rows that only waited for their target go many at a time.
  */
-import { asRelayError, backoffMs, RelayError } from '#runtime';
+import { asRelayError, backoffMs, crashPoint, RelayError } from '#runtime';
 import { misfitOf } from './defer-misfits.ts';
 import { asideHeads, type LaneHold } from './lane-hold.ts';
 import { toRecord } from './plan-transaction.ts';
-import type { AsideHead, ProducerSession } from './ports.ts';
+import type { AsideHead, AsideRow, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { untilSettled } from './until-settled.ts';
 
@@ -22,19 +23,19 @@ const isStuck = ({ state, attempts }: AsideHead, { retriesMax }: SenderOptions):
 
 /**
  * The heads due for an attempt, in id order. A row is only retried once the lane's marker has passed it for good, and while its
- * topic is there: were that commit lost, the row would be read from the outbox again, whatever its attempt had come to.
+ * target takes rows: were that commit lost, the row would be read from the outbox again, whatever its attempt had come to.
  */
 export function dueHeads(
   hold: LaneHold,
   options: SenderOptions,
-  isBlocked: (topic: string) => boolean,
+  isHeldUp: (head: AsideHead) => boolean,
 ): readonly AsideHead[] {
   // Not read since rows were set aside: when they are due is not known.
   if (hold.asideReadAtMs === null) return [];
   const sinceReadMs = options.clock.nowMs() - hold.asideReadAtMs;
   return asideHeads(hold).filter((head) => {
-    if (isStuck(head, options) || head.id > hold.settled || isBlocked(head.topic)) return false;
-    return head.state === 'parked' || head.dueInMs <= sinceReadMs;
+    if (isStuck(head, options) || head.id > hold.settled) return false;
+    return (head.state === 'parked' || head.dueInMs <= sinceReadMs) && !isHeldUp(head);
   });
 }
 
@@ -42,11 +43,11 @@ export function dueHeads(
 export function nextHeadDueInMs(
   hold: LaneHold,
   options: SenderOptions,
-  isBlocked: (topic: string) => boolean,
+  isHeldUp: (head: AsideHead) => boolean,
 ): number | null {
   const sinceReadMs = options.clock.nowMs() - (hold.asideReadAtMs ?? 0);
   const waits = asideHeads(hold)
-    .filter((head) => head.id <= hold.marker && !isBlocked(head.topic) && !isStuck(head, options))
+    .filter((head) => head.id <= hold.marker && !isHeldUp(head) && !isStuck(head, options))
     .map((head) => {
       const dueInMs = head.state === 'retrying' ? head.dueInMs - sinceReadMs : 0;
       return head.id > hold.settled ? Math.max(dueInMs, options.trimIntervalMs) : dueInMs;
@@ -72,22 +73,51 @@ export async function attemptHead(
   if (row === null) return 'lost';
   const misfit = await misfitOf(session, row, hold);
   if (misfit !== null) return (await refuseUnsent(options, hold, [head], misfit)) ? 'unsent' : 'lost';
-  const token = await nextToken(options, session, hold);
-  if (!(await options.store.beginAttempt(hold.lane, hold.claimEpoch, head.id, token))) return 'lost';
   try {
-    await session.transact([toRecord(row, hold)], [{ kind: 'retry', lane: hold.lane, value: token }]);
+    const sent = await attemptRows(options, session, hold, [row]);
+    if (sent === null) return 'lost';
   } catch (thrown) {
     const error = asRelayError(thrown);
-    if (error.verdict !== 'row-fault') throw error;
+    if (error.verdict !== 'row-fault') throw thrown;
     return (await recordRefusals(options, hold, [head], error)) ? 'refused' : 'lost';
   }
-  // The copy aside is the last one: it stays until the record is in Kafka for good.
+  options.onEvent({ kind: 'row-recovered', lane: hold.lane, id: head.id });
+  return 'delivered';
+}
+
+/**
+ * Sends rows aside in one attempt. Resolves to those that arrived and are not aside any more: all but those that somebody took
+ * away meanwhile; null when that is all of them, or the lane is somebody else's. A rejection leaves the outcome to be settled
+ * under a fresh session, unless the session is intact.
+ */
+export async function attemptRows(
+  options: SenderOptions,
+  session: ProducerSession,
+  hold: LaneHold,
+  rows: readonly AsideRow[],
+): Promise<readonly AsideRow[] | null> {
+  const { store } = options;
+  const token = await nextToken(options, session, hold);
+  const begun = new Set(
+    await store.beginAttempt(
+      hold.lane,
+      hold.claimEpoch,
+      rows.map(({ id }) => id),
+      token,
+    ),
+  );
+  const sent = rows.filter(({ id }) => begun.has(id));
+  if (sent.length === 0) return null;
+  crashPoint('sender-after-attempt-begun');
+  const records = sent.map((row) => toRecord(row, hold));
+  await session.transact(records, [{ kind: 'retry', lane: hold.lane, value: token }]);
+  crashPoint('sender-after-attempt');
+  // The copies aside are the last ones: they stay until the records are in Kafka for good.
   if (!(await untilSettled(options, 'retry', new Map([[hold.lane, token]])))) {
     throw new RelayError('KAFKA_OUTCOME_UNKNOWN', 'an attempt was acknowledged and does not settle');
   }
-  await options.store.removeAside(head.id);
-  options.onEvent({ kind: 'row-recovered', lane: hold.lane, id: head.id });
-  return 'delivered';
+  await store.removeAside(sent.map(({ id }) => id));
+  return sent;
 }
 
 async function nextToken(options: SenderOptions, session: ProducerSession, hold: LaneHold): Promise<number> {
@@ -95,8 +125,7 @@ async function nextToken(options: SenderOptions, session: ProducerSession, hold:
     const markers = session.transactional
       ? await options.kafka.readMarkers('retry', [hold.lane])
       : new Map<number, number>();
-    const begun = Math.max(0, ...asideHeads(hold).map((row) => row.attemptToken));
-    hold.retryToken = Math.max(markers.get(hold.lane) ?? 0, begun, 0);
+    hold.retryToken = Math.max(markers.get(hold.lane) ?? 0, hold.tokenFloor, 0);
   }
   hold.retryToken += 1;
   return hold.retryToken;
@@ -124,7 +153,7 @@ export async function refuseUnsent(
  * Of rows with as many attempts each; due again together. False: the lane is not ours any more, and what became of the rows is
  * its new holder's to find out.
  */
-async function recordRefusals(
+export async function recordRefusals(
   options: SenderOptions,
   hold: LaneHold,
   heads: readonly AsideHead[],

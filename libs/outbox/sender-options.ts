@@ -37,6 +37,10 @@ export interface SenderOptions {
   readonly rowFaultPolicy: RowFaultPolicy;
   /** Keys waiting behind a refused row, and refused rows without a key, in one lane before it halts. */
   readonly parkedKeysMax: number;
+  /** How long a topic or partition may take nothing before its rows are moved out of the way of the others. */
+  readonly targetPatienceMs: number;
+  /** What may wait aside for topics and partitions, of one lane; past it the lane waits with them. */
+  readonly waiting: BatchLimits;
   /** Rows one trimming transaction deletes. */
   readonly trimRowsMax: number;
   readonly trimIntervalMs: number;

@@ -47,7 +47,15 @@ async function scene(rows: number) {
     ...{ transactionalId: 'me', store: store.sender, kafka: failing, doorbell: createFakeDoorbells().doorbell() },
     ...{ clock: systemClock, random: () => 0.5, limits: { rowsMax: 5, bytesMax: 1_000_000 } },
     ...{ pollIntervalMs: 5, leaseMs: 5_000, tickMs: 20, markerSettleMs: 5_000, backoff: { baseMs: 1, maxMs: 8 } },
-    ...{ retriesMax: 2, rowFaultPolicy: 'dead-letter', parkedKeysMax: 10, trimRowsMax: 100, trimIntervalMs: 5 },
+    ...{
+      retriesMax: 2,
+      rowFaultPolicy: 'dead-letter',
+      parkedKeysMax: 10,
+      targetPatienceMs: 0,
+      waiting: { rowsMax: 100, bytesMax: 1_000_000 },
+      trimRowsMax: 100,
+      trimIntervalMs: 5,
+    },
     // So often that one is written between any two attempts.
     markerRefreshMs: 2,
     progress,
@@ -98,7 +106,15 @@ test('a sender that Kafka does not answer lets its lanes go and stays known to l
     kafka: Object.assign(Object.create(kafka.port({ transactional: true })), { open }),
     ...{ clock: systemClock, random: () => 0.5, limits: { rowsMax: 5, bytesMax: 1_000_000 } },
     ...{ pollIntervalMs: 5, leaseMs: 30, tickMs: 5, markerSettleMs: 5_000, backoff: { baseMs: 1, maxMs: 8 } },
-    ...{ retriesMax: 2, rowFaultPolicy: 'dead-letter', parkedKeysMax: 10, trimRowsMax: 100, trimIntervalMs: 5 },
+    ...{
+      retriesMax: 2,
+      rowFaultPolicy: 'dead-letter',
+      parkedKeysMax: 10,
+      targetPatienceMs: 0,
+      waiting: { rowsMax: 100, bytesMax: 1_000_000 },
+      trimRowsMax: 100,
+      trimIntervalMs: 5,
+    },
     markerRefreshMs: 60_000,
     onEvent: () => undefined,
   });

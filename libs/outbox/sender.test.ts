@@ -45,6 +45,8 @@ async function deliverAroundRefusedRow(transactional: boolean) {
     retriesMax: 2,
     rowFaultPolicy: 'dead-letter',
     parkedKeysMax: 10,
+    targetPatienceMs: 0,
+    waiting: { rowsMax: 100, bytesMax: 1_000_000 },
     trimRowsMax: 100,
     trimIntervalMs: 5,
     onEvent: (event) => {

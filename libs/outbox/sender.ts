@@ -5,26 +5,26 @@
  * look at lanes and members found, retry a row set aside if one is due, then read, send, move on. Whatever goes wrong in
  * a transaction leaves its outcome unknown; the session is thrown away and the markers tell (I4).
  */
-import { asRelayError, backoffMs, crashPoint, Progress, type RelayError } from '#runtime';
+import { asRelayError, backoffMs, Progress, type RelayError } from '#runtime';
 import { AsideRounds } from './aside-rounds.ts';
-import { acquit, blame } from './blame-rows.ts';
-import { planFitting } from './defer-misfits.ts';
+import { Delivery } from './deliver-lanes.ts';
 import { HeldLanes } from './held-lanes.ts';
-import type { LaneHold } from './lane-hold.ts';
 import { noticing } from './notice-progress.ts';
+import { OwnId, withOwnId } from './own-id.ts';
 import { OwnSession } from './own-session.ts';
 import { PaceKeeper } from './pace-keeper.ts';
-import { planTransaction, type TransactionPlan } from './plan-transaction.ts';
-import type { DeliveryFaultScope, DoorbellRing, LaneBatch, ProducerSession } from './ports.ts';
+import type { DoorbellRing, ProducerSession } from './ports.ts';
 import { Ahead } from './read-ahead.ts';
 import { expireMarker, refreshMarkers } from './refresh-markers.ts';
 import { RetryShare } from './retry-share.ts';
+import { Routes } from './routes.ts';
 import type { SenderOptions } from './sender-options.ts';
 import { TopicNotes } from './sent-topics.ts';
+import { TargetBlocks } from './target-blocks.ts';
+import { targetOf } from './targets.ts';
 import { ThrottleRest } from './throttle-rest.ts';
-import { TopicBlocks } from './topic-blocks.ts';
-import { isTimeout } from './transaction-pace.ts';
 import { trimLoop } from './trim-lanes.ts';
+import { WaitingRounds } from './waiting-rounds.ts';
 import { Wake } from './wake.ts';
 
 const PACE_MIN_MS = 4;
@@ -35,11 +35,11 @@ export class Sender {
   readonly #wake = new Wake();
   readonly #lanes: HeldLanes;
   readonly #session: OwnSession;
-  readonly #topics: TopicBlocks;
-  readonly #notes: TopicNotes;
+  readonly #routes: Routes;
   readonly #ahead: Ahead;
   readonly #aside: AsideRounds;
-  readonly #pace: PaceKeeper;
+  readonly #waiting: WaitingRounds;
+  readonly #delivery: Delivery;
   readonly #throttled: ThrottleRest;
   readonly #share = new RetryShare();
   readonly #progress: Progress;
@@ -50,16 +50,30 @@ export class Sender {
 
   constructor(given: SenderOptions) {
     this.#progress = given.progress ?? new Progress();
-    const options = noticing(given, this.#progress);
+    const id = new OwnId(given.transactionalId);
+    const options = withOwnId(noticing(given, this.#progress), id);
     this.#options = options;
     this.#lanes = new HeldLanes(options, () => this.#wake.ring());
-    this.#topics = new TopicBlocks(options.clock, options.random, options.backoff);
-    this.#notes = new TopicNotes(options);
-    this.#session = new OwnSession(options, this.#lanes, () => this.#ahead.forget());
-    this.#aside = new AsideRounds(options, this.#lanes, this.#notes, this.#topics.isBlocked);
-    this.#pace = new PaceKeeper(options);
+    const blocks = new TargetBlocks(options.clock, options.random, options.backoff, options.targetPatienceMs);
+    const notes = new TopicNotes(options);
+    const pace = new PaceKeeper(options);
+    this.#routes = new Routes(options.kafka, blocks);
+    this.#session = new OwnSession(options, id, this.#lanes, () => this.#ahead.forget());
+    this.#waiting = new WaitingRounds(options, this.#lanes, notes, blocks, this.#routes);
+    this.#aside = new AsideRounds(options, this.#lanes, notes, this.#routes, this.#waiting);
     this.#throttled = new ThrottleRest(options, this.#wake);
-    this.#ahead = new Ahead(options.store, options.limits, this.#pace.limits);
+    this.#ahead = new Ahead(options.store, options.limits, pace.limits);
+    this.#delivery = new Delivery(options, {
+      lanes: this.#lanes,
+      routes: this.#routes,
+      blocks,
+      notes,
+      pace,
+      aside: this.#aside,
+      ahead: this.#ahead,
+      drop: () => this.#session.drop(),
+      onIdle: () => this.#progress.idle(options.clock.nowMs()),
+    });
   }
 
   /** Lanes held now, for health and metrics. */
@@ -132,110 +146,28 @@ export class Sender {
     if (!this.#session.isCurrent(session)) return true;
     if (await this.#throttled.rest(session)) return true;
     if (await refreshMarkers(this.#options, session, this.#lanes.holds)) return true;
-    if (await this.#retryInTurn(session)) return true;
-    const found = await this.#deliverOnce(session);
-    this.#share.delivered(found);
-    return found;
-  }
-
-  /** Lanes without suspicion go together; each lane on probation goes alone, in turn. */
-  async #deliverOnce(session: ProducerSession): Promise<boolean> {
-    const holds = [...this.#lanes.holds.values()];
-    const groups = [holds.filter((hold) => hold.probation === null)];
-    for (const hold of holds) if (hold.probation !== null) groups.push([hold]);
-    let waiting = false;
-    for (let tried = 0; tried < groups.length; tried += 1) {
+    await this.#routes.prepare(this.#lanes.holds.values());
+    await this.#aside.refresh(session);
+    // Each has its turn: neither do retries hold up delivery, nor rows that come back, nor the other way round.
+    const works = [() => this.#returnSome(session), () => this.#retryInTurn(session), () => this.#deliverOnce(session)];
+    for (let tried = 0; tried < works.length; tried += 1) {
       this.#turn += 1;
-      const group = groups[this.#turn % groups.length] as LaneHold[];
-      if (group.length === 0) continue;
-      const batches = await this.#ahead.read(group, this.#turn);
-      waiting ||= batches.some(({ rows }) => rows.length > 0);
-      const planOf = (deferred: ReadonlySet<number>) =>
-        planTransaction(batches, this.#lanes.holds, this.#topics.isBlocked, deferred);
-      const { plan, lost } = await planFitting(this.#options, session, planOf);
-      if (lost !== null) this.#lanes.lose(lost);
-      else if (plan.lanes.length === 0) continue;
-      else await this.#send(session, group, plan, batches);
-      return true;
+      const work = works[this.#turn % works.length] as () => Promise<boolean>;
+      if (await work()) return true;
     }
     // Every lane was looked at. Rows of topics that are away still wait.
-    if (!waiting) this.#progress.idle(this.#options.clock.nowMs());
     return false;
   }
 
-  async #send(
-    session: ProducerSession,
-    group: readonly LaneHold[],
-    plan: TransactionPlan,
-    batches: readonly LaneBatch[],
-  ): Promise<void> {
-    for (const [hold, rows] of plan.toPark) {
-      if (!(await this.#aside.park(hold, rows))) return this.#lanes.lose(hold);
-    }
-    const topics = new Set(plan.records.map((record) => record.topic));
-    await this.#notes.note(topics);
-    crashPoint('sender-before-transact');
-    const startedMs = this.#options.clock.nowMs();
-    this.#ahead.start(group, plan, batches, this.#turn + 1);
-    try {
-      await session.transact(plan.records, plan.markers);
-    } catch (thrown) {
-      const error = asRelayError(thrown);
-      if (isTimeout(error)) this.#pace.timedOut(plan);
-      await this.#undelivered(error, thrown, plan);
-      return;
-    }
-    crashPoint('sender-after-transact');
-    this.#pace.delivered(plan, this.#options.clock.nowMs() - startedMs, session);
-    for (const hold of plan.lanes) {
-      hold.marker = plan.lastIds.get(hold.lane) ?? hold.marker;
-      hold.markerWrittenAtMs = this.#options.clock.nowMs();
-      acquit(hold);
-    }
-    if (plan.records.length === 0) return;
-    this.#topics.delivered(topics);
-    this.#options.onEvent({
-      kind: 'delivered',
-      rows: plan.records.length,
-      bytes: plan.bytes,
-      lanes: plan.lanes.map((hold) => hold.lane),
-      transactionMs: this.#options.clock.nowMs() - startedMs,
-    });
-  }
-
-  /** The session is dead whatever the fault was; row faults and missing topics are dealt with here, the rest is passed on. */
-  async #undelivered(error: RelayError, thrown: unknown, plan: TransactionPlan): Promise<void> {
-    const scope = this.#options.kafka.scopeOf(thrown);
-    await this.#session.drop();
-    if (error.verdict === 'row-fault') {
-      const culprit = blame(plan, scope);
-      this.#options.onEvent({ kind: 'session-lost', code: error.code, message: error.message });
-      if (culprit === null) return;
-      const { hold, row } = culprit;
-      const dueInMs = backoffMs(1, this.#options.backoff, this.#options.random);
-      const aside = { row, state: 'retrying' as const, error: `${error.code}: ${error.message}`, dueInMs };
-      if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, [aside]))) return this.#lanes.lose(hold);
-      const facts = { lane: hold.lane, id: row.id, code: error.code, message: error.message, delayMs: dueInMs };
-      this.#options.onEvent({ kind: 'row-aside', ...facts });
-      return;
-    }
-    this.#blockTopic(error, scope, plan.records);
-  }
-
-  /** A topic that is away is waited out by itself while the others go on. Throws any other fault as it is. */
-  #blockTopic(error: RelayError, scope: DeliveryFaultScope | null, sent: readonly { readonly topic: string }[]): void {
-    const isAway = error.code === 'KAFKA_TOPIC_MISSING' || error.code === 'KAFKA_REFUSED';
-    // A topic that carries no row of ours is the marker topic: without it nothing goes.
-    if (scope === null || !isAway || !sent.some(({ topic }) => topic === scope.topic)) throw error;
-    const { code, message } = error;
-    const { topic } = scope;
-    this.#options.onEvent({ kind: 'sender-retry', code, message, topic, ...this.#topics.block(topic) });
+  async #deliverOnce(session: ProducerSession): Promise<boolean> {
+    const found = await this.#delivery.deliverOnce(session);
+    this.#share.delivered(found);
+    return found;
   }
 
   /** In its turn and within its share of the time. */
   async #retryInTurn(session: ProducerSession): Promise<boolean> {
     const { clock } = this.#options;
-    await this.#aside.refresh(session);
     const startedMs = clock.nowMs();
     if (!this.#share.mayRetry(startedMs)) return false;
     const worked = await this.#retryOne(session);
@@ -246,13 +178,34 @@ export class Sender {
   async #retryOne(session: ProducerSession): Promise<boolean> {
     const due = await this.#aside.nextDue(session);
     if (due === null || due === 'unsent') return due !== null;
-    try {
+    return this.#try(session, due.head.topic, async () => {
       const outcome = await this.#aside.attempt(session, due);
-      if (outcome !== 'delivered' && outcome !== 'unsent') await this.#session.drop();
+      return outcome === 'delivered' || outcome === 'unsent';
+    });
+  }
+
+  async #returnSome(session: ProducerSession): Promise<boolean> {
+    const due = this.#waiting.nextDue();
+    if (due === null) return false;
+    let isSent = true;
+    const { topic } = targetOf(due.waitsFor);
+    await this.#try(session, topic, async () => {
+      const outcome = await this.#waiting.attempt(session, due);
+      isSent = outcome !== 'nothing';
+      return outcome === 'nothing' || outcome === 'delivered';
+    });
+    return isSent;
+  }
+
+  /** `attempt` answers whether the session is sound. */
+  async #try(session: ProducerSession, topic: string, attempt: () => Promise<boolean>): Promise<boolean> {
+    try {
+      if (!(await attempt())) await this.#session.drop();
     } catch (thrown) {
-      // Only a fresh session makes the retry marker trustworthy again.
-      await this.#session.drop();
-      this.#blockTopic(asRelayError(thrown), this.#options.kafka.scopeOf(thrown), [due.head]);
+      // Nothing was sent for the target's sake; after anything else only a fresh session tells what became of the attempt.
+      const isOfTarget = (this.#options.kafka.scopeOf(thrown)?.targets.length ?? 0) > 0;
+      if (!isOfTarget || !session.isIntact()) await this.#session.drop();
+      this.#delivery.block(thrown, new Set([topic]));
     }
     return true;
   }

@@ -45,6 +45,8 @@ async function twoSenders(lanes = 1) {
       retriesMax: 2,
       rowFaultPolicy: 'dead-letter',
       parkedKeysMax: 2,
+      targetPatienceMs: 0,
+      waiting: { rowsMax: 100, bytesMax: 1_000_000 },
       trimRowsMax: 10,
       trimIntervalMs: 10,
       onEvent: (event) => events.push(event),

@@ -4,7 +4,7 @@
  */
 import { crashPoint, RelayError } from '#runtime';
 import { laneEnd, laneFloor } from './lane.ts';
-import { adoptAsideHeads, type LaneHold, newHold } from './lane-hold.ts';
+import { adoptAsideHeads, adoptQueues, type LaneHold, newHold } from './lane-hold.ts';
 import { mendTorn } from './mend-torn.ts';
 import type { AsideHead, LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
@@ -56,6 +56,7 @@ export async function takeClaimedLanes(
   const holds = session.transactional
     ? await holdsByMarker(options, session, ours)
     : ours.map((claim) => newHold(claim, claim.deliveredId ?? laneFloor(claim.lane)));
+  await loadAside(options, session, holds, 'queues');
   for (const hold of holds) {
     const claim = ours.find(({ lane }) => lane === hold.lane);
     options.onEvent({
@@ -86,7 +87,11 @@ async function mendFenced(
     fenced.map(({ lane }) => lane),
   );
   const lanes = fenced
-    .map((claim) => ({ claim, marker: markers.get(claim.lane) ?? -1 }))
+    .map((claim) => ({
+      claim,
+      marker: markers.get(claim.lane) ?? -1,
+      settled: claim.deliveredId ?? laneFloor(claim.lane),
+    }))
     .filter(({ claim, marker }) => marker >= (claim.deliveredId ?? 0) && marker < laneEnd(claim.lane));
   await mendTorn(options, session, [...new Set(fenced.flatMap(({ fenceIds }) => fenceIds))], lanes);
 }
@@ -120,7 +125,6 @@ async function holdsByMarker(
       claim.deliveredId !== null || (await options.store.recordMarkerWritten(claim.lane, claim.claimEpoch, floor));
     if (known) holds.push(newHold(claim, verdict.kind === 'first' ? floor : verdict.marker));
   }
-  await loadAside(options, session, holds);
   return holds;
 }
 
@@ -145,26 +149,41 @@ async function writeFirstMarkers(
 
 /**
  * Reads the rows set aside of these lanes, and settles attempts whose outcome only Kafka knows. At-least-once sessions keep no
- * tokens in Kafka: there an attempt whose outcome is unknown is made again.
+ * tokens in Kafka: there an attempt whose outcome is unknown is made again. `queues`: also what waits for targets, which takes
+ * counting, and which only the holder changes.
  */
 export async function loadAside(
   options: SenderOptions,
   session: ProducerSession,
   holds: readonly LaneHold[],
+  what: 'heads' | 'queues' = 'heads',
 ): Promise<void> {
   if (holds.length === 0) return;
+  const { store } = options;
   const lanes = holds.map(({ lane }) => lane);
-  let heads = await listHeads(options, lanes);
-  if (session.transactional && heads.some((head) => head.attemptToken > 0)) {
-    const tokens = await options.kafka.readMarkers('retry', lanes);
-    const arrived = heads.filter((head) => head.attemptToken > 0 && tokens.get(head.lane) === head.attemptToken);
-    for (const head of arrived) {
-      await options.store.removeAside(head.id);
-      options.onEvent({ kind: 'row-recovered', lane: head.lane, id: head.id });
-    }
-    if (arrived.length > 0) heads = await listHeads(options, lanes);
-  }
+  if (session.transactional) await settleOpen(options, holds, lanes);
+  const heads = await listHeads(options, lanes);
   for (const hold of holds) adoptAsideHeads(hold, heads, options.clock.nowMs());
+  if (what === 'heads') return;
+  const doubts = await store.listDoubts(lanes);
+  const queues = await store.listQueues(lanes);
+  for (const hold of holds) adoptQueues(hold, queues, doubts.get(hold.lane) ?? []);
+}
+
+async function settleOpen(options: SenderOptions, holds: readonly LaneHold[], lanes: readonly number[]): Promise<void> {
+  const { store, kafka } = options;
+  const attempts = await store.listAttempts(lanes);
+  if (attempts.length === 0) return;
+  const tokens = await kafka.readMarkers('retry', lanes);
+  for (const hold of holds) {
+    const theirs = attempts.filter(({ lane }) => lane === hold.lane);
+    if (theirs.length === 0) continue;
+    hold.tokenFloor = Math.max(hold.tokenFloor, ...theirs.map(({ token }) => token));
+    const arrived = theirs.filter(({ token }) => token === tokens.get(hold.lane)).map(({ id }) => id);
+    const missing = theirs.map(({ id }) => id).filter((id) => !arrived.includes(id));
+    if (!(await store.settleAttempts(hold.lane, hold.claimEpoch, { arrived, missing }))) continue;
+    for (const id of arrived) options.onEvent({ kind: 'row-recovered', lane: hold.lane, id });
+  }
 }
 
 /**

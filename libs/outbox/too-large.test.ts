@@ -59,6 +59,8 @@ async function run(scene: Scene): Promise<{ ids: readonly number[]; events: read
     retriesMax: scene.retriesMax ?? 1_000_000,
     rowFaultPolicy: 'dead-letter',
     parkedKeysMax: 1_000,
+    targetPatienceMs: 0,
+    waiting: { rowsMax: 100, bytesMax: 1_000_000 },
     trimRowsMax: 1_000,
     trimIntervalMs: 1,
     onEvent: (event) => {

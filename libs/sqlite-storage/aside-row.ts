@@ -1,5 +1,14 @@
 /** Rows set aside: their columns, their mapping, and the verbs that change them under a claim. */
-import { type AsideEntry, type AsideHead, type AsideRow, type AsideState, errorText } from '#outbox';
+import {
+  type AsideEntry,
+  type AsideHead,
+  type AsideRow,
+  type AsideState,
+  type Doubt,
+  errorText,
+  IN_DOUBT,
+} from '#outbox';
+import { addDoubts } from './attempts.ts';
 import { bufferOf, type Storage } from './storage.ts';
 import { NOW } from './tables.ts';
 import { underClaim } from './under-claim.ts';
@@ -14,6 +23,7 @@ interface HeadColumns {
   readonly size: number;
   readonly attempts: number;
   readonly attempt_token: number;
+  readonly waits_for: string | null;
   readonly due_in_ms: number;
 }
 
@@ -26,7 +36,7 @@ interface AsideHeadColumns extends HeadColumns {
   readonly value_bytes: number | null;
 }
 
-const COMMON = `d.id, d.lane, d.state, d.event_id, d.topic, d.record_key, d.size, d.attempts, d.attempt_token, d.due_at - ${NOW} AS due_in_ms`;
+const COMMON = `d.id, d.lane, d.state, d.event_id, d.topic, d.record_key, d.size, d.attempts, d.attempt_token, d.waits_for, d.due_at - ${NOW} AS due_in_ms`;
 
 /** `d` is the table's alias. */
 export const ASIDE_COLUMNS = `${COMMON}, d.payload, d.headers`;
@@ -41,6 +51,7 @@ const common = (row: HeadColumns): Omit<AsideRow, 'value' | 'headers'> => ({
   size: row.size,
   attempts: row.attempts,
   attemptToken: row.attempt_token,
+  waitsFor: row.waits_for,
   dueInMs: row.due_in_ms,
 });
 
@@ -51,51 +62,39 @@ export const toAside = (row: AsideColumns): AsideRow => ({
 });
 
 /** All of them or none; false, with nothing changed, when the claim is no longer ours. A row already there stays as it is. */
-export function setAside(
+export async function setAside(
   storage: Storage,
   lane: number,
   claimEpoch: number,
   entries: readonly AsideEntry[],
+  doubts: readonly Doubt[] = [],
 ): Promise<boolean> {
-  const insert = `INSERT INTO ${storage.tables.deadLetter} (id, lane, state, event_id, topic, record_key, payload, headers, size, attempts, attempt_token, error, due_at, first_at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ${NOW} + ?, ${NOW}, ${NOW}) ON CONFLICT (id) DO NOTHING`;
-  return underClaim(storage, lane, claimEpoch, (sql) => {
-    for (const { row, state, error, dueInMs } of entries) {
+  const insert = `INSERT INTO ${storage.tables.deadLetter} (id, lane, state, event_id, topic, record_key, payload, headers, size, attempts, attempt_token, waits_for, error, due_at, first_at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ${NOW} + ?, ${NOW}, ${NOW}) ON CONFLICT (id) DO NOTHING`;
+  const done = await underClaim(storage, lane, claimEpoch, (sql) => {
+    for (const { row, state, error, dueInMs, waitsFor = null, inDoubt } of entries) {
       const { id, eventId, topic, key, value, size } = row;
       const headers = row.headers === null ? null : JSON.stringify(row.headers);
       const due = Math.round(dueInMs);
-      sql.run(insert, id, lane, state, eventId, topic, key, value, headers, size, errorText(error), due);
+      const message = [eventId, topic, key, value, headers, size] as const;
+      sql.run(insert, id, lane, state, ...message, inDoubt ? IN_DOUBT : 0, waitsFor, errorText(error), due);
     }
+    if (doubts.length > 0) addDoubts(sql, storage.tables, lane, doubts);
     return true;
   });
-}
-
-/** Persists an attempt's token before it is sent. False also when the row is not waiting for an attempt any more. */
-export function beginAttempt(
-  storage: Storage,
-  lane: number,
-  claimEpoch: number,
-  id: number,
-  token: number,
-): Promise<boolean> {
-  const update = `UPDATE ${storage.tables.deadLetter} SET attempt_token = ?, last_at = ${NOW} WHERE id = ? AND state <> 'dead'`;
-  return underClaim(storage, lane, claimEpoch, (sql) => sql.run(update, token, id) === 1);
+  return done ?? false;
 }
 
 /** One attempt more of each, its token forgotten since its outcome is known. False also when none of the rows is there. */
-export function failAttempts(
+export async function failAttempts(
   storage: Storage,
   lane: number,
   claimEpoch: number,
   ids: readonly number[],
   { state, error, dueInMs }: Omit<AsideEntry, 'row'>,
 ): Promise<boolean> {
-  const update = `UPDATE ${storage.tables.deadLetter} SET attempts = attempts + 1, attempt_token = 0, state = ?, error = ?, due_at = ${NOW} + ?, last_at = ${NOW} WHERE id IN (${ids.map(() => '?').join(', ')})`;
-  return underClaim(
-    storage,
-    lane,
-    claimEpoch,
-    (sql) => sql.run(update, state, errorText(error), Math.round(dueInMs), ...ids) > 0,
-  );
+  const update = `UPDATE ${storage.tables.deadLetter} SET attempts = attempts + 1, attempt_token = 0, waits_for = NULL, state = ?, error = ?, due_at = ${NOW} + ?, last_at = ${NOW} WHERE id IN (${ids.map(() => '?').join(', ')})`;
+  const values = [state, errorText(error), Math.round(dueInMs), ...ids] as const;
+  return (await underClaim(storage, lane, claimEpoch, (sql) => sql.run(update, ...values) > 0)) ?? false;
 }
 
 /**

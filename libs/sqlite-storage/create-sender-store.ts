@@ -1,10 +1,12 @@
 /** The sender's half of the outbox in an SQLite file. */
 import { laneFloor, type Member, type SenderStore } from '#outbox';
 import { RelayError } from '#runtime';
-import { beginAttempt, failAttempts, listAsideHeads, readAside, setAside } from './aside-row.ts';
+import { failAttempts, listAsideHeads, readAside, setAside } from './aside-row.ts';
+import { beginAttempt, listAttempts, listDoubted, listDoubts, removeAside, settleAttempts } from './attempts.ts';
 import { claimLane } from './claim-lane.ts';
 import { deleteDelivered } from './delete-delivered.ts';
 import { LANE_COLUMNS, type LaneColumns, toLane } from './lane-row.ts';
+import { listQueues, moveAside, readQueue } from './queues.ts';
 import { readBatches } from './read-batches.ts';
 import { renewLeases } from './renew-leases.ts';
 import { listTopics, noteTopics } from './sent-topics.ts';
@@ -17,13 +19,10 @@ const WHY_LENGTH_MAX = 4_000;
 export function createSenderStore(options: StoreOptions): SenderStore {
   const storage = openStorage(options);
   const { file, tables } = storage;
-  const changeLane = (lane: number, claimEpoch: number, set: string, ...values: readonly (number | string)[]) =>
-    underClaim(
-      storage,
-      lane,
-      claimEpoch,
-      (sql) => sql.run(`UPDATE ${tables.lane} SET ${set}, updated_at = ${NOW} WHERE lane = ?`, ...values, lane) === 1,
-    );
+  const changeLane = async (lane: number, claimEpoch: number, set: string, ...values: readonly (number | string)[]) => {
+    const update = `UPDATE ${tables.lane} SET ${set}, updated_at = ${NOW} WHERE lane = ?`;
+    return (await underClaim(storage, lane, claimEpoch, (sql) => sql.run(update, ...values, lane) === 1)) ?? false;
+  };
   const selectLanes = `SELECT ${LANE_COLUMNS} FROM ${tables.lane} ORDER BY lane`;
   return {
     heartbeat: (member, ttlMs) => heartbeat(storage, member, ttlMs),
@@ -46,6 +45,7 @@ export function createSenderStore(options: StoreOptions): SenderStore {
         deliveredId,
         deliveredId,
       ),
+    renameHolder: (lane, claimEpoch, holder) => changeLane(lane, claimEpoch, 'holder = ?', holder),
     recordMarkerWritten: (lane, claimEpoch, deliveredId) =>
       changeLane(lane, claimEpoch, 'delivered_id = MAX(COALESCE(delivered_id, ?), ?)', deliveredId, deliveredId),
     haltLane: (lane, claimEpoch, why) =>
@@ -55,14 +55,19 @@ export function createSenderStore(options: StoreOptions): SenderStore {
     noteTopics: (topics, forMs) => noteTopics(storage, topics, forMs),
     listTopics: (sinceMs, rowsMax) => listTopics(storage, sinceMs, rowsMax),
     deleteDelivered: (lane, after, upTo, rowsMax) => deleteDelivered(storage, lane, after, upTo, rowsMax),
-    setAside: (lane, claimEpoch, rows) => setAside(storage, lane, claimEpoch, rows),
+    setAside: (lane, claimEpoch, rows, doubts) => setAside(storage, lane, claimEpoch, rows, doubts),
     listAsideHeads: (lanes, rowsMax) => listAsideHeads(storage, lanes, rowsMax),
     readAside: (id) => readAside(storage, id),
-    beginAttempt: (lane, claimEpoch, id, token) => beginAttempt(storage, lane, claimEpoch, id, token),
+    listQueues: (lanes) => listQueues(storage, lanes),
+    readQueue: (lane, waitsFor, upTo, limits) => readQueue(storage, lane, waitsFor, upTo, limits),
+    listDoubts: (lanes) => listDoubts(storage, lanes),
+    listDoubted: (lane, waitsFor) => listDoubted(storage, lane, waitsFor),
+    listAttempts: (lanes) => listAttempts(storage, lanes),
+    beginAttempt: (lane, claimEpoch, ids, token) => beginAttempt(storage, lane, claimEpoch, ids, token),
+    settleAttempts: (lane, claimEpoch, verdicts) => settleAttempts(storage, lane, claimEpoch, verdicts),
     failAttempts: (lane, claimEpoch, ids, outcome) => failAttempts(storage, lane, claimEpoch, ids, outcome),
-    removeAside: async (id) => {
-      await file.write((sql) => sql.run(`DELETE FROM ${tables.deadLetter} WHERE id = ?`, id));
-    },
+    moveAside: (lane, claimEpoch, ids, to) => moveAside(storage, lane, claimEpoch, ids, to),
+    removeAside: (ids) => removeAside(storage, ids),
   };
 }
 

@@ -62,7 +62,7 @@ export function outboxStatistics(options: StoreOptions, countMax = COUNT_MAX_DEF
 export function countAside(options: StoreOptions): Promise<Readonly<Record<AsideState, number>>> {
   const { file, tables } = openStorage(options);
   return file.read((sql) => {
-    const counts: Record<AsideState, number> = { retrying: 0, parked: 0, dead: 0 };
+    const counts: Record<AsideState, number> = { retrying: 0, parked: 0, waiting: 0, dead: 0 };
     const select = `SELECT state, COUNT(*) AS n FROM ${tables.deadLetter} GROUP BY state`;
     for (const { state, n } of sql.all<{ state: AsideState; n: number }>(select)) counts[state] = n;
     return counts;

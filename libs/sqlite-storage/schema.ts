@@ -29,6 +29,7 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
   claim_epoch INTEGER NOT NULL,
   lease_until INTEGER,
   fence_ids TEXT NOT NULL,
+  doubts TEXT,
   state TEXT NOT NULL,
   why TEXT,
   updated_at INTEGER NOT NULL
@@ -47,6 +48,7 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
   state TEXT NOT NULL,${MESSAGE_COLUMNS}
   attempts INTEGER NOT NULL,
   attempt_token INTEGER NOT NULL,
+  waits_for TEXT,
   error TEXT NOT NULL,
   due_at INTEGER NOT NULL,
   first_at INTEGER NOT NULL,
@@ -54,6 +56,8 @@ export function schemaStatements(tables: QuotedTables): readonly string[] {
 )`,
     `CREATE INDEX IF NOT EXISTS ${indexOf(tables.deadLetter, 'by_state')} ON ${tables.deadLetter} (lane, state, id)`,
     `CREATE INDEX IF NOT EXISTS ${indexOf(tables.deadLetter, 'by_key')} ON ${tables.deadLetter} (lane, record_key, id)`,
+    `CREATE INDEX IF NOT EXISTS ${indexOf(tables.deadLetter, 'by_target')} ON ${tables.deadLetter} (lane, waits_for, id, size)`,
+    `CREATE INDEX IF NOT EXISTS ${indexOf(tables.deadLetter, 'by_attempt')} ON ${tables.deadLetter} (lane, attempt_token)`,
     `CREATE TABLE IF NOT EXISTS ${tables.topic} (
   topic TEXT PRIMARY KEY NOT NULL,
   sent_until INTEGER NOT NULL

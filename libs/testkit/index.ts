@@ -33,8 +33,9 @@ export {
   type FakeElectionsOptions,
 } from './fakes/election.ts';
 export type { CallGate } from './fakes/gated-call.ts';
-export { FakeKafka, type FakeKafkaOptions } from './fakes/kafka.ts';
+export { FakeKafka } from './fakes/kafka.ts';
 export type { FakeKafkaPort, FakePortOptions, KafkaGate } from './fakes/kafka-port.ts';
+export type { FakeKafkaOptions } from './fakes/kafka-topics.ts';
 export { FakeSourceReader, type FakeSourceReaderOptions } from './fakes/source.ts';
 export { type FakeSourceRow, FakeSourceTable, FakeSourceTransaction } from './fakes/source-table.ts';
 export { createFakeStore, type FakeStore } from './fakes/store.ts';

@@ -34,7 +34,8 @@ export const options = (env: Readonly<Record<string, string>>): LoadOptions => (
 
 const NOTHING_WAITS = {
   backlog: { rows: 0, capped: false, oldestAgeMs: null },
-  aside: { retrying: 0, parked: 0, dead: 0 },
+  aside: { retrying: 0, parked: 0, waiting: 0, dead: 0 },
+  waiting: [],
   stalls: [],
 };
 

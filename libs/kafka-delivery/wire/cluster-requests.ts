@@ -11,7 +11,12 @@ export interface TopicDescription {
   readonly topic: string;
   readonly code: number;
   /** Ordered by partition; leader -1 while there is none. */
-  readonly partitions: readonly { readonly partition: number; readonly leader: number }[];
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly leader: number;
+    readonly replicas?: number;
+    readonly inSync?: number;
+  }[];
 }
 
 export interface ClusterDescription {
@@ -45,10 +50,9 @@ export const metadata = (topics: readonly string[] | null): WireRequest<ClusterD
       reader.boolean();
       const partitions = reader.array(() => {
         reader.int16(); // its code says no more than a leader of -1
-        const partition = { partition: reader.int32(), leader: reader.int32() };
-        reader.array(() => reader.int32());
-        reader.array(() => reader.int32());
-        return partition;
+        const place = { partition: reader.int32(), leader: reader.int32() };
+        const replicas = reader.array(() => reader.int32()).length;
+        return { ...place, replicas, inSync: reader.array(() => reader.int32()).length };
       });
       return { topic, code, partitions: partitions.sort((a, b) => a.partition - b.partition) };
     });

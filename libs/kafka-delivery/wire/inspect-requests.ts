@@ -156,6 +156,8 @@ export const describeGroup = (group: string): WireRequest<GroupState> => ({
 });
 
 export interface TransactionState {
+  /** As the coordinator calls it, such as `PrepareAbort`. */
+  readonly state: string;
   readonly transactionalId: string;
   readonly code: number;
   /** When its last transaction began, open or ended, by its coordinator's clock; -1 before the first one. */
@@ -181,7 +183,7 @@ export const describeTransactions = (
     const transactions = reader.compactArray(() => {
       const code = reader.int16();
       const transactionalId = reader.compactString() ?? '';
-      reader.compactString(); // state
+      const state = reader.compactString() ?? '';
       reader.int32(); // timeout
       const startedAtMs = reader.int64();
       const producerId = reader.int64();
@@ -192,7 +194,7 @@ export const describeTransactions = (
         reader.skipTags();
       });
       reader.skipTags();
-      return { transactionalId, code, startedAtMs, producerId, producerEpoch };
+      return { transactionalId, code, state, startedAtMs, producerId, producerEpoch };
     });
     return { code: transactions.find(({ code }) => code !== 0)?.code ?? 0, transactions };
   },

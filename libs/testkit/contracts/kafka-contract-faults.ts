@@ -140,7 +140,7 @@ export function checkFaults(check: Check): void {
     );
     assert.equal(fault.code, 'KAFKA_RECORD_REFUSED');
     assert.equal(fault.verdict, 'row-fault');
-    assert.deepEqual(port.scopeOf(fault), { topic, partition: 0 });
+    assert.deepEqual(port.scopeOf(fault), { topic, partition: 0, targets: [] });
     await session.close();
     const next = await port.open(scene.id);
     await next.transact([record(topic, 0), record(topic, 2)], [marker(scene.lane, 2)]);
@@ -156,7 +156,11 @@ export function checkFaults(check: Check): void {
     const fault = await rejection(session.transact([record(topic, 0), record(missing, 1)], [marker(scene.lane, 1)]));
     assert.equal(fault.code, 'KAFKA_TOPIC_MISSING');
     assert.equal(fault.verdict, 'retry');
-    assert.deepEqual(port.scopeOf(fault), { topic: missing, partition: null });
+    const scope = port.scopeOf(fault);
+    assert.deepEqual([scope?.topic, scope?.partition], [missing, null]);
+    const targets = scope?.targets.map((each) => [each.topic, each.partition, each.code]);
+    assert.deepEqual(targets, [[missing, null, 'KAFKA_TOPIC_MISSING']]);
+    assert.equal(session.isIntact(), true, 'nothing was begun');
     await session.close();
     assert.equal((await scene.world.committed(topic)).length, 0);
   });

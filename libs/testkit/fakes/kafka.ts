@@ -7,13 +7,15 @@ import type { DeliveryRecord, Landed, MarkerWrite } from '#outbox';
 import { RelayError } from '#runtime';
 import { isTooLarge } from './is-too-large.ts';
 import { createFakePort, type FakeBroker, type FakeKafkaPort, type FakePortOptions } from './kafka-port.ts';
+import { FakeTopics } from './kafka-topics.ts';
 import { Leftovers, type Revived } from './leftovers.ts';
-import { type FakeRecord, TopicLogs } from './topic-logs.ts';
 import {
   begun,
+  type Entry,
   groupPart,
   isGroup,
   lookUp,
+  lostOf,
   partitionPart,
   settledBefore,
   type Transaction,
@@ -21,14 +23,6 @@ import {
   topicOf,
   type Unsettled,
 } from './torn-commits.ts';
-
-export interface FakeKafkaOptions {
-  readonly prefix?: string;
-  /** Partitions of the marker topic; 0: it does not exist. */
-  readonly markerPartitions?: number;
-  /** Records larger than this (key, value and headers) are refused. */
-  readonly recordBytesMax?: number;
-}
 
 interface Producer {
   epoch: number;
@@ -39,44 +33,13 @@ const COMMITTED: Transaction = { ...begun(null), fate: 'committed' };
 
 const markerName = (kind: 'lane' | 'retry', lane: number): string => `${kind}/${lane}`;
 
-export class FakeKafka implements FakeBroker {
-  readonly prefix: string;
-  markerPartitions: number;
-  recordBytesMax: number;
-  /** While true every step fails as an unreachable broker. */
-  down = false;
-  /** Records for which it answers true are refused, as a broker's validation would. */
-  refuses: (record: DeliveryRecord) => boolean = () => false;
-  /** Of these it is known before they are sent. */
-  isMisfit: (record: DeliveryRecord) => boolean = () => false;
-  /** Topics that may not be written. */
-  readonly forbidden = new Set<string>();
-  readonly #logs = new TopicLogs();
+export class FakeKafka extends FakeTopics implements FakeBroker {
   readonly #producers = new Map<string, Producer>();
   readonly #markers = new Map<string, number>();
   /** True: commits settle by `settleAll` only; until then `loseUnsettled` undoes them. */
   settlesLate = false;
   #unsettled: Unsettled[] = [];
   readonly #leftovers = new Leftovers();
-
-  constructor(options: FakeKafkaOptions = {}) {
-    this.prefix = options.prefix ?? 'fake';
-    this.markerPartitions = options.markerPartitions ?? 1024;
-    this.recordBytesMax = options.recordBytesMax ?? 1_000_000;
-  }
-
-  createTopic(topic: string, partitions = 1): void {
-    this.#logs.create(topic, partitions);
-  }
-
-  deleteTopic(topic: string): void {
-    this.#logs.byTopic.delete(topic);
-  }
-
-  /** What a read_committed reader sees, by partition and offset: nothing behind a transaction that is still open. */
-  committed(topic: string): readonly FakeRecord[] {
-    return this.#logs.committed(topic);
-  }
 
   /** The marker as committed, -1 when there is none: for oracles; the relay reads through its port. */
   marker(kind: 'lane' | 'retry', lane: number): number {
@@ -104,23 +67,51 @@ export class FakeKafka implements FakeBroker {
 
   /** InitProducerId: ends the open transaction, raises the epoch. Returns the new epoch. */
   init(transactionalId: string): number {
-    this.#reach();
+    this.reach();
     return this.#renew(transactionalId);
   }
 
   /** An empty transaction over what was left open in these topics and in the groups of markers, aborted. */
   endLeftovers(transactionalId: string, epoch: number, topics: ReadonlySet<string>): void {
-    this.#reach();
+    this.reach();
     this.#producerAt(transactionalId, epoch);
-    this.#leftovers.abort(transactionalId, (part) => isGroup(part) || topics.has(topicOf(part)));
+    this.#leftovers.abort(
+      transactionalId,
+      (part) => !this.away.has(part) && (isGroup(part) || topics.has(topicOf(part))),
+    );
+  }
+
+  /** Of one partition; throws while it has no leader. */
+  endLeftoversAt(transactionalId: string, part: string): void {
+    this.reach();
+    if (this.away.has(part)) throw this.noLeader(part);
+    this.#leftovers.abort(transactionalId, (each) => each === part);
+  }
+
+  /** What the transaction wrote to partitions without a leader stays open there, whatever became of the rest. */
+  #leaveOpen(transaction: Transaction, names: Iterable<string>): readonly Entry[] {
+    const parts = [...transaction.parts].filter((part) => this.away.has(part));
+    const lost = parts.map((part) =>
+      lostOf(
+        transaction,
+        part,
+        this.logs.entries(undefined, (each) => each === part),
+      ),
+    );
+    const doubts = [...names].map((name) => {
+      return { by: transaction.by, name, settled: this.#markers.get(name) ?? -1 };
+    });
+    if (parts.length > 0) this.#leftovers.leave({ lost, doubts, markers: [] });
+    return lost.flatMap(({ entries }) => entries);
   }
 
   #renew(transactionalId: string): number {
     const producer = this.#producers.get(transactionalId) ?? { epoch: -1, transaction: null };
     const { transaction } = producer;
     if (transaction) {
+      this.#leaveOpen(transaction, []);
       transaction.fate = 'aborted';
-      this.#leftovers.abort(transactionalId, (part) => transaction.parts.has(part));
+      this.#leftovers.abort(transactionalId, (part) => transaction.parts.has(part) && !this.away.has(part));
     }
     producer.transaction = null;
     producer.epoch += 1;
@@ -128,61 +119,52 @@ export class FakeKafka implements FakeBroker {
     return producer.epoch;
   }
 
-  /** Throws what the brokers would, by topic, before anything is sent. */
-  checkTopics(records: readonly DeliveryRecord[]): void {
-    this.#reach();
-    for (const { topic } of records) {
-      const scope = { topic, partition: null };
-      if (!this.#logs.byTopic.has(topic)) {
-        throw new RelayError('KAFKA_TOPIC_MISSING', `topic ${topic} does not exist`, { details: scope });
-      }
-      if (this.forbidden.has(topic)) {
-        throw new RelayError('KAFKA_REFUSED', `topic ${topic} may not be written`, { details: scope });
-      }
-    }
-  }
-
   /** Appends to the producer's open transaction; without an id, at once and for good. */
   append(transactionalId: string | null, epoch: number, records: readonly DeliveryRecord[]): void {
-    this.#reach();
+    this.reach();
     const transaction = transactionalId === null ? COMMITTED : this.#transactionOf(transactionalId, epoch);
     for (const record of records) {
-      const partition = this.#logs.partitionOf(record);
+      const partition = this.logs.partitionOf(record);
+      if (this.away.has(partitionPart(record.topic, partition))) throw this.noLeader(this.partOf(record));
       if (isTooLarge(record, this.recordBytesMax) || this.refuses(record)) {
         throw new RelayError('KAFKA_RECORD_REFUSED', 'the broker refused a record', {
           details: { topic: record.topic, partition },
         });
       }
-      this.#logs.push(partition, record, transaction);
+      this.logs.push(partition, record, transaction);
       transaction.parts.add(partitionPart(record.topic, partition));
     }
   }
 
   putMarkers(transactionalId: string, epoch: number, markers: readonly MarkerWrite[]): void {
-    this.#reach();
+    this.reach();
     const transaction = this.#transactionOf(transactionalId, epoch);
     for (const { kind, lane, value } of markers) {
-      if (lane >= this.markerPartitions) throw this.#noMarkerPartition(lane);
+      if (lane >= this.markerPartitions) throw this.noMarkerPartition(lane);
       const name = markerName(kind, lane);
       transaction.markers.set(name, value);
       transaction.parts.add(groupPart(name));
     }
   }
 
-  end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): void {
-    this.#reach();
+  /** Answers with the records that are in neither state, since their partitions have no leader. */
+  end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): readonly Entry[] {
+    this.reach();
     const producer = this.#producerAt(transactionalId, epoch);
     const { transaction } = producer;
     if (!transaction) throw new RelayError('KAFKA_OUTCOME_UNKNOWN', 'no transaction is open');
+    const left = this.#leaveOpen(transaction, fate === 'aborted' ? [] : transaction.markers.keys());
+    for (const { record } of left) transaction.parts.delete(this.partOf(record));
     transaction.fate = fate;
     producer.transaction = null;
     // Its producer is done for: the next one aborts what else is open.
-    if (fate === 'aborted') return;
+    if (fate === 'aborted') return left;
     const revived = this.#leftovers.revive(transactionalId, transaction);
     this.revived(transactionalId, revived);
     const before = new Map([...transaction.markers.keys()].map((name) => [name, this.#markers.get(name)]));
     if (this.settlesLate) this.#unsettled.push({ transaction, before, doubts: revived.doubts });
     for (const [name, value] of transaction.markers) this.#markers.set(name, value);
+    return left;
   }
 
   settleAll(): void {
@@ -199,7 +181,7 @@ export class FakeKafka implements FakeBroker {
 
   /** Event ids of all records that are committed, also behind a transaction that is still open. */
   protected committedIds(): Set<string | undefined> {
-    const entries = this.#logs.entries().filter(({ transaction }) => transaction.fate === 'committed');
+    const entries = this.logs.entries().filter(({ transaction }) => transaction.fate === 'committed');
     return new Set(entries.map(({ record }) => record.headers.id));
   }
 
@@ -210,7 +192,7 @@ export class FakeKafka implements FakeBroker {
    * happened, or every one of them has to begin anew (`fences`).
    */
   loseUnsettled(kept: (part: string) => number = () => 0, fences = true): void {
-    const torn = tear(this.#logs.byTopic, this.#unsettled, kept);
+    const torn = tear(this.logs.byTopic, this.#unsettled, kept);
     this.#unsettled = [];
     for (const { name, before, isLost } of torn.markers) {
       if (!isLost) continue;
@@ -221,14 +203,14 @@ export class FakeKafka implements FakeBroker {
     if (!fences) return;
     for (const transactionalId of this.#producers.keys()) {
       this.#renew(transactionalId);
-      this.#leftovers.abort(transactionalId, () => true);
+      this.#leftovers.abort(transactionalId, (part) => !this.away.has(part));
     }
   }
 
   readMarkers(kind: 'lane' | 'retry', lanes: readonly number[]): ReadonlyMap<number, number> {
-    this.#reach();
+    this.reach();
     for (const lane of lanes) {
-      if (lane >= this.markerPartitions) throw this.#noMarkerPartition(lane);
+      if (lane >= this.markerPartitions) throw this.noMarkerPartition(lane);
       const pending =
         [...this.#producers.values()].some(({ transaction }) => transaction?.markers.has(markerName(kind, lane))) ||
         this.#leftovers.hasPending(markerName(kind, lane));
@@ -244,7 +226,7 @@ export class FakeKafka implements FakeBroker {
     lanes: readonly number[],
     producers: ReadonlyMap<string, number>,
   ): ReadonlyMap<number, number> {
-    this.#reach();
+    this.reach();
     const isStanding = [...producers].every(([id, epoch]) => this.#producers.get(id)?.epoch === epoch);
     return new Map(lanes.map((lane) => [lane, isStanding ? this.#settledMarker(markerName(kind, lane)) : -1]));
   }
@@ -258,18 +240,40 @@ export class FakeKafka implements FakeBroker {
     transactionalIds: readonly string[],
     lanes: readonly number[],
     topics: ReadonlySet<string>,
+    unseen: ReadonlySet<string> = new Set(),
   ): Landed | null {
-    this.#reach();
+    this.reach();
     if (topics.size === 0) return null;
-    return lookUp(this.#logs.entries(topics), transactionalIds, lanes);
+    const hidden = new Set([...this.away, ...unseen]);
+    const found = lookUp(
+      this.logs.entries(topics, (part) => !hidden.has(part)),
+      transactionalIds,
+      lanes,
+    );
+    const parts = [...hidden].filter((part) => topics.has(topicOf(part)));
+    const unknown = parts.flatMap((part) => {
+      const waitsFor = `${part}/${this.countOf(topicOf(part))}`;
+      return transactionalIds.map((by) => ({ waitsFor, by, sinceMs: 0 }));
+    });
+    return { ...found, unknown };
+  }
+
+  /** Of one partition; throws while it has no leader. */
+  findLandedAt(part: string, transactionalIds: readonly string[], lanes: readonly number[]): Landed {
+    this.reach();
+    if (this.away.has(part)) throw this.noLeader(part);
+    return {
+      ...lookUp(
+        this.logs.entries(undefined, (each) => each === part),
+        transactionalIds,
+        lanes,
+      ),
+      unknown: [],
+    };
   }
 
   port(options: FakePortOptions = {}): FakeKafkaPort {
     return createFakePort(this, options);
-  }
-
-  #reach(): void {
-    if (this.down) throw new RelayError('KAFKA_UNREACHABLE', 'the fake Kafka is down');
   }
 
   #producerAt(transactionalId: string, epoch: number): Producer {
@@ -284,12 +288,5 @@ export class FakeKafka implements FakeBroker {
     const producer = this.#producerAt(transactionalId, epoch);
     producer.transaction ??= begun(transactionalId);
     return producer.transaction;
-  }
-
-  #noMarkerPartition(lane: number): RelayError {
-    const topic = `${this.prefix}.markers`;
-    return new RelayError('KAFKA_TOPIC_MISSING', `the marker topic has no partition ${lane}: run init`, {
-      details: { topic, partition: lane },
-    });
   }
 }

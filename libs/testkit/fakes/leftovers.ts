@@ -33,7 +33,10 @@ export class Leftovers {
     for (const { by, part, transaction, entries } of lost) {
       if (by === null) continue;
       const parts = this.#open.get(by) ?? new Map<string, Leftover>();
-      this.#open.set(by, parts.set(part, { transaction, entries }));
+      const before = parts.get(part);
+      if (before !== undefined) for (const entry of entries) entry.transaction = before.transaction;
+      const all = before === undefined ? entries : [...before.entries, ...entries];
+      this.#open.set(by, parts.set(part, { transaction: before?.transaction ?? transaction, entries: all }));
     }
     for (const { name, by, settled } of doubts) {
       if (by === null || !this.#open.has(by)) continue;

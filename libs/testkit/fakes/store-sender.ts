@@ -1,7 +1,5 @@
 /** The sender's half of the outbox store in memory. */
 import {
-  type AsideHead,
-  type AsideRow,
   type BatchLimits,
   type LaneBatch,
   type LaneClaim,
@@ -15,14 +13,17 @@ import {
 } from '#outbox';
 import { RelayError } from '#runtime';
 import { type FakeCall, gatedCall } from './gated-call.ts';
+import { FakeAsideStore } from './store-aside.ts';
 import type { FakeStoreOptions } from './store-options.ts';
-import type { FakeAside, FakeLane, FakeOutboxTables } from './store-tables.ts';
+import type { FakeLane, FakeOutboxTables } from './store-tables.ts';
 
-export class FakeSenderStore implements SenderStore {
+export class FakeSenderStore extends FakeAsideStore implements SenderStore {
   readonly #tables: FakeOutboxTables;
   readonly #call: FakeCall;
 
-  constructor({ tables, gate, call }: FakeStoreOptions) {
+  constructor(options: FakeStoreOptions) {
+    super(options);
+    const { tables, gate, call } = options;
     this.#tables = tables;
     this.#call = call ?? gatedCall('store', gate);
   }
@@ -95,6 +96,10 @@ export class FakeSenderStore implements SenderStore {
         return { holder: null, leaseUntilMs: null, deliveredId: none ? null : raised(row, deliveredId) };
       }),
     );
+  }
+
+  renameHolder(lane: number, claimEpoch: number, holder: string): Promise<boolean> {
+    return this.#call('renameHolder', () => this.#change(lane, claimEpoch, () => ({ holder })));
   }
 
   recordMarkerWritten(lane: number, claimEpoch: number, deliveredId: number): Promise<boolean> {
@@ -172,97 +177,11 @@ export class FakeSenderStore implements SenderStore {
     });
   }
 
-  setAside(lane: number, claimEpoch: number, rows: Parameters<SenderStore['setAside']>[2]): Promise<boolean> {
-    return this.#call('setAside', () => {
-      if (this.#tables.claimed(lane, claimEpoch) === null) return false;
-      for (const { row, state, error, dueInMs } of rows) {
-        if (this.#tables.aside.has(row.id)) continue;
-        const dueAtMs = this.#tables.clock.nowMs() + dueInMs;
-        this.#tables.aside.set(row.id, { ...row, lane, state, error, dueAtMs, attempts: 0, attemptToken: 0 });
-      }
-      return true;
-    });
-  }
-
-  listAsideHeads(lanes: readonly number[], rowsMax: number): Promise<readonly AsideHead[]> {
-    return this.#call('listAsideHeads', () => {
-      const live = [...this.#tables.aside.values()]
-        .filter((row) => lanes.includes(row.lane) && row.state !== 'dead')
-        .sort((a, b) => a.id - b.id);
-      const seen = new Set<string>();
-      const heads = live.filter((row) => {
-        const key = `${row.lane} ${row.key === null ? `id ${row.id}` : row.key.toString('hex')}`;
-        if (seen.has(key)) return false;
-        seen.add(key);
-        return true;
-      });
-      return heads.slice(0, rowsMax).map((row) => {
-        const { value, headers: _, ...head } = this.#toAside(row);
-        return { ...head, valueBytes: value?.length ?? null };
-      });
-    });
-  }
-
-  readAside(id: number): Promise<AsideRow | null> {
-    return this.#call('readAside', () => {
-      const row = this.#tables.aside.get(id);
-      return row === undefined ? null : this.#toAside(row);
-    });
-  }
-
-  beginAttempt(lane: number, claimEpoch: number, id: number, token: number): Promise<boolean> {
-    return this.#call('beginAttempt', () =>
-      this.#changeAside(lane, claimEpoch, id, (row) => (row.state === 'dead' ? null : { attemptToken: token })),
-    );
-  }
-
-  failAttempts(
-    lane: number,
-    claimEpoch: number,
-    ids: readonly number[],
-    outcome: Parameters<SenderStore['failAttempts']>[3],
-  ): Promise<boolean> {
-    const { error, dueInMs, state } = outcome;
-    return this.#call('failAttempts', () => {
-      const failed = ids.filter((id) =>
-        this.#changeAside(lane, claimEpoch, id, ({ attempts }) => {
-          const dueAtMs = this.#tables.clock.nowMs() + dueInMs;
-          return { attempts: attempts + 1, attemptToken: 0, error, state, dueAtMs };
-        }),
-      );
-      return failed.length > 0;
-    });
-  }
-
-  removeAside(id: number): Promise<void> {
-    return this.#call('removeAside', () => {
-      this.#tables.aside.delete(id);
-    });
-  }
-
   #change(lane: number, claimEpoch: number, change: (row: FakeLane) => Partial<FakeLane>): boolean {
     const row = this.#tables.claimed(lane, claimEpoch);
     if (row === null) return false;
     this.#tables.lanes.set(lane, { ...row, ...change(row) });
     return true;
-  }
-
-  #changeAside(
-    lane: number,
-    claimEpoch: number,
-    id: number,
-    change: (row: FakeAside) => Partial<FakeAside> | null,
-  ): boolean {
-    const row = this.#tables.aside.get(id);
-    if (row === undefined || this.#tables.claimed(lane, claimEpoch) === null) return false;
-    const changed = change(row);
-    if (changed === null) return false;
-    this.#tables.aside.set(id, { ...row, ...changed });
-    return true;
-  }
-
-  #toAside({ dueAtMs, error: _error, ...row }: FakeAside): AsideRow {
-    return { ...row, dueInMs: dueAtMs - this.#tables.clock.nowMs() };
   }
 }
 

@@ -2,6 +2,7 @@
 import type {
   AppendRequest,
   AsideRow,
+  Doubt,
   LaneRow,
   Member,
   OutboxRow,
@@ -15,6 +16,7 @@ export interface FakeLane extends Omit<LaneRow, 'leaseExpired'> {
   /** By the database's clock; null without a lease. */
   readonly leaseUntilMs: number | null;
   readonly fenceIds: readonly string[];
+  readonly doubts: readonly Doubt[];
 }
 
 export interface FakeMember extends Member {
@@ -23,6 +25,7 @@ export interface FakeMember extends Member {
 
 export interface FakeAside extends Omit<AsideRow, 'dueInMs'> {
   readonly dueAtMs: number;
+  readonly firstAtMs: number;
   readonly error: string;
 }
 

@@ -156,6 +156,7 @@ const newLane = (lane: number, source: string): FakeLane => ({
   claimEpoch: 0,
   leaseUntilMs: null,
   fenceIds: [],
+  doubts: [],
   state: 'running',
   why: null,
 });

@@ -1,7 +1,7 @@
 /** The fake Kafka's topics: partitioned logs of records, each with the transaction that decides what becomes of it. */
 import { type DeliveryRecord, murmur2 } from '#outbox';
 import { RelayError } from '#runtime';
-import type { Entry, Transaction } from './torn-commits.ts';
+import { type Entry, partitionPart, type Transaction } from './torn-commits.ts';
 
 export interface FakeRecord {
   readonly partition: number;
@@ -48,8 +48,12 @@ export class TopicLogs {
     });
   }
 
-  /** Every record of these topics, of all topics when absent. */
-  entries(topics?: ReadonlySet<string>): Entry[] {
-    return [...this.byTopic].filter(([topic]) => topics?.has(topic) ?? true).flatMap(([, log]) => log.flat());
+  /** Every record of these topics, of all topics when absent, in the partitions meant. */
+  entries(topics?: ReadonlySet<string>, isMeant: (part: string) => boolean = () => true): Entry[] {
+    return [...this.byTopic]
+      .filter(([topic]) => topics?.has(topic) ?? true)
+      .flatMap(([topic, log]) =>
+        log.flatMap((each, partition) => (isMeant(partitionPart(topic, partition)) ? each : [])),
+      );
   }
 }

@@ -56,6 +56,14 @@ export interface LostPart {
   readonly entries: Entry[];
 }
 
+/** What a transaction wrote to a part leaves it, and stays open. */
+export function lostOf(transaction: Transaction, part: string, entries: readonly Entry[]): LostPart {
+  const theirs = entries.filter((entry) => entry.transaction === transaction);
+  const open = begun(transaction.by);
+  for (const entry of theirs) entry.transaction = open;
+  return { by: transaction.by, part, transaction: open, entries: theirs };
+}
+
 export interface Torn {
   readonly lost: readonly LostPart[];
   /** What may be called settled of markers while something of their transaction is open. */
@@ -129,7 +137,7 @@ export function lookUp(
   entries: readonly Entry[],
   transactionalIds: readonly string[],
   lanes: readonly number[],
-): Landed {
+): Omit<Landed, 'unknown'> {
   const committed = new Set<number>();
   const aborted = new Set<number>();
   const others = new Set<number>();

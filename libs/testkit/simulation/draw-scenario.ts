@@ -20,7 +20,17 @@ const PATIENT = 50;
 /** `wanted` narrows chance down to one kind of scene. */
 export function scenarioOf(seed: number, wanted?: Theme): Scenario {
   const dice = new Dice(streamOf(seed, 'scenario'));
-  const drawn = dice.pick<Theme>(['any', 'take-over', 'take-over', 'poison', 'poison', 'writers', 'torn']);
+  const drawn = dice.pick<Theme>([
+    'any',
+    'take-over',
+    'take-over',
+    'poison',
+    'poison',
+    'writers',
+    'torn',
+    'targets',
+    'targets',
+  ]);
   const lock = lockOf(seed, wanted);
   const theme = wanted === 'lock' ? 'writers' : (wanted ?? drawn);
   const sources = namesOf('source', dice.pick([1, 1, 2])).map((name) => sourceOf(dice, name));
@@ -43,6 +53,7 @@ export function scenarioOf(seed: number, wanted?: Theme): Scenario {
     writerRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
     senderRowsMax: dice.pick([1, 2, 3, 5, 20, 100]),
     trimRowsMax: dice.pick([1, 3, 100]),
+    ...waitingOf(seed),
     gapCostMax: dice.pick([0, 2, 1_000]),
     markerRefreshMs: dice.pick([500, 60_000]),
     transactional: theme !== 'any' || dice.chance(0.85),
@@ -59,7 +70,11 @@ export function scenarioOf(seed: number, wanted?: Theme): Scenario {
     }),
     faults: placeFaults(dice, { writers, senders }, theme),
     restarts: restartsOf(dice, [...writers, ...senders], healAtMs),
-    world: [...worldOf(dice, sources, healAtMs, theme), ...lock.faultsOf(writers, healAtMs)],
+    world: [
+      ...worldOf(dice, sources, healAtMs, theme),
+      ...lock.faultsOf(writers, healAtMs),
+      ...(theme === 'targets' ? targetsOf(seed, healAtMs) : []),
+    ],
   };
 }
 
@@ -161,6 +176,26 @@ function restartsOf(dice: Dice, processes: readonly string[], untilMs: number): 
     atMs: dice.between(100, untilMs),
     downMs: dice.chance(0.2) ? null : dice.between(0, 2_000),
   }));
+}
+
+/** By dice of their own: the other draws of a seed stay as they are. */
+function waitingOf(seed: number): Pick<Scenario, 'targetPatienceMs' | 'waitingRowsMax'> {
+  const dice = new Dice(streamOf(seed, 'waiting'));
+  return { targetPatienceMs: dice.pick([0, 0, 60]), waitingRowsMax: dice.pick([0, 3, 1_000, 1_000]) };
+}
+
+/** Topics and partitions that are away for a time, mostly from a moment on at which something is under way. */
+function targetsOf(seed: number, untilMs: number): WorldFault[] {
+  const dice = new Dice(streamOf(seed, 'targets'));
+  const faults = Array.from({ length: dice.whole(1, 4) }, (): WorldFault => {
+    const times = { atMs: dice.between(0, untilMs * 0.8), forMs: dice.pick([50, 300, 1_000, 3_000]) };
+    const topic = dice.chance(0.7) ? TOPICS[0] : TOPICS[1];
+    if (dice.chance(0.2)) return { kind: dice.pick(['topic-missing', 'topic-forbidden']), topic, ...times };
+    const until = dice.chance(0.7) ? dice.pick(['before:commit', 'after:commit', 'after:send', 'after:fence']) : null;
+    const where = { topic, partition: dice.whole(0, 2), announced: dice.chance(0.6) };
+    return { kind: 'partition-away', ...where, ...times, until };
+  });
+  return dice.chance(0.3) ? [...faults, lossAt(dice, dice.between(0, untilMs))] : faults;
 }
 
 /** Mostly while something has been acknowledged and has not settled: there is nothing to lose at any other time. */

@@ -95,7 +95,7 @@ function judgeRows(evidence: Evidence): Violation | null {
     if (!delivered && aside === undefined && !tables.outbox.has(id)) {
       return new Violation('I4', `${row.eventId} (${id}) was moved and is nowhere: neither in Kafka nor aside`);
     }
-    if (aside !== undefined && aside.state !== 'parked' && row.poison === 'no') {
+    if (aside !== undefined && aside.state !== 'parked' && aside.state !== 'waiting' && row.poison === 'no') {
       return new Violation('blame', `${row.eventId} is ${aside.state}, though nobody refused it`);
     }
   }

@@ -36,7 +36,7 @@ export const ASIDE_MUTATIONS: readonly Mutation[] = [
     theme: 'poison',
     seedsMax: 2_000,
     senderStore: (store) =>
-      withStore(store, { beginAttempt: (lane, claimEpoch, id) => store.beginAttempt(lane, claimEpoch, id, 1) }),
+      withStore(store, { beginAttempt: (lane, claimEpoch, ids) => store.beginAttempt(lane, claimEpoch, ids, 1) }),
     kafka: (port) =>
       withSession(port, (session) => ({
         transact: (records, markers) =>
@@ -50,7 +50,7 @@ export const ASIDE_MUTATIONS: readonly Mutation[] = [
     name: 'an attempt without a token',
     theme: 'poison',
     seedsMax: 2_000,
-    senderStore: (store) => withStore(store, { beginAttempt: async () => true }),
+    senderStore: (store) => withStore(store, { beginAttempt: async (_lane, _claimEpoch, ids) => ids }),
   },
   {
     name: 'a paused sender may set rows aside and change them',
@@ -58,8 +58,10 @@ export const ASIDE_MUTATIONS: readonly Mutation[] = [
     seedsMax: 2_000,
     senderStore: (store) =>
       withStore(store, {
-        setAside: (lane, _, rows) => store.setAside(lane, ANY_CLAIM, rows),
-        beginAttempt: (lane, _, id, token) => store.beginAttempt(lane, ANY_CLAIM, id, token),
+        setAside: (lane, _, rows, doubts) => store.setAside(lane, ANY_CLAIM, rows, doubts),
+        beginAttempt: (lane, _, ids, token) => store.beginAttempt(lane, ANY_CLAIM, ids, token),
+        settleAttempts: (lane, _, verdicts) => store.settleAttempts(lane, ANY_CLAIM, verdicts),
+        moveAside: (lane, _, ids, to) => store.moveAside(lane, ANY_CLAIM, ids, to),
         failAttempts: (lane, _, ids, outcome) => store.failAttempts(lane, ANY_CLAIM, ids, outcome),
       }),
   },

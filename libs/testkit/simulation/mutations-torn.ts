@@ -1,5 +1,4 @@
 /** Ways to get commits wrong that a broker acknowledged and lost, wholly or in part. */
-import type { Landed } from '#outbox';
 import type { Mutation } from './mutation.ts';
 import { withKafka, withStore } from './wrap-ports.ts';
 
@@ -7,7 +6,7 @@ const NONE: ReadonlySet<number> = new Set();
 
 /** What arrived, or what did not, is not told. */
 const withoutLanded =
-  (what: keyof Landed): NonNullable<Mutation['kafka']> =>
+  (what: 'committed' | 'aborted'): NonNullable<Mutation['kafka']> =>
   (port) =>
     withKafka(port, {
       findLanded: async (ids, lanes) => {
@@ -74,11 +73,12 @@ export const TORN_MUTATIONS: readonly Mutation[] = [
     seedsMax: 2_000,
     senderStore: (store) =>
       withStore(store, {
-        setAside: (lane, claimEpoch, rows) =>
+        setAside: (lane, claimEpoch, rows, doubts) =>
           store.setAside(
             lane,
             claimEpoch,
             rows.filter(({ error }) => error !== 'its transaction was torn'),
+            doubts,
           ),
       }),
   },

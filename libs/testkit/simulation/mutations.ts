@@ -5,6 +5,7 @@
 import type { Mutation } from './mutation.ts';
 import { ASIDE_MUTATIONS } from './mutations-aside.ts';
 import { SENDER_MUTATIONS } from './mutations-sender.ts';
+import { TARGET_MUTATIONS } from './mutations-targets.ts';
 import { TORN_MUTATIONS } from './mutations-torn.ts';
 import { WRITER_MUTATIONS } from './mutations-writer.ts';
 
@@ -13,4 +14,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...SENDER_MUTATIONS,
   ...TORN_MUTATIONS,
   ...ASIDE_MUTATIONS,
+  ...TARGET_MUTATIONS,
 ];

@@ -64,6 +64,17 @@ export type WorldFault =
       readonly topic: string;
       readonly atMs: number;
       readonly forMs: number;
+    }
+  /** A partition has no leader; `announced`: the metadata says so. */
+  | {
+      readonly kind: 'partition-away';
+      readonly topic: string;
+      readonly partition: number;
+      readonly announced: boolean;
+      readonly atMs: number;
+      readonly forMs: number;
+      /** With a moment: right after somebody has passed it, not before `atMs`. */
+      readonly until: string | null;
     };
 
 export interface ScenarioRow {
@@ -121,6 +132,8 @@ export interface Scenario {
   readonly writerRowsMax: number;
   readonly senderRowsMax: number;
   readonly trimRowsMax: number;
+  readonly targetPatienceMs: number;
+  readonly waitingRowsMax: number;
   /** Look-ups that a step spends on gaps without a list. */
   readonly gapCostMax: number;
   readonly markerRefreshMs: number;
@@ -144,4 +157,4 @@ export interface Scenario {
 export const TOPICS = ['events', 'others'] as const;
 
 /** Kinds of scenes, for the faults that go with them. */
-export type Theme = 'any' | 'take-over' | 'poison' | 'writers' | 'torn' | 'lock';
+export type Theme = 'any' | 'take-over' | 'poison' | 'writers' | 'torn' | 'lock' | 'targets';

@@ -3,6 +3,7 @@ import { type DeliveryRecord, laneFloor, type MarkerWrite } from '#outbox';
 import { RelayError } from '#runtime';
 import { FakeKafka } from '../fakes/kafka.ts';
 import type { Revived } from '../fakes/leftovers.ts';
+import type { Entry } from '../fakes/torn-commits.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Violation } from './violation.ts';
 
@@ -82,17 +83,20 @@ export class SimKafka extends FakeKafka {
     this.#pendingOf(transactionalId).markers.push(...markers);
   }
 
-  override end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): void {
+  override end(transactionalId: string, epoch: number, fate: 'committed' | 'aborted'): readonly Entry[] {
     const isFirst = this.#doubtful.length + this.#doubtfulMarkers.length === 0;
-    super.end(transactionalId, epoch, fate);
+    const left = super.end(transactionalId, epoch, fate);
     const pending = this.#pending.get(transactionalId);
     this.#pending.delete(transactionalId);
-    if (fate === 'aborted' || pending === undefined) return;
-    for (const record of pending.records) this.#deliver(record, transactionalId);
+    if (fate === 'aborted' || pending === undefined) return left;
+    const open = new Set(left.map(({ record }) => record));
+    const records = pending.records.filter((record) => !open.has(record));
+    for (const record of records) this.#deliver(record, transactionalId);
     for (const marker of pending.markers) if (marker.kind === 'lane') this.#raise(marker, transactionalId);
     if (isFirst) this.#scheduler.after(SETTLES_AFTER_MS, () => this.settleAll());
-    this.#doubtful.push(...pending.records.map(({ headers }) => headers.id as string));
+    this.#doubtful.push(...records.map(({ headers }) => headers.id as string));
     this.#doubtfulMarkers.push(...pending.markers);
+    return left;
   }
 
   override settleAll(): void {

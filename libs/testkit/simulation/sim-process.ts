@@ -42,18 +42,14 @@ export interface SimProcessOptions {
   readonly onCrash: () => void;
 }
 
-/** Calls that hold the lane's row until their COMMIT: what is late of them is only the COMMIT, with the row still locked. */
-const ROW_LOCKING = new Set(['store.setAside', 'store.beginAttempt', 'store.failAttempts']);
-/** Calls that need the lane's row, and so come after whatever holds it. */
-const ROW_NEEDING = new Set([
+/** Calls that hold the lane's row until their COMMIT (what is late of them is only that), and calls that come after those. */
+const ROW_LOCKING: readonly string[] = ['setAside', 'beginAttempt', 'settleAttempts', 'failAttempts', 'moveAside'];
+const ROW_NEEDING: readonly string[] = [
   ...ROW_LOCKING,
-  'store.renewLeases',
-  'store.clearFences',
-  'store.releaseLane',
-  'store.recordMarkerWritten',
-  'store.haltLane',
-  'store.deleteDelivered',
-]);
+  ...['renewLeases', 'clearFences', 'releaseLane', 'recordMarkerWritten'],
+  ...['renameHolder', 'haltLane', 'deleteDelivered'],
+];
+const isIn = (calls: readonly string[], gate: string): boolean => calls.some((call) => gate === `store.${call}`);
 
 interface Call {
   reject: (error: Error) => void;
@@ -197,7 +193,7 @@ export class SimProcess {
       const error = faultOf(port, name, true, dice);
       scheduler.after(dice.between(10, 400), () => this.wake(() => call.reject(error)));
       const late = this.#holdBack(fault, name, passage.go);
-      if (ROW_LOCKING.has(name)) this.#rowLock = late;
+      if (isIn(ROW_LOCKING, name)) this.#rowLock = late;
       return;
     }
     this.#send(name, latencyMs, passage.go);
@@ -205,7 +201,7 @@ export class SimProcess {
 
   #send(name: string, latencyMs: number, go: () => void): void {
     const { dice, scheduler, weather, trace } = this.#options;
-    const rowLock = this.#rowLock !== null && ROW_NEEDING.has(name) ? this.#rowLock : null;
+    const rowLock = this.#rowLock !== null && isIn(ROW_NEEDING, name) ? this.#rowLock : null;
     // What is quick is cheap to simulate, and the rest overtakes all the more.
     if (rowLock === null && this.#held === null && dice.chance(weather.haste)) {
       trace?.(() => `  effect of ${this.name} ${name}, at once`);

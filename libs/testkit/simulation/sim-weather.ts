@@ -135,6 +135,7 @@ export class SimWeather implements Weather {
     doorbells.setAway(false);
     kafka.missing.clear();
     kafka.forbidden.clear();
+    kafka.away.clear();
   }
 
   #strike(fault: WorldFault): void {
@@ -171,7 +172,10 @@ export class SimWeather implements Weather {
         const topics = fault.kind === 'topic-missing' ? kafka.missing : kafka.forbidden;
         topics.add(fault.topic);
         scheduler.after(fault.forMs, () => topics.delete(fault.topic));
+        break;
       }
+      case 'partition-away':
+        this.#leavePartition(fault);
     }
   }
 
@@ -199,6 +203,19 @@ export class SimWeather implements Weather {
     };
     add(1);
     if (forMs !== null) scheduler.after(forMs, () => add(-1));
+  }
+
+  #leavePartition(fault: Extract<WorldFault, { readonly kind: 'partition-away' }>): void {
+    const { kafka, scheduler, scenario } = this.#parts;
+    const part = `${fault.topic}/${fault.partition % scenario.partitions}`;
+    const leave = () => {
+      if (!this.faulty) return;
+      kafka.away.add(part);
+      if (!fault.announced) kafka.unannounced.add(part);
+      scheduler.after(fault.forMs, () => kafka.away.delete(part));
+    };
+    if (fault.until === null) leave();
+    else this.#moments.push({ gate: fault.until, act: leave });
   }
 
   #ringAll(): void {

@@ -83,6 +83,7 @@ function kafkaOf(world: ProcessWorld, process: SimProcess): KafkaPort {
         transactional: session.transactional,
         transact: (records, markers) => process.transact(() => session.transact(records, markers)),
         misfits: async (records) => (await session.misfits?.(records)) ?? new Map(),
+        isIntact: () => session.isIntact(),
         close: () => session.close(),
       };
     },
@@ -245,6 +246,8 @@ export async function runSender(
     retriesMax: scenario.retriesMax,
     rowFaultPolicy: scenario.policy,
     parkedKeysMax: scenario.parkedKeysMax,
+    targetPatienceMs: scenario.targetPatienceMs,
+    waiting: { rowsMax: scenario.waitingRowsMax, bytesMax: 1_000_000 },
     trimRowsMax: scenario.trimRowsMax,
     trimIntervalMs: 250,
     onEvent: (event) => world.trace?.(() => `  ${process.name} ${show(event)}`),
