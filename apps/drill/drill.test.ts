@@ -26,10 +26,10 @@ const NAMES = [
   'crash-sender-in-delete',
   'redis-flushall',
   'lost-reply-end-txn',
-  'flapping-kafka',
+  'one-topic-denied',
   'flapping-database',
   'pause-sender',
-  'pause-writer-leader',
+  'redis-away-leader-paused',
   'kill-storm',
 ] as const;
 const ROWS_PER_SECOND = 200;
@@ -47,7 +47,7 @@ after(async () => {
   await servers?.stop();
 });
 
-test('kills between steps, pauses, lost replies, cuts and an emptied Redis: each row once and in order', async () => {
+test('kills between steps, pauses, lost replies, cuts, a topic denied, Redis emptied and away: each row once and in order', async () => {
   const faults = NAMES.map((name) => namedFaults([name])[0] as Fault);
   const statistics = new Statistics();
   const queue = [...faults];
