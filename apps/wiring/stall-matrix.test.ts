@@ -166,6 +166,7 @@ async function tellAll(cause: StallCause, kind: Kind) {
     listLanes: async () => look.lanes,
     listMembers: async () => look.members,
     countAside: async () => look.aside,
+    listQueues: async () => [],
     reportStalls: async (_id: string, text: string | null) => void reports.push(text),
   } as unknown as Operator;
   const options = { monitor, operator, memberIds: ['me'], roles, stallMs: STALL_MS, clock, logger, metrics, notifier };

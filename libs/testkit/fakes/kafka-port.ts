@@ -172,6 +172,29 @@ async function openPlain(kafka: FakeBroker, step: FakeKafkaStep): Promise<Produc
   return createSession({ transactional: false, isMisfit }, deliver, () => undefined);
 }
 
+interface Renewing {
+  readonly kafka: FakeBroker;
+  readonly step: FakeKafkaStep;
+  readonly unseen: Map<string, Set<string>>;
+  readonly topics: KnownTopics;
+}
+
+/** InitProducerId, and then an end to what brokers have left open, where that can be known. */
+async function renewOn(
+  { kafka, step, unseen, topics }: Renewing,
+  name: 'open' | 'fence',
+  id: string,
+  sentTopics: SentTopics | undefined,
+): Promise<number> {
+  const epoch = await step(name, () => kafka.init(id));
+  await topics.learn(sentTopics);
+  await step('end-leftovers', () => {
+    unseen.set(id, new Set(kafka.awayParts()));
+    kafka.endLeftovers(id, epoch, topics.names);
+  });
+  return epoch;
+}
+
 export function createFakePort(kafka: FakeBroker, options: FakePortOptions): FakeKafkaPort {
   const { transactional = true, step = gatedStep(options.gate ?? openGate) } = options;
   /** Of the present session of each transactional id. */
@@ -180,16 +203,8 @@ export function createFakePort(kafka: FakeBroker, options: FakePortOptions): Fak
   const unseen = new Map<string, Set<string>>();
   const topics = new KnownTopics();
   const isMisfit: FakeBroker['isMisfit'] = (record) => kafka.isMisfit(record);
-  /** InitProducerId, and then an end to what brokers have left open, where that can be known. */
-  async function renew(name: 'open' | 'fence', id: string, sentTopics: SentTopics | undefined): Promise<number> {
-    const epoch = await step(name, () => kafka.init(id));
-    await topics.learn(sentTopics);
-    await step('end-leftovers', () => {
-      unseen.set(id, new Set(kafka.awayParts()));
-      kafka.endLeftovers(id, epoch, topics.names);
-    });
-    return epoch;
-  }
+  const renew = (name: 'open' | 'fence', id: string, sentTopics: SentTopics | undefined) =>
+    renewOn({ kafka, step, unseen, topics }, name, id, sentTopics);
 
   async function open(id: string, sentTopics?: SentTopics): Promise<ProducerSession> {
     const epoch = await renew('open', id, sentTopics);
