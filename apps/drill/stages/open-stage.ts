@@ -11,13 +11,13 @@ const FAULTS_MAX = 12;
 const CROWD = { writers: 3, senders: 9, settings: { LANES: '12' } } as const;
 const CROWD_FAULTS_MAX = 4;
 
-async function openBrokers(main: DrillServers): Promise<Stage> {
+async function openBrokers(main: DrillServers, faultsMax: number): Promise<Stage> {
   const kafka = await startKafka({ nodes: BROKERS });
   return {
     servers: { ...main, kafka, stop: () => kafka.stop() },
     // A proxy stands for one broker only.
     scene: { kafkaDirect: true },
-    faultsMax: FAULTS_MAX,
+    faultsMax,
     close: () => kafka.stop(),
   };
 }
@@ -39,17 +39,18 @@ const PATIENT = { KAFKA_MAX_RETRIES: '100000' } as const;
 
 export async function openStage(name: StageName, main: DrillServers, roundFaults: number): Promise<Stage> {
   const ofMain = (faultsMax: number): Stage => ({ servers: main, faultsMax, close: async () => undefined });
+  const few = Math.min(FAULTS_MAX, roundFaults);
   const openers: Record<StageName, () => Promise<Stage>> = {
     plain: async () => ofMain(roundFaults),
     alone: async () => ofMain(1),
     crowd: async () => ({ ...ofMain(CROWD_FAULTS_MAX), scene: CROWD }),
-    brokers: () => openBrokers(main),
-    'full-disk': () => openDiskStage(FAULTS_MAX),
+    brokers: () => openBrokers(main, few),
+    'full-disk': () => openDiskStage(few),
     'short-memory': () => withKafka(main, SHORT_MEMORY, 1),
-    'short-requests': () => withKafka(main, SHORT_REQUESTS, FAULTS_MAX),
+    'short-requests': () => withKafka(main, SHORT_REQUESTS, few),
     patient: async () => ({ ...ofMain(roundFaults), scene: { settings: PATIENT } }),
-    clock: () => openClockStage(main, FAULTS_MAX),
-    login: () => openLoginStage(main, FAULTS_MAX),
+    clock: () => openClockStage(main, few),
+    login: () => openLoginStage(main, few),
   };
   return openers[name]();
 }
