@@ -88,7 +88,7 @@ export async function awaitDeletion(scene: Scene, sinceMs: number, deadlineMs: n
   );
 }
 
-/** All processes run and say they are healthy, no lane is halted, nothing old is left in the outbox, nobody fell. */
+/** All processes run and say they are healthy, no lane is halted, nothing old is left in the outbox or aside, nobody fell. */
 export async function assertCalm(scene: Scene, outages: readonly Outage[]): Promise<void> {
   const sinceMs = systemClock.nowMs();
   await eventually(
@@ -102,6 +102,17 @@ export async function assertCalm(scene: Scene, outages: readonly Outage[]): Prom
     CALM_DEADLINE_MS,
   );
   await awaitDeletion(scene, sinceMs, CALM_DEADLINE_MS);
+  await eventually(
+    'rows set aside delivered',
+    async () => {
+      const [row] = await scene.ask<{ aside: number }>(
+        "SELECT COUNT(*) AS aside FROM kafka_row_sender_dead_letter WHERE state <> 'dead' AND first_at < UTC_TIMESTAMP(6) - INTERVAL ? MICROSECOND",
+        [Math.ceil(systemClock.nowMs() - sinceMs + 1_000) * 1_000],
+      );
+      return Number(row?.aside) === 0 ? null : `${row?.aside} rows from before are aside`;
+    },
+    CALM_DEADLINE_MS,
+  );
   const halted = await scene.ask<{ lane: number; why: string }>(
     "SELECT lane, why FROM kafka_row_sender_lane WHERE state <> 'running'",
   );

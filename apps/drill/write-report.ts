@@ -31,7 +31,7 @@ export function renderReport(figures: Figures, machine: readonly string[]): stri
     '`read_committed` reader runs through all of it.',
     'After each fault: every row committed before its end and up to half a second after it has arrived, none twice, none',
     'before its elder of the same key, none that was rolled back; every process is ready and healthy, none ended by itself',
-    'that should not have, no lane is halted, what was delivered is deleted from the outbox, memory and descriptors are',
+    'that should not have, no lane is halted, what was delivered is deleted from the outbox, nothing is left aside, memory and descriptors are',
     'within bounds. After each round, which is a fresh deployment: the topic is read once more from its beginning and',
     'compared with what was committed, `verify` says 0 missing, 0 duplicated, 0 out of order, the outbox is empty, every',
     'process ends with 0 on SIGTERM, and no log holds a secret or anything of a row.',
