@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger, systemClock } from '#runtime';
-import { summariseGaps } from './log-events.ts';
+import { logSenderEvents, summariseGaps } from './log-events.ts';
 
 test('the gaps of each source are one line a flush, and a quiet time is none', () => {
   const lines: Record<string, unknown>[] = [];
@@ -38,4 +38,26 @@ test('a gap that stays open is told with its holder, once a minute, and what to 
   nowMs = 200_000;
   sums.flush();
   assert.match(lines.at(2) ?? '', /no fresh list.*stop the program/);
+});
+
+test('a partition that takes nothing is told once a minute, and at once when something changes', () => {
+  const lines: string[] = [];
+  let nowMs = 0;
+  const logger = { ...silentLogger, warn: (facts: object) => void lines.push((facts as { code: string }).code) };
+  const log = logSenderEvents(logger, { ...systemClock, nowMs: () => nowMs });
+  const fault = { kind: 'target-blocked', topic: 'events', message: 'no leader', waiting: 0, forMs: 0 } as const;
+  const times = { attempt: 1, delayMs: 100 };
+  const tell = (partition: number, code: 'KAFKA_UNREACHABLE' | 'KAFKA_REFUSED', isAside: boolean) =>
+    log({ ...fault, partition, code, isAside, ...times });
+  for (; nowMs < 30_000; nowMs += 1_000) tell(0, 'KAFKA_UNREACHABLE', false);
+  assert.equal(lines.length, 1);
+  tell(1, 'KAFKA_UNREACHABLE', false);
+  tell(0, 'KAFKA_UNREACHABLE', true);
+  tell(0, 'KAFKA_REFUSED', true);
+  assert.deepEqual(lines.slice(1), ['KAFKA_UNREACHABLE', 'KAFKA_UNREACHABLE', 'KAFKA_REFUSED']);
+  for (; nowMs < 100_000; nowMs += 1_000) tell(0, 'KAFKA_REFUSED', true);
+  assert.equal(lines.length, 5);
+  log({ kind: 'target-back', topic: 'events', partition: 0, blockedMs: 1 });
+  tell(0, 'KAFKA_REFUSED', true);
+  assert.equal(lines.length, 6);
 });

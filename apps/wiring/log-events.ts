@@ -1,7 +1,8 @@
 /** Events of the core as log lines: one line per event that matters, nothing per row, no payload. */
 import type { SenderEvent, WriterEvent } from '#outbox';
-import type { Clock, Logger } from '#runtime';
+import { type Clock, type Logger, systemClock } from '#runtime';
 import { explainHeld, type HeldEvent, isHeldFor } from './held-gaps.ts';
+import { createTargetLines } from './target-lines.ts';
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -62,8 +63,12 @@ export function logWriterEvents(logger: Logger): (event: WriterEvent) => void {
   return (event) => write(logger, WRITER_LINES[event.kind], event);
 }
 
-export function logSenderEvents(logger: Logger): (event: SenderEvent) => void {
-  return (event) => write(logger, SENDER_LINES[event.kind], event);
+export function logSenderEvents(logger: Logger, clock: Clock = systemClock): (event: SenderEvent) => void {
+  const isNews = createTargetLines(clock);
+  return (event) => {
+    const [level, message] = SENDER_LINES[event.kind];
+    write(logger, [isNews(event) ? level : 'debug', message], event);
+  };
 }
 
 /** Deliveries are summed up in one line an interval, since a line each would drown the rest. */

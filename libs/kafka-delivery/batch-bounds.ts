@@ -20,11 +20,17 @@ const BOUND_BYTES_MIN = 4_096;
 /** The batch around a record. */
 const BATCH_OVERHEAD_BYTES = 100;
 
+/** A record has some bytes around its value. */
+const RECORD_BYTES_MIN = 1;
+
 export function createBatchBounds(defaultBytesMax: number): BatchBounds {
   const lowered = new Map<string, number>();
   const records = new Map<string, { readonly bytesMax: number; readonly assumed: boolean }>();
   const learn = (topic: string, messageBytesMax: number, assumed: boolean) => {
-    const recordBytesMax = Math.max(BOUND_BYTES_MIN, messageBytesMax - BATCH_OVERHEAD_BYTES);
+    const recordBytesMax = Math.max(
+      assumed ? BOUND_BYTES_MIN : RECORD_BYTES_MIN,
+      messageBytesMax - BATCH_OVERHEAD_BYTES,
+    );
     // Somebody has raised the limit: what was refused under the old one says nothing any more.
     if (recordBytesMax > (records.get(topic)?.bytesMax ?? recordBytesMax)) lowered.delete(topic);
     records.set(topic, { bytesMax: recordBytesMax, assumed });
