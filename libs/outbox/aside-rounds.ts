@@ -1,6 +1,6 @@
 /** Which row set aside is tried next among the lanes held, and when what is aside must be read again. */
 import type { HeldLanes } from './held-lanes.ts';
-import { expectWaiting, keyText, type LaneHold } from './lane-hold.ts';
+import { changing, expectWaiting, keyText, type LaneHold } from './lane-hold.ts';
 import { type Detour, parkedBehindKey, toHeadRecord } from './plan-transaction.ts';
 import type { AsideEntry, AsideHead, ProducerSession } from './ports.ts';
 import { type AttemptOutcome, attemptHead, dueHeads, nextHeadDueInMs, refuseUnsent } from './retry-aside.ts';
@@ -39,6 +39,9 @@ export class AsideRounds {
 
   /** Reads what is aside anew where that is due, and halts lanes in which too much waits: the others may deliver then. */
   async refresh(session: ProducerSession): Promise<void> {
+    const open = [...this.#lanes.holds.values()].filter((hold) => hold.isChanging);
+    // Delivering would not wait for it: a row sent now, for which there is no reason to wait any more, would go aside afterwards.
+    if (open.length > 0) await this.#lanes.prove(open);
     const stale = [...this.#lanes.holds.values()].filter((hold) => this.#isStale(hold));
     if (stale.length > 0) await loadAside(this.#options, session, stale);
     const { parkedKeysMax } = this.#options;
@@ -59,7 +62,8 @@ export class AsideRounds {
       if (waitsFor === null) return parkedBehindKey(row);
       return { row, state: 'waiting', error: this.#waiting.errorOf(waitsFor), dueInMs: 0, waitsFor };
     });
-    if (!(await this.#options.store.setAside(hold.lane, hold.claimEpoch, entries))) return false;
+    const { store } = this.#options;
+    if (!(await changing(hold, () => store.setAside(hold.lane, hold.claimEpoch, entries)))) return false;
     // A row whose commit was lost comes again, and goes before the one that its key was waiting for.
     const leads = ({ row: { key, id } }: Detour) => key !== null && id < (hold.parked.get(keyText(key))?.id ?? 0);
     if (detours.some(leads)) hold.asideReadAtMs = null;

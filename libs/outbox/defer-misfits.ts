@@ -3,7 +3,7 @@
  * come after them, instead of one refusal and one lost session for each.
  */
 import { backoffMs } from '#runtime';
-import { keyText, type LaneHold } from './lane-hold.ts';
+import { changing, keyText, type LaneHold } from './lane-hold.ts';
 import { parkedBehindKey, type TransactionPlan, toRecord } from './plan-transaction.ts';
 import type { AsideEntry, AsideHead, DeliveryRecord, OutboxRow, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
@@ -29,7 +29,8 @@ export async function planFitting(
     const dueInMs = backoffMs(1, options.backoff, options.random);
     const entries = entriesOf(plan.sent.get(hold.lane) ?? [], whyById(misfits), dueInMs);
     if (entries.length === 0) continue;
-    if (!(await options.store.setAside(hold.lane, hold.claimEpoch, entries))) return { plan, lost: hold };
+    const isOurs = await changing(hold, () => options.store.setAside(hold.lane, hold.claimEpoch, entries));
+    if (!isOurs) return { plan, lost: hold };
     for (const { row } of entries) ids.add(row.id);
     adopt(hold, entries);
     say(options, hold, entries);

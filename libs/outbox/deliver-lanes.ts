@@ -4,7 +4,7 @@ import type { AsideRounds } from './aside-rounds.ts';
 import { acquit, blame } from './blame-rows.ts';
 import { planFitting } from './defer-misfits.ts';
 import type { HeldLanes } from './held-lanes.ts';
-import type { LaneHold } from './lane-hold.ts';
+import { changing, type LaneHold } from './lane-hold.ts';
 import type { PaceKeeper } from './pace-keeper.ts';
 import { planTransaction, type TransactionPlan } from './plan-transaction.ts';
 import type { LaneBatch, ProducerSession } from './ports.ts';
@@ -149,7 +149,8 @@ export class Delivery {
     const { hold, row } = culprit;
     const delayMs = backoffMs(1, backoff, random);
     const aside = { row, state: 'retrying' as const, error: `${code}: ${message}`, dueInMs: delayMs };
-    if (!(await store.setAside(hold.lane, hold.claimEpoch, [aside]))) return this.#parts.lanes.lose(hold);
+    const isOurs = await changing(hold, () => store.setAside(hold.lane, hold.claimEpoch, [aside]));
+    if (!isOurs) return this.#parts.lanes.lose(hold);
     hold.asideReadAtMs = null;
     onEvent({ kind: 'row-aside', lane: hold.lane, id: row.id, code, message, delayMs });
   }

@@ -51,10 +51,21 @@ export class HeldLanes {
   async verify(session: ProducerSession, producers: readonly string[]): Promise<void> {
     const claims = [...this.holds.values()];
     if (claims.length === 0) return;
-    const kept = new Set(await this.#options.store.renewLeases(claims, this.#options.leaseMs));
-    for (const hold of claims) if (!kept.has(hold.lane)) this.lose(hold);
+    await this.prove(claims);
     if (session.transactional) await this.#verifyMarkers(session, producers);
     await loadAside(this.#options, session, [...this.holds.values()], 'queues');
+  }
+
+  /** Which of them are still ours? The lanes' rows are locked until whatever of ours is under way in them is over. */
+  async prove(holds: readonly LaneHold[]): Promise<void> {
+    const kept = new Set(await this.#options.store.renewLeases(holds, this.#options.leaseMs));
+    for (const hold of holds) {
+      if (!kept.has(hold.lane)) this.lose(hold);
+      else if (hold.isChanging) {
+        hold.isChanging = false;
+        hold.asideReadAtMs = null;
+      }
+    }
   }
 
   async #verifyMarkers(session: ProducerSession, producers: readonly string[]): Promise<void> {

@@ -38,6 +38,8 @@ export interface LaneHold {
   readonly parked: Map<string, AsideHead>;
   /** Rows without a key that are aside, by id. */
   readonly asideIds: Map<number, AsideHead>;
+  /** A change of rows aside has no answer: it may still be committed, whatever is done meanwhile. */
+  isChanging: boolean;
   /** Heads aside as last read, when they were read (monotonic), or null when they must be read again. */
   asideReadAtMs: number | null;
   /** Rows that wait for their targets, by the targets' names. A target is here as long as a row of it may be aside. */
@@ -71,6 +73,7 @@ export function newHold(claim: LaneClaim, marker: number): LaneHold {
     probation: null,
     parked: new Map(),
     asideIds: new Map(),
+    isChanging: false,
     asideReadAtMs: null,
     queues: new Map(),
     doubts: [],
@@ -79,6 +82,17 @@ export function newHold(claim: LaneClaim, marker: number): LaneHold {
     tokenFloor: 0,
     retryToken: null,
   };
+}
+
+/**
+ * A change of the lane's rows aside. One that is given up may come later, so that nothing goes on from what is known of the lane before
+ * its claim was proven anew (`HeldLanes.prove`), which waits for it, and what is aside was read after that.
+ */
+export async function changing<T>(hold: LaneHold, change: () => Promise<T>): Promise<T> {
+  hold.isChanging = true;
+  const answer = await change();
+  hold.isChanging = false;
+  return answer;
 }
 
 export function adoptAsideHeads(hold: LaneHold, heads: readonly AsideHead[], nowMs: number): void {

@@ -99,7 +99,8 @@ export interface AsideHead extends Omit<AsideRow, 'value' | 'headers'> {
 /**
  * What changes rows names the claim and checks it in the same transaction (the lane row locked until commit): false or null means
  * that the claim is no longer ours and nothing changed. A paused sender's late copy or token would otherwise send a row twice, or
- * take one for delivered that never was.
+ * take one for delivered that never was. A change that is given up may still be committed, and its lane's row stays locked until then:
+ * whatever proves the claim again, or writes the lane's row, comes after it.
  */
 export interface AsideStore {
   /**

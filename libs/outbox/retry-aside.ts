@@ -5,7 +5,7 @@
  */
 import { asRelayError, backoffMs, crashPoint, RelayError } from '#runtime';
 import { misfitOf } from './defer-misfits.ts';
-import { asideHeads, type LaneHold } from './lane-hold.ts';
+import { asideHeads, changing, type LaneHold } from './lane-hold.ts';
 import { toRecord } from './plan-transaction.ts';
 import type { AsideHead, AsideRow, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
@@ -98,14 +98,8 @@ export async function attemptRows(
 ): Promise<readonly AsideRow[] | null> {
   const { store } = options;
   const token = await nextToken(options, session, hold);
-  const begun = new Set(
-    await store.beginAttempt(
-      hold.lane,
-      hold.claimEpoch,
-      rows.map(({ id }) => id),
-      token,
-    ),
-  );
+  const ids = rows.map(({ id }) => id);
+  const begun = new Set(await changing(hold, () => store.beginAttempt(hold.lane, hold.claimEpoch, ids, token)));
   const sent = rows.filter(({ id }) => begun.has(id));
   if (sent.length === 0) return null;
   crashPoint('sender-after-attempt-begun');
@@ -173,7 +167,8 @@ export async function recordRefusals(
     state: spent ? SPENT_STATE[options.rowFaultPolicy] : 'retrying',
   };
   const ids = heads.map((head) => head.id);
-  if (!(await options.store.failAttempts(lane, hold.claimEpoch, ids, outcome))) return false;
+  const isOurs = await changing(hold, () => options.store.failAttempts(lane, hold.claimEpoch, ids, outcome));
+  if (!isOurs) return false;
   const { code, message } = error;
   if (!spent && unsent) {
     options.onEvent({ kind: 'rows-still-too-large', lane, topic, rows: ids.length, id, message, attempts, delayMs });

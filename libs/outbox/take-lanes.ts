@@ -4,7 +4,7 @@
  */
 import { crashPoint, RelayError } from '#runtime';
 import { laneEnd, laneFloor } from './lane.ts';
-import { adoptAsideHeads, adoptQueues, type LaneHold, newHold } from './lane-hold.ts';
+import { adoptAsideHeads, adoptQueues, changing, type LaneHold, newHold } from './lane-hold.ts';
 import { mendTorn } from './mend-torn.ts';
 import type { AsideHead, LaneClaim, ProducerSession } from './ports.ts';
 import type { SenderOptions } from './sender-options.ts';
@@ -181,7 +181,8 @@ async function settleOpen(options: SenderOptions, holds: readonly LaneHold[], la
     hold.tokenFloor = Math.max(hold.tokenFloor, ...theirs.map(({ token }) => token));
     const arrived = theirs.filter(({ token }) => token === tokens.get(hold.lane)).map(({ id }) => id);
     const missing = theirs.map(({ id }) => id).filter((id) => !arrived.includes(id));
-    if (!(await store.settleAttempts(hold.lane, hold.claimEpoch, { arrived, missing }))) continue;
+    const verdicts = { arrived, missing };
+    if (!(await changing(hold, () => store.settleAttempts(hold.lane, hold.claimEpoch, verdicts)))) continue;
     for (const id of arrived) options.onEvent({ kind: 'row-recovered', lane: hold.lane, id });
   }
 }

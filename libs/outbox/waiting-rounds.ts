@@ -5,9 +5,9 @@
  */
 import { asRelayError, type RelayError } from '#runtime';
 import type { HeldLanes } from './held-lanes.ts';
-import { ANY_ROWS_MAX, expectWaiting, keyText, type LaneHold, type WaitingQueue } from './lane-hold.ts';
+import { ANY_ROWS_MAX, changing, expectWaiting, keyText, type LaneHold, type WaitingQueue } from './lane-hold.ts';
 import { PROBE_ROWS, toRecord } from './plan-transaction.ts';
-import type { AsideHead, AsideRow, Doubt, ProducerSession } from './ports.ts';
+import type { AsideHead, AsideRow, Doubt, ProducerSession, SenderStore } from './ports.ts';
 import { attemptRows, recordRefusals, refuseUnsent } from './retry-aside.ts';
 import type { Routes } from './routes.ts';
 import type { SenderOptions } from './sender-options.ts';
@@ -132,7 +132,7 @@ export class WaitingRounds {
     const arrived = [...committed, ...doubted.filter((id) => !lacking.has(id))];
     const left = hold.doubts.filter((doubt) => doubt.waitsFor !== waitsFor);
     const verdicts = { arrived, missing, doubts: left };
-    if (!(await store.settleAttempts(hold.lane, hold.claimEpoch, verdicts))) return 'lost';
+    if (!(await changing(hold, () => store.settleAttempts(hold.lane, hold.claimEpoch, verdicts)))) return 'lost';
     hold.doubts = left;
     hold.asideReadAtMs = null;
     queue.emptyUpTo = null;
@@ -191,7 +191,7 @@ export class WaitingRounds {
     const ids = rows.map(({ id }) => id);
     hold.asideReadAtMs = null;
     const to = { waitsFor: null, error: 'waits behind a row of its key' };
-    return (await this.#options.store.moveAside(hold.lane, hold.claimEpoch, ids, to)) ? 'nothing' : 'lost';
+    return (await this.#move(hold, ids, to)) ? 'nothing' : 'lost';
   }
 
   /** Among many the row is found by halves; alone it is retried by itself from now on. */
@@ -233,9 +233,13 @@ export class WaitingRounds {
       hold.asideReadAtMs = null;
       const to = { waitsFor, error: this.errorOf(waitsFor) };
       const ids = rows.map(({ id }) => id);
-      if (!(await this.#options.store.moveAside(hold.lane, hold.claimEpoch, ids, to))) return false;
+      if (!(await this.#move(hold, ids, to))) return false;
     }
     return true;
+  }
+
+  #move(hold: LaneHold, ids: readonly number[], to: Parameters<SenderStore['moveAside']>[3]): Promise<boolean> {
+    return changing(hold, () => this.#options.store.moveAside(hold.lane, hold.claimEpoch, ids, to));
   }
 
   /** What stands beside a row that waits for a target. */

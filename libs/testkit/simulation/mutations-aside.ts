@@ -66,6 +66,15 @@ export const ASIDE_MUTATIONS: readonly Mutation[] = [
       }),
   },
   {
+    name: 'a change of rows aside lets go of its lane before it is committed',
+    theme: 'poison',
+    seedsMax: 2_000,
+    senderStore: (store, { process }) => {
+      process.locksRows = false;
+      return store;
+    },
+  },
+  {
     name: 'later rows of a refused key do not wait',
     theme: 'poison',
     seedsMax: 2_000,
