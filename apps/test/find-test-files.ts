@@ -10,6 +10,8 @@ export interface TestTier {
 }
 
 const SIMULATION = 'libs/testkit/simulation/simulation.test.ts';
+/** Their tests kill processes and servers and measure how soon others take over, or need both cores: one file at a time. */
+const ALONE = ['apps/compose/', 'apps/drill/', 'apps/e2e/', 'apps/soak/', 'apps/publisher/ring-after-commit.test.ts'];
 
 /** Every `*.test.ts` whose path holds one of the filters (a path as a shell completes it counts too); all without filters. */
 export function findTestFiles(repository: string, filters: readonly string[], concurrency: number): TestTier[] {
@@ -20,11 +22,13 @@ export function findTestFiles(repository: string, filters: readonly string[], co
       .filter(fits)
       .sort();
   const libs = find('libs');
+  const apps = find('apps');
+  const isAlone = (file: string) => ALONE.some((start) => file.startsWith(start));
   return [
     // It uses every core by itself, for as many seeds as fit into its time.
     { name: 'the simulation', files: libs.filter((file) => file === SIMULATION), concurrency: 1 },
     { name: 'libs', files: libs.filter((file) => file !== SIMULATION), concurrency },
-    // Drills kill processes and measure how soon others take over: one file at a time.
-    { name: 'apps', files: find('apps'), concurrency: 1 },
+    { name: 'apps', files: apps.filter((file) => !isAlone(file)), concurrency },
+    { name: 'apps, one by one', files: apps.filter(isAlone), concurrency: 1 },
   ];
 }

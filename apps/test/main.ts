@@ -93,6 +93,6 @@ await new Command('npm test --')
   .description('Runs the tests against servers of their own, or those that KRS_TEST_* variables name.')
   .argument('[files...]', 'only test files whose path holds one of these')
   .option('--test-name-pattern <pattern>', 'only tests whose name fits (may be repeated)', collect, [])
-  .option('--concurrency <files>', 'test files of libs that run at once', String(CONCURRENCY))
+  .option('--concurrency <files>', 'test files that run at once, where they may', String(CONCURRENCY))
   .action((files: string[], options: Options) => main(files, options))
   .parseAsync();
