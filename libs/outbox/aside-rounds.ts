@@ -39,14 +39,15 @@ export class AsideRounds {
 
   /** Reads what is aside anew where that is due, and halts lanes in which too much waits: the others may deliver then. */
   async refresh(session: ProducerSession): Promise<void> {
-    const open = [...this.#lanes.holds.values()].filter((hold) => hold.isChanging);
+    const holds = [...this.#lanes.holds.values()];
+    const open = holds.filter((hold) => hold.isChanging);
     // Delivering would not wait for it: a row sent now, for which there is no reason to wait any more, would go aside afterwards.
     if (open.length > 0) await this.#lanes.prove(open);
-    const stale = [...this.#lanes.holds.values()].filter((hold) => this.#isStale(hold));
+    const stale = holds.filter((hold) => this.#lanes.holds.has(hold.lane) && this.#isStale(hold));
     if (stale.length > 0) await loadAside(this.#options, session, stale);
     const { parkedKeysMax } = this.#options;
-    for (const hold of [...this.#lanes.holds.values()]) {
-      if (hold.parked.size + hold.asideIds.size <= parkedKeysMax) continue;
+    for (const hold of holds) {
+      if (hold.parked.size + hold.asideIds.size <= parkedKeysMax || !this.#lanes.holds.has(hold.lane)) continue;
       await this.#lanes.halt(hold, `more than ${parkedKeysMax} keys and rows without a key wait for refused rows`);
     }
   }

@@ -43,13 +43,13 @@ export interface SimProcessOptions {
 }
 
 /** Calls that hold the lane's row until their COMMIT (what is late of them is only that), and calls that come after those. */
-const ROW_LOCKING: readonly string[] = ['setAside', 'beginAttempt', 'settleAttempts', 'failAttempts', 'moveAside'];
-const ROW_NEEDING: readonly string[] = [
-  ...ROW_LOCKING,
-  ...['renewLeases', 'clearFences', 'releaseLane', 'recordMarkerWritten'],
+const gatesOf = (calls: readonly string[]) => new Set(calls.map((call) => `store.${call}`));
+const LOCKING = ['setAside', 'beginAttempt', 'settleAttempts', 'failAttempts', 'moveAside'];
+const ROW_LOCKING = gatesOf(LOCKING);
+const ROW_NEEDING = gatesOf([
+  ...[...LOCKING, 'renewLeases', 'clearFences', 'releaseLane', 'recordMarkerWritten'],
   ...['renameHolder', 'haltLane', 'deleteDelivered'],
-];
-const isIn = (calls: readonly string[], gate: string): boolean => calls.some((call) => gate === `store.${call}`);
+]);
 
 interface Call {
   reject: (error: Error) => void;
@@ -195,7 +195,7 @@ export class SimProcess {
       const error = faultOf(port, name, true, dice);
       scheduler.after(dice.between(10, 400), () => this.wake(() => call.reject(error)));
       const late = this.#holdBack(fault, name, passage.go);
-      if (this.locksRows && isIn(ROW_LOCKING, name)) this.#rowLock = late;
+      if (this.locksRows && ROW_LOCKING.has(name)) this.#rowLock = late;
       return;
     }
     this.#send(name, latencyMs, passage.go);
@@ -203,7 +203,7 @@ export class SimProcess {
 
   #send(name: string, latencyMs: number, go: () => void): void {
     const { dice, scheduler, weather, trace } = this.#options;
-    const rowLock = this.#rowLock !== null && isIn(ROW_NEEDING, name) ? this.#rowLock : null;
+    const rowLock = this.#rowLock !== null && ROW_NEEDING.has(name) ? this.#rowLock : null;
     // What is quick is cheap to simulate, and the rest overtakes all the more.
     if (rowLock === null && this.#held === null && dice.chance(weather.haste)) {
       trace?.(() => `  effect of ${this.name} ${name}, at once`);

@@ -142,10 +142,11 @@ export async function runWriter(
     isDead: () => process.dead,
     call: (name, effect) => process.perform('store', STORE_GATES(name), effect),
   });
+  const writer = process.name.split('.')[0] as string;
   const election = world.elections.candidate(doorbell, {
     clock: process.clock,
     gate: (name) => process.lockGate(name),
-    isCutOff: () => world.isCutOff(process.name.split('.')[0] as string),
+    isCutOff: () => world.isCutOff(writer),
     database: mutation?.databaseLocks?.(databaseLocks, site) ?? databaseLocks,
     fallbackAfterMs: mutation?.fallbackAfterMs ?? scenario.fallbackAfterMs,
     checkIntervalMs: LOCK_CHECK_MS,
