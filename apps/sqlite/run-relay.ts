@@ -129,7 +129,7 @@ async function untilMarkerTopic(
       const attempt = progress.failed(error, systemClock.nowMs());
       const delayMs = backoffMs(attempt, config.sender.retryBackoff, systemRandom);
       logger.warn({ code, reason: message, delayMs }, 'waiting for Kafka');
-      onEvent({ kind: 'sender-retry', code, message, topic: null, attempt, delayMs });
+      onEvent({ kind: 'sender-retry', code, message, attempt, delayMs });
       await systemClock.sleep(delayMs, signal);
     }
   }

@@ -10,8 +10,17 @@ export interface TestTier {
 }
 
 const SIMULATION = 'libs/testkit/simulation/simulation.test.ts';
-/** Their tests kill processes and servers and measure how soon others take over, or need both cores: one file at a time. */
-const ALONE = ['apps/compose/', 'apps/drill/', 'apps/e2e/', 'apps/soak/', 'apps/publisher/ring-after-commit.test.ts'];
+/** Their tests measure how soon something happens, or need both cores: one file at a time. */
+const ALONE = [
+  'apps/compose/',
+  'apps/drill/',
+  'apps/e2e/blocked-topics.test.ts',
+  'apps/e2e/late-rows.test.ts',
+  'apps/e2e/take-over.test.ts',
+  'apps/e2e/without-redis.test.ts',
+  'apps/publisher/ring-after-commit.test.ts',
+  'apps/soak/',
+];
 
 /** Every `*.test.ts` whose path holds one of the filters (a path as a shell completes it counts too); all without filters. */
 export function findTestFiles(repository: string, filters: readonly string[], concurrency: number): TestTier[] {

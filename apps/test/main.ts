@@ -10,7 +10,8 @@ import { findTestFiles } from './find-test-files.ts';
 import { runTestFiles, type TestCounts } from './run-test-files.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
-const CONCURRENCY = 2;
+/** They wait more than they work. */
+const CONCURRENCY = 3;
 
 interface Options {
   readonly testNamePattern: readonly string[];

@@ -45,7 +45,8 @@ test('a partition that takes nothing is told once a minute, and at once when som
   let nowMs = 0;
   const logger = { ...silentLogger, warn: (facts: object) => void lines.push((facts as { code: string }).code) };
   const log = logSenderEvents(logger, { ...systemClock, nowMs: () => nowMs });
-  const fault = { kind: 'target-blocked', topic: 'events', message: 'no leader', waiting: 0, forMs: 0 } as const;
+  const place = { topic: 'events', cause: 'topic-leaderless', message: 'no leader' } as const;
+  const fault = { kind: 'target-blocked', ...place, waiting: 0, forMs: 0 } as const;
   const times = { attempt: 1, delayMs: 100 };
   const tell = (partition: number, code: 'KAFKA_UNREACHABLE' | 'KAFKA_REFUSED', isAside: boolean) =>
     log({ ...fault, partition, code, isAside, ...times });

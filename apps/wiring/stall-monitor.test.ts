@@ -64,9 +64,16 @@ test('one lane or topic that stands while others move makes nobody unhealthy, an
   const monitor = monitorOf(false, true);
   const lanes = [LANE, { ...LANE, lane: 1 }];
   const backlog = [0, 1].map((lane) => ({ lane, source: 'orders', rows: 3, oldestAgeMs: 1 }));
-  const retry = { kind: 'sender-retry', code: 'KAFKA_TOPIC_MISSING', message: 'no t', topic: 't', attempt: 1 } as const;
+  const place = {
+    code: 'KAFKA_TOPIC_MISSING',
+    cause: 'topic-missing',
+    message: 'no t',
+    topic: 't',
+    partition: null,
+  } as const;
+  const blocked = { kind: 'target-blocked', ...place, isAside: true, waiting: 2, attempt: 1, delayMs: 5_000 } as const;
   for (let nowMs = 0; nowMs <= STALL_MS; nowMs += 5_000) {
-    monitor.onSenderEvent({ ...retry, delayMs: 5_000 }, nowMs);
+    monitor.onSenderEvent({ ...blocked, forMs: nowMs }, nowMs);
     monitor.sender.moved(nowMs);
     monitor.looked(lookWith(3, { lanes: [{ ...LANE, deliveredId: nowMs }, lanes[1] ?? LANE], backlog }), nowMs);
   }

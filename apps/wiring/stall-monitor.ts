@@ -23,8 +23,10 @@ const STALLS_MAX = 100;
 const AT_ONCE: ReadonlySet<StallCause> = new Set(['source-halted', 'lane-halted']);
 const NEVER = Number.NEGATIVE_INFINITY;
 
-interface TopicTrouble {
+interface TargetTrouble {
   readonly fault: LastFault;
+  /** Set aside. */
+  readonly rows: number;
   readonly sinceMs: number;
   /** Not said again until then: it is over. */
   readonly untilMs: number;
@@ -44,7 +46,7 @@ export class StallMonitor {
   readonly #leading = new Set<string>();
   /** Sources for which neither Redis nor the database gives a lock. */
   readonly #withoutLock = new Map<string, string>();
-  readonly #topics = new Map<string, TopicTrouble>();
+  readonly #targets = new Map<string, TargetTrouble>();
   #throttled: { readonly fault: LastFault; readonly untilMs: number } | null = null;
   readonly #lanes = new Map<number, LaneMark>();
   /** Since when the tables have shown it, by part and cause. */
@@ -93,11 +95,12 @@ export class StallMonitor {
       const fault = { cause: 'kafka-throttled', text } as const;
       this.#throttled = event.lastMinuteMs > 0 ? { fault, untilMs: nowMs + this.#options.stallMs } : null;
     }
-    if (event.kind !== 'sender-retry' || event.topic === null) return;
-    const { code, message, topic, delayMs } = event;
-    const sinceMs = this.#topics.get(topic)?.sinceMs ?? nowMs;
-    const fault = { cause: causeOf({ code, details: {} }), text: `${code}: ${message}` };
-    this.#topics.set(topic, { fault, sinceMs, untilMs: nowMs + 2 * delayMs + this.#options.stallMs });
+    if (event.kind === 'target-back') this.#targets.delete(nameOf(event));
+    if (event.kind !== 'target-blocked') return;
+    const { code, cause, message, delayMs, waiting, forMs } = event;
+    const fault = { cause, text: `${code}: ${message}` };
+    const untilMs = nowMs + 2 * delayMs + this.#options.stallMs;
+    this.#targets.set(nameOf(event), { fault, rows: waiting, sinceMs: nowMs - forMs, untilMs });
   }
 
   /** A look at the tables that succeeded. */
@@ -126,7 +129,7 @@ export class StallMonitor {
     const lists = [
       whole,
       this.#boundStalls(nowMs),
-      this.#topicStalls(nowMs),
+      this.#targetStalls(nowMs),
       this.#tableStalls(nowMs),
       this.#laneStalls(nowMs, whole),
     ];
@@ -169,7 +172,7 @@ export class StallMonitor {
     const { lastFault } = this.sender;
     const throttled = this.#throttled !== null && nowMs < this.#throttled.untilMs ? this.#throttled.fault : null;
     if (throttled !== null && (lastFault === null || lastFault.cause === 'kafka-unreachable')) return throttled;
-    return lastFault ?? this.#topicFault() ?? this.#lookFault ?? UNKNOWN;
+    return lastFault ?? this.#targetFault() ?? this.#lookFault ?? UNKNOWN;
   }
 
   #sourceStandingMs(name: string, nowMs: number): number {
@@ -202,13 +205,13 @@ export class StallMonitor {
       .map((each) => ({ ...each, cause: 'gaps-at-bound', rows: null, fault: null }));
   }
 
-  #topicStalls(nowMs: number): readonly Stall[] {
-    for (const [topic, { untilMs }] of this.#topics) if (untilMs < nowMs) this.#topics.delete(topic);
-    return [...this.#topics]
+  #targetStalls(nowMs: number): readonly Stall[] {
+    for (const [part, { untilMs }] of this.#targets) if (untilMs < nowMs) this.#targets.delete(part);
+    return [...this.#targets]
       .filter(([, { sinceMs }]) => nowMs - sinceMs >= this.#options.stallMs)
-      .map(([topic, { fault, sinceMs }]) => {
+      .map(([part, { fault, rows, sinceMs }]) => {
         const { cause, text } = fault;
-        return { cause, part: `topic ${topic}`, rows: null, forMs: nowMs - sinceMs, fault: text };
+        return { cause, part, rows, forMs: nowMs - sinceMs, fault: text };
       });
   }
 
@@ -228,13 +231,13 @@ export class StallMonitor {
       const forMs = nowMs - Math.max(this.#lanes.get(lane)?.sinceMs ?? nowMs, this.sender.idleAtMs);
       if (state !== 'running' || holder !== senderId || forMs < stallMs) return [];
       const rows = this.#look?.backlog.find((each) => each.lane === lane)?.rows ?? 0;
-      const { cause, text } = this.#topicFault() ?? this.sender.lastFault ?? UNKNOWN;
+      const { cause, text } = this.#targetFault() ?? this.sender.lastFault ?? UNKNOWN;
       return [{ cause, part: `lane ${lane}`, rows, forMs, fault: text }];
     });
   }
 
-  #topicFault(): LastFault | null {
-    return [...this.#topics.values()][0]?.fault ?? null;
+  #targetFault(): LastFault | null {
+    return [...this.#targets.values()][0]?.fault ?? null;
   }
 
   #noteLeaders({ sources, members }: RelayLook, nowMs: number): void {
@@ -288,3 +291,6 @@ export class StallMonitor {
 }
 
 const UNKNOWN = { cause: 'unknown', text: null } as const;
+
+const nameOf = ({ topic, partition }: { readonly topic: string; readonly partition: number | null }): string =>
+  partition === null ? `topic ${topic}` : `topic ${topic}, partition ${partition}`;

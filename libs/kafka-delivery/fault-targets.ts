@@ -3,7 +3,7 @@
  * one broker that is away, may concern many.
  */
 import type { FaultTarget } from '#outbox';
-import type { ErrorCode, RelayError } from '#runtime';
+import { causeOf, type ErrorCode, type RelayError } from '#runtime';
 
 export interface FaultPlaceName {
   readonly topic: string;
@@ -27,12 +27,13 @@ export function nameTargets(
 ): RelayError {
   if (!OF_TARGETS.includes(fault.code)) return fault;
   const { code, message } = fault;
+  const cause = causeOf(fault);
   const found = new Map<string, FaultTarget>();
   for (const { topic, partition } of places) {
     const partitions = counts(topic);
     const isWhole = partition === null || partitions === undefined || OF_TOPICS.includes(code);
     const place = isWhole ? { partition: null, partitions: null } : { partition, partitions };
-    found.set(`${topic}/${place.partition}`, { topic, ...place, code, message });
+    found.set(`${topic}/${place.partition}`, { topic, ...place, code, cause, message });
   }
   targets.set(fault, [...found.values()]);
   return fault;

@@ -28,7 +28,7 @@ export interface Notification {
   readonly code?: ErrorCode;
   /** Why rows do not move: a name of the table of causes in docs/operations.md. */
   readonly cause?: StallCause;
-  /** What stands: `sender`, `source NAME`, `lane N`, `topic NAME`. */
+  /** What stands: `sender`, `source NAME`, `lane N`, `topic NAME`, `topic NAME, partition N`. */
   readonly part?: string;
   readonly source?: string;
   readonly lane?: number;
@@ -70,8 +70,12 @@ export class Findings {
   ofSender(event: SenderEvent): Finding | null {
     switch (event.kind) {
       case 'sender-retry':
-        // A topic that takes nothing is over when it is, not when others were delivered.
-        return this.#retrying(event.topic === null ? 'sender' : `topic ${event.topic}`, event, {});
+        return this.#retrying('sender', event, {});
+      // A topic that takes nothing is over when it is, not when others were delivered.
+      case 'target-blocked':
+        return this.#retrying(partOf(event), event, {});
+      case 'target-back':
+        return this.#recovered(partOf(event), {});
       case 'delivered':
         return this.#recovered('sender', {});
       case 'row-retry-failed': {
@@ -143,3 +147,6 @@ export class Findings {
     return { kind: 'recovered', severity: 'info', text: `${part} works again`, ...where };
   }
 }
+
+const partOf = ({ topic, partition }: { readonly topic: string; readonly partition: number | null }): string =>
+  partition === null ? `topic ${topic}` : `topic ${topic}, partition ${partition}`;

@@ -13,7 +13,6 @@ const retry = (attempt: number): SenderEvent => ({
   kind: 'sender-retry',
   code: 'KAFKA_UNREACHABLE',
   message: 'no broker',
-  topic: null,
   attempt,
   delayMs: 1,
 });
@@ -79,9 +78,19 @@ test('attempts end with a look that finds nothing, those of a topic not with row
   notifier.onIdle('sender');
   notifier.onSenderEvent(retry(2));
   notifier.onIdle('sender');
-  notifier.onSenderEvent({ ...retry(2), topic: 't' } as SenderEvent);
+  const place = {
+    code: 'KAFKA_TOPIC_MISSING',
+    cause: 'topic-missing',
+    message: 'no t',
+    topic: 't',
+    partition: null,
+  } as const;
+  const blocked = { kind: 'target-blocked', ...place, isAside: true, waiting: 1, forMs: 1, delayMs: 1 } as const;
+  notifier.onSenderEvent({ ...blocked, attempt: 2 });
   notifier.onSenderEvent(DELIVERED);
-  notifier.onSenderEvent({ ...retry(3), topic: 't' } as SenderEvent);
+  notifier.onSenderEvent({ ...blocked, attempt: 3 });
+  notifier.onSenderEvent({ kind: 'target-back', topic: 't', partition: null, blockedMs: 2 });
+  notifier.onSenderEvent({ ...blocked, attempt: 2 });
   const stall: Stall = { cause: 'topic-missing', part: 'topic t', rows: null, forMs: 61_000, fault: null };
   notifier.onStall(stall);
   notifier.onStallsEnd(stall);
@@ -92,6 +101,8 @@ test('attempts end with a look that finds nothing, those of a topic not with row
     [
       ['retrying', 'sender '],
       ['recovered', 'sender '],
+      ['retrying', 'topic t'],
+      ['recovered', 'topic t'],
       ['retrying', 'topic t'],
       ['stalled', 'topic-missing'],
       ['recovered', 'topic-missing'],

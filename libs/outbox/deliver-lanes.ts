@@ -163,12 +163,13 @@ export class Delivery {
     const targets = (kafka.scopeOf(thrown)?.targets ?? []).filter(({ topic }) => sent.has(topic));
     if (targets.length === 0) throw thrown;
     for (const target of targets) {
-      const { topic, partition, code, message, isBlocked, sinceMs, attempt, untilMs } = blocks.fault(target);
+      const { topic, partition, code, cause, message, isBlocked, sinceMs, attempt, untilMs } = blocks.fault(target);
       const nowMs = clock.nowMs();
       const name = targetName(target);
       const waiting = [...lanes.holds.values()].reduce((sum, { queues }) => sum + (queues.get(name)?.rows ?? 0), 0);
       const times = { forMs: nowMs - sinceMs, attempt, delayMs: untilMs - nowMs };
-      onEvent({ kind: 'target-blocked', topic, partition, code, message, isAside: isBlocked, waiting, ...times });
+      const place = { topic, partition, code, cause, message };
+      onEvent({ kind: 'target-blocked', ...place, isAside: isBlocked, waiting, ...times });
     }
   }
 }

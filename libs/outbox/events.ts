@@ -1,5 +1,5 @@
 /** What the core reports while it works: apps turn events into log lines and metrics, tests into traces. No payloads. */
-import type { ErrorCode } from '#runtime';
+import type { ErrorCode, StallCause } from '#runtime';
 
 export type WriterEvent =
   /** Somebody else leads, or nobody can be asked; told once until this process leads again. */
@@ -187,7 +187,6 @@ export type SenderEvent =
       readonly kind: 'sender-retry';
       readonly code: ErrorCode;
       readonly message: string;
-      readonly topic: string | null;
       readonly attempt: number;
       readonly delayMs: number;
     }
@@ -255,6 +254,7 @@ export type SenderEvent =
       readonly topic: string;
       readonly partition: number | null;
       readonly code: ErrorCode;
+      readonly cause: StallCause;
       readonly message: string;
       readonly isAside: boolean;
       readonly waiting: number;

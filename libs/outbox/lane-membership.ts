@@ -79,7 +79,7 @@ export class LaneMembership {
     const attempt = this.#progress.failed(error, clock.nowMs());
     this.#pauseMs = backoffMs(attempt, { baseMs: Math.min(PAUSE_MIN_MS, tickMs), maxMs: tickMs }, random);
     const { code, message } = error;
-    onEvent({ kind: 'sender-retry', code, message, topic: null, attempt, delayMs: this.#pauseMs });
+    onEvent({ kind: 'sender-retry', code, message, attempt, delayMs: this.#pauseMs });
   }
 
   #letGo(): boolean {

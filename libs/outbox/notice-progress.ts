@@ -1,5 +1,5 @@
 /** A sender's events tell its progress: in one place, so that no way of delivering is forgotten. */
-import { causeOf, type Progress } from '#runtime';
+import type { Progress } from '#runtime';
 import type { SenderEvent } from './events.ts';
 import type { SenderOptions } from './sender-options.ts';
 
@@ -9,8 +9,8 @@ export function noticing(options: SenderOptions, progress: Progress): SenderOpti
     const nowMs = options.clock.nowMs();
     if (event.kind === 'delivered' || event.kind === 'row-recovered') progress.moved(nowMs);
     if (event.kind === 'target-blocked') {
-      const { code, message } = event;
-      progress.hindered({ cause: causeOf({ code, details: {} }), text: `${code}: ${message}` }, nowMs);
+      const { code, cause, message } = event;
+      progress.hindered({ cause, text: `${code}: ${message}` }, nowMs);
     }
     options.onEvent(event);
   };

@@ -1,5 +1,5 @@
 /** The Kafka port: transactional producers, fencing, and the markers kept in Kafka itself. */
-import type { ErrorCode } from '#runtime';
+import type { ErrorCode, StallCause } from '#runtime';
 import type { Doubt } from './ports-aside.ts';
 import type { Target } from './targets.ts';
 
@@ -35,6 +35,7 @@ export interface MarkerWrite {
 /** A topic or partition that took nothing, and why. */
 export interface FaultTarget extends Target {
   readonly code: ErrorCode;
+  readonly cause: StallCause;
   readonly message: string;
 }
 

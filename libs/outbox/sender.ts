@@ -231,7 +231,7 @@ export class Sender {
       (error.code === 'KAFKA_FENCED' || error.code === 'KAFKA_OUTCOME_UNKNOWN' || error.code === 'DB_TRANSIENT');
     const delayMs = soon ? 20 : backoffMs(attempt, this.#options.backoff, this.#options.random);
     const { code, message } = error;
-    this.#options.onEvent({ kind: 'sender-retry', code, message, topic: null, attempt, delayMs });
+    this.#options.onEvent({ kind: 'sender-retry', code, message, attempt, delayMs });
     await this.#options.clock.sleep(delayMs, signal);
   }
 
@@ -244,7 +244,7 @@ export class Sender {
       this.#options.doorbell.ring({ kind: 'lanes-changed' });
     } catch (thrown) {
       const { code, message } = asRelayError(thrown);
-      this.#options.onEvent({ kind: 'sender-retry', code, message, topic: null, attempt: 1, delayMs: 0 });
+      this.#options.onEvent({ kind: 'sender-retry', code, message, attempt: 1, delayMs: 0 });
     }
     await this.#session.drop();
   }

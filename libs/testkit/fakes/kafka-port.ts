@@ -11,7 +11,7 @@ import {
   type ProducerSession,
   type SentTopics,
 } from '#outbox';
-import { RelayError } from '#runtime';
+import { causeOf, RelayError } from '#runtime';
 
 /** Called as `before:<step>` and `after:<step>` (open, end-leftovers, send, markers, commit, fence, read-markers); a rejection is the step's. */
 export type KafkaGate = (name: string) => Promise<void>;
@@ -72,7 +72,8 @@ function scopeOf(error: unknown): DeliveryFaultScope | null {
   const place = { topic, partition: typeof partition === 'number' ? partition : null };
   const partitions = typeof error.details.partitions === 'number' ? error.details.partitions : null;
   const { code, message, verdict } = error;
-  return { ...place, targets: verdict === 'row-fault' ? [] : [{ ...place, partitions, code, message }] };
+  const target = { ...place, partitions, code, cause: causeOf(error), message };
+  return { ...place, targets: verdict === 'row-fault' ? [] : [target] };
 }
 
 /** What the session does to the fake, step by step. */
