@@ -34,7 +34,8 @@ const UNSET = { ca: null, cert: null, key: null };
  * CONFIG_INVALID for what is no address.
  */
 export function targetOf(url: string, name = 'the address of Redis'): RedisTarget {
-  const parsed = parseRedisAddress(url);
+  // An application without types may give none.
+  const parsed = parseRedisAddress(typeof url === 'string' ? url : '');
   // It may hold a password, so that it is not repeated.
   if ('problem' in parsed) throw new RelayError('CONFIG_INVALID', `${name} is not allowed; ${parsed.problem}`);
   const { address } = parsed;
