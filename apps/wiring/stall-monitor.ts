@@ -5,7 +5,7 @@
  * What stands as a whole (the sender, a source that this process is to move) makes the process unhealthy. What stands in part
  * (a topic, a lane, rows set aside) is told and does not: a restart would mend nothing, and stop the rest.
  */
-import type { SenderEvent, WriterEvent } from '#outbox';
+import { type SenderEvent, showTarget, type WriterEvent } from '#outbox';
 import { causeOf, type LastFault, Progress, type RelayError, type Stall, type StallCause } from '#runtime';
 import { judgeLook, livingOf, mergeStalls, type RelayLook } from './judge-stalls.ts';
 
@@ -95,12 +95,12 @@ export class StallMonitor {
       const fault = { cause: 'kafka-throttled', text } as const;
       this.#throttled = event.lastMinuteMs > 0 ? { fault, untilMs: nowMs + this.#options.stallMs } : null;
     }
-    if (event.kind === 'target-back') this.#targets.delete(nameOf(event));
+    if (event.kind === 'target-back') this.#targets.delete(showTarget(event));
     if (event.kind !== 'target-blocked') return;
     const { code, cause, message, delayMs, waiting, forMs } = event;
     const fault = { cause, text: `${code}: ${message}` };
     const untilMs = nowMs + 2 * delayMs + this.#options.stallMs;
-    this.#targets.set(nameOf(event), { fault, rows: waiting, sinceMs: nowMs - forMs, untilMs });
+    this.#targets.set(showTarget(event), { fault, rows: waiting, sinceMs: nowMs - forMs, untilMs });
   }
 
   /** A look at the tables that succeeded. */
@@ -291,6 +291,3 @@ export class StallMonitor {
 }
 
 const UNKNOWN = { cause: 'unknown', text: null } as const;
-
-const nameOf = ({ topic, partition }: { readonly topic: string; readonly partition: number | null }): string =>
-  partition === null ? `topic ${topic}` : `topic ${topic}, partition ${partition}`;

@@ -1,5 +1,5 @@
 /** Which faults of topics and partitions are worth a line of the log: the first one, a change, and one a minute. */
-import type { SenderEvent } from '#outbox';
+import { type SenderEvent, showTarget } from '#outbox';
 import type { Clock } from '#runtime';
 
 /** What stays as it is is told again so late. */
@@ -11,11 +11,10 @@ const TARGETS_MAX = 10_000;
 export function createTargetLines(clock: Clock): (event: SenderEvent) => boolean {
   const said = new Map<string, { readonly text: string; readonly atMs: number }>();
   return (event) => {
-    if (event.kind === 'target-back') said.delete(JSON.stringify([event.topic, event.partition]));
+    if (event.kind === 'target-back') said.delete(showTarget(event));
     if (event.kind !== 'target-blocked') return true;
-    const { topic, partition, code, isAside } = event;
-    const target = JSON.stringify([topic, partition]);
-    const text = `${code} ${isAside}`;
+    const target = showTarget(event);
+    const text = `${event.code} ${event.isAside}`;
     const before = said.get(target);
     const nowMs = clock.nowMs();
     if (before?.text === text && nowMs - before.atMs < AGAIN_AFTER_MS) return false;

@@ -1,5 +1,5 @@
 /** What somebody is told when the relay needs them, and which events of the core are worth it. No payloads, no secrets. */
-import type { SenderEvent, WriterEvent } from '#outbox';
+import { type SenderEvent, showTarget, type WriterEvent } from '#outbox';
 import { type ErrorCode, explainStall, type Stall, type StallCause } from '#runtime';
 
 export interface Notification {
@@ -73,9 +73,9 @@ export class Findings {
         return this.#retrying('sender', event, {});
       // A topic that takes nothing is over when it is, not when others were delivered.
       case 'target-blocked':
-        return this.#retrying(partOf(event), event, {});
+        return this.#retrying(showTarget(event), event, {});
       case 'target-back':
-        return this.#recovered(partOf(event), {});
+        return this.#recovered(showTarget(event), {});
       case 'delivered':
         return this.#recovered('sender', {});
       case 'row-retry-failed': {
@@ -147,6 +147,3 @@ export class Findings {
     return { kind: 'recovered', severity: 'info', text: `${part} works again`, ...where };
   }
 }
-
-const partOf = ({ topic, partition }: { readonly topic: string; readonly partition: number | null }): string =>
-  partition === null ? `topic ${topic}` : `topic ${topic}, partition ${partition}`;

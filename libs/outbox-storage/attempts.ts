@@ -1,6 +1,15 @@
 /** Attempts at rows set aside: their tokens before they are sent, and what became of them. */
 import type { Session } from '#database';
-import { type AttemptVerdicts, type Doubt, IN_DOUBT, joinDoubts, type OpenAttempt, type OutboxTables } from '#outbox';
+import {
+  type AttemptVerdicts,
+  type Doubt,
+  doubtsFromText,
+  IN_DOUBT,
+  joinDoubts,
+  type OpenAttempt,
+  type OutboxTables,
+} from '#outbox';
+import { listsOf } from './lists-of.ts';
 import { underClaim } from './prove-claim.ts';
 import { retryDeadlock, type Storage } from './storage.ts';
 
@@ -14,9 +23,6 @@ interface AttemptColumns {
 
 /** Values of one list in a statement. */
 const LIST_MAX = 1_000;
-
-const listsOf = (ids: readonly number[]): readonly (readonly number[])[] =>
-  Array.from({ length: Math.ceil(ids.length / LIST_MAX) }, (_, at) => ids.slice(at * LIST_MAX, (at + 1) * LIST_MAX));
 
 /**
  * Persists the attempt's token with the rows before they are sent: after a crash Kafka's copy of it tells whether the attempt went
@@ -66,10 +72,10 @@ export async function settleAttempts(
   const { deadLetter: table, lane: laneTable } = storage.tables;
   const done = await underClaim(storage, lane, claimEpoch, async (session) => {
     const remove = `DELETE FROM ${table} WHERE lane = ? AND id IN (?)`;
-    for (const ids of listsOf(arrived)) await session.run(remove, [lane, ids]);
+    for (const ids of listsOf(arrived, LIST_MAX)) await session.run(remove, [lane, ids]);
     const set = `UPDATE ${table} SET attempt_token = ? WHERE lane = ? AND id IN (?)`;
-    for (const ids of listsOf(missing)) await session.run(set, [0, lane, ids]);
-    for (const ids of listsOf(unknown)) await session.run(set, [IN_DOUBT, lane, ids]);
+    for (const ids of listsOf(missing, LIST_MAX)) await session.run(set, [0, lane, ids]);
+    for (const ids of listsOf(unknown, LIST_MAX)) await session.run(set, [IN_DOUBT, lane, ids]);
     if (doubts !== undefined) {
       await session.run(`UPDATE ${laneTable} SET doubts = ? WHERE lane = ?`, [JSON.stringify(doubts), lane]);
     }
@@ -85,8 +91,6 @@ export async function removeAside(storage: Storage, ids: readonly number[]): Pro
   await retryDeadlock(storage, () => storage.pool.run(sql, [ids]));
 }
 
-const doubtsOf = (text: string | null | undefined): readonly Doubt[] => JSON.parse(text ?? '[]') as Doubt[];
-
 /** Of two doubts for one sender and partition the earlier one counts. */
 export async function addDoubts(
   session: Session,
@@ -97,7 +101,7 @@ export async function addDoubts(
   const [row] = await session.query<{ doubts: string | null }>(`SELECT doubts FROM ${tables.lane} WHERE lane = ?`, [
     lane,
   ]);
-  const all = joinDoubts(doubtsOf(row?.doubts), added);
+  const all = joinDoubts(doubtsFromText(row?.doubts), added);
   await session.run(`UPDATE ${tables.lane} SET doubts = ? WHERE lane = ?`, [JSON.stringify(all), lane]);
 }
 
@@ -108,7 +112,7 @@ export async function listDoubts(
   if (lanes.length === 0) return new Map();
   const select = `SELECT lane, doubts FROM ${tables.lane} WHERE lane IN (?) AND doubts IS NOT NULL`;
   const rows = await pool.query<{ lane: number; doubts: string }>(select, [lanes]);
-  return new Map(rows.map(({ lane, doubts }) => [lane, doubtsOf(doubts)]));
+  return new Map(rows.map(({ lane, doubts }) => [lane, doubtsFromText(doubts)]));
 }
 
 export async function listDoubted(

@@ -1,6 +1,7 @@
 /** The gap table: a row for each page of open gaps, so that an append writes only the pages that it changed. */
 import type { Session, SqlValue } from '#database';
 import type { GapChanges, GapPage, OutboxTables, StoredGapPage } from '#outbox';
+import { listsOf } from './lists-of.ts';
 
 const PAGES_PER_STATEMENT_MAX = 100;
 /** Pages read in one statement: some 200 KB. */
@@ -34,11 +35,11 @@ export async function writeGaps(
   source: string,
   { put, drop }: GapChanges,
 ): Promise<void> {
-  for (const some of chunksOf(drop)) {
+  for (const some of listsOf(drop, PAGES_PER_STATEMENT_MAX)) {
     const places = some.map(() => '?').join(', ');
     await session.run(`DELETE FROM ${gap} WHERE source = ? AND page IN (${places})`, [source, ...some]);
   }
-  for (const some of chunksOf(put)) {
+  for (const some of listsOf(put, PAGES_PER_STATEMENT_MAX)) {
     const places = some.map(() => '(?, ?, ?, ?, ?, ?, ?)').join(', ');
     const update = ['first_position', 'last_position', 'missing', 'ranges', 'detail']
       .map((column) => `${column} = VALUES(${column})`)
@@ -59,11 +60,6 @@ const valuesOf = (source: string, { page, first, last, missing, ranges, detail }
   ranges,
   detail,
 ];
-
-function* chunksOf<T>(items: readonly T[]): Generator<readonly T[], void, void> {
-  for (let at = 0; at < items.length; at += PAGES_PER_STATEMENT_MAX)
-    yield items.slice(at, at + PAGES_PER_STATEMENT_MAX);
-}
 
 /** Ascending. */
 export async function readGaps(session: Session, { gap }: OutboxTables, source: string): Promise<StoredGapPage[]> {

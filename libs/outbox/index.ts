@@ -47,7 +47,7 @@ export type * from './source-definition.ts';
 export { howToGoOn } from './source-halts.ts';
 export { bytesOf } from './split-batch.ts';
 export { NO_FACTS, type TableFactsTexts, tableFactsFromTexts, tableFactsToTexts } from './table-facts.ts';
-export { IN_DOUBT, joinDoubts, showTarget, type Target, targetName, targetOf } from './targets.ts';
+export { doubtsFromText, IN_DOUBT, joinDoubts, showTarget, type Target, targetName, targetOf } from './targets.ts';
 export { TERM_MOVES, type TermState } from './term-states.ts';
 export { withReader } from './with-reader.ts';
 export type { WriterTerm } from './writer-term.ts';

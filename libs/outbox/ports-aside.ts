@@ -1,13 +1,16 @@
 /** The outbox store port, as far as it is about rows set aside from their lanes. */
 import type { BatchLimits } from './ports-source.ts';
 
-export interface OutboxRow {
+export interface OutboxMessage {
   readonly id: number;
   readonly eventId: string;
   readonly topic: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>> | null;
+}
+
+export interface OutboxRow extends OutboxMessage {
   /** Bytes of key, value and headers, as the writer counted them. */
   readonly size: number;
 }

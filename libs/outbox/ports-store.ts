@@ -1,5 +1,5 @@
 /** The outbox store port: the writer's half (compare-and-set append) and the sender's half (lanes, reading, deleting, aside). */
-import type { AsideStore, OutboxRow } from './ports-aside.ts';
+import type { AsideStore, OutboxMessage, OutboxRow } from './ports-aside.ts';
 import type { BatchLimits } from './ports-source.ts';
 import type {
   GapChanges,
@@ -10,15 +10,6 @@ import type {
   TableFacts,
   WatermarkState,
 } from './ports-watermark.ts';
-
-export interface OutboxMessage {
-  readonly id: number;
-  readonly eventId: string;
-  readonly topic: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>> | null;
-}
 
 export interface AppendRequest {
   readonly source: string;

@@ -26,11 +26,13 @@ export function targetOf(name: string): Target {
   return { topic, partition: Number(partition), partitions: Number(partitions) };
 }
 
-/** For people: `topic` or `topic, partition 3`. */
-export function showTarget(name: string): string {
-  const { topic, partition } = targetOf(name);
-  return partition === null ? topic : `${topic}, partition ${partition}`;
-}
+/** For people: `topic t` or `topic t, partition 3`. */
+export const showTarget = ({ topic, partition }: Pick<Target, 'topic' | 'partition'>): string =>
+  partition === null ? `topic ${topic}` : `topic ${topic}, partition ${partition}`;
+
+/** Doubts as the stores keep them, as JSON; null: none. */
+export const doubtsFromText = (text: string | null | undefined): readonly Doubt[] =>
+  JSON.parse(text ?? '[]') as Doubt[];
 
 /** Of two doubts for one sender and partition the earlier one counts. */
 export function joinDoubts(known: readonly Doubt[], added: readonly Doubt[]): readonly Doubt[] {

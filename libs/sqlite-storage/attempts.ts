@@ -1,5 +1,5 @@
 /** Attempts at rows set aside: their tokens before they are sent, and what became of them. */
-import { type AttemptVerdicts, type Doubt, IN_DOUBT, joinDoubts, type OpenAttempt } from '#outbox';
+import { type AttemptVerdicts, type Doubt, doubtsFromText, IN_DOUBT, joinDoubts, type OpenAttempt } from '#outbox';
 import type { SqliteStatements } from './sqlite-file.ts';
 import { bufferOf, type Storage } from './storage.ts';
 import { NOW, type QuotedTables } from './tables.ts';
@@ -61,12 +61,10 @@ export async function removeAside({ file, tables }: Storage, ids: readonly numbe
   });
 }
 
-const doubtsOf = (text: string | null | undefined): readonly Doubt[] => JSON.parse(text ?? '[]') as Doubt[];
-
 /** Of two doubts for one sender and partition the earlier one counts. */
 export function addDoubts(sql: SqliteStatements, tables: QuotedTables, lane: number, added: readonly Doubt[]): void {
   const row = sql.get<{ doubts: string | null }>(`SELECT doubts FROM ${tables.lane} WHERE lane = ?`, lane);
-  const all = joinDoubts(doubtsOf(row?.doubts), added);
+  const all = joinDoubts(doubtsFromText(row?.doubts), added);
   sql.run(`UPDATE ${tables.lane} SET doubts = ? WHERE lane = ?`, JSON.stringify(all), lane);
 }
 
@@ -77,7 +75,7 @@ export async function listDoubts(
   if (lanes.length === 0) return new Map();
   const select = `SELECT lane, doubts FROM ${tables.lane} WHERE lane IN (${marksOf(lanes)}) AND doubts IS NOT NULL`;
   const rows = await file.read((sql) => sql.all<{ lane: number; doubts: string }>(select, ...lanes));
-  return new Map(rows.map(({ lane, doubts }) => [lane, doubtsOf(doubts)]));
+  return new Map(rows.map(({ lane, doubts }) => [lane, doubtsFromText(doubts)]));
 }
 
 export async function listDoubted(
