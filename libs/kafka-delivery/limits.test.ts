@@ -107,7 +107,6 @@ async function deliver(scene: Scene): Promise<{ ids: number[]; events: SenderEve
     trimIntervalMs: 20,
     onEvent: (event) => {
       events.push(event);
-      if (process.env.DBG) console.log(JSON.stringify(event));
       if (event.kind === 'delivered') arrived += event.rows;
       if (event.kind === 'row-recovered') arrived += 1;
       scene.onEvent?.(event);

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPool, type Pool } from '#database';
-import { type OutboxMessage, type OutboxTables, outboxId } from '#outbox';
-import { createTestDatabase, failOnLeaks, type TestDatabase, testDatabaseOptions } from '#testkit';
+import { type OutboxMessage, outboxId } from '#outbox';
+import { createTestDatabase, failOnLeaks, type TestDatabase, testDatabaseOptions, testTables } from '#testkit';
 import { createSenderStore, createWriterStore, migrate } from './index.ts';
 
 let database: TestDatabase;
@@ -33,17 +33,7 @@ const MESSAGE: OutboxMessage = {
 /** Fresh tables with a source of one lane, whose first append it is. */
 async function world() {
   worlds += 1;
-  const name = (table: string) => `t${worlds}_${table}`;
-  const tables: OutboxTables = {
-    watermark: name('watermark'),
-    outbox: name('outbox'),
-    lane: name('lane'),
-    member: name('member'),
-    deadLetter: name('dead_letter'),
-    topic: name('topic'),
-    gap: name('gap'),
-    sourceFacts: name('source_facts'),
-  };
+  const tables = testTables(`t${worlds}_`);
   await migrate(pool, tables);
   const writer = createWriterStore({ pool, tables });
   await writer.registerSource({ source: 'orders', position: 0n, gaps: [], lanes: 1 });

@@ -3,22 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { createPool, errnoOf, type Pool } from '#database';
 import { laneFloor, type OutboxMessage, type OutboxTables, outboxId } from '#outbox';
-import { createTestDatabase, failOnLeaks, type TestDatabase, testDatabaseOptions, until } from '#testkit';
+import { createTestDatabase, failOnLeaks, type TestDatabase, testDatabaseOptions, testTables, until } from '#testkit';
 import { createSenderStore, createWriterStore, growLanes, migrate } from './index.ts';
 
 /** MariaDB answers a refused NOWAIT with it. */
 /** NOWAIT refused, on MariaDB and on MySQL. */
 const LOCKED_ERRNOS: readonly (number | null)[] = [1205, 3572];
-const tables: OutboxTables = {
-  watermark: 'watermark',
-  outbox: 'outbox',
-  lane: 'lane',
-  member: 'member',
-  deadLetter: 'dead_letter',
-  topic: 'topic',
-  gap: 'gap',
-  sourceFacts: 'source_facts',
-};
+const tables: OutboxTables = testTables();
 
 let database: TestDatabase;
 let pool: Pool;

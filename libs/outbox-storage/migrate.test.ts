@@ -4,20 +4,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPool, type Pool } from '#database';
 import { GapSet, type OutboxTables } from '#outbox';
-import { createTestDatabase, type TestDatabase, testDatabaseOptions } from '#testkit';
+import { createTestDatabase, type TestDatabase, testDatabaseOptions, testTables } from '#testkit';
 import { checkSchema, createWriterStore, loadStart, migrate } from './index.ts';
 import { SCHEMA_VERSION } from './schema.ts';
 
-const tablesOf = (name: string): OutboxTables => ({
-  watermark: `${name}_watermark`,
-  outbox: `${name}_outbox`,
-  lane: `${name}_lane`,
-  member: `${name}_member`,
-  deadLetter: `${name}_dead_letter`,
-  topic: `${name}_topic`,
-  gap: `${name}_gap`,
-  sourceFacts: `${name}_source_facts`,
-});
+const tablesOf = (name: string): OutboxTables => testTables(`${name}_`);
 
 let database: TestDatabase;
 let pool: Pool;

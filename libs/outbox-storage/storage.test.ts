@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPool, openSession, type Pool } from '#database';
 import { laneFloor, type OutboxMessage, type OutboxTables, outboxId } from '#outbox';
-import { createTestDatabase, failOnLeaks, type TestDatabase, testDatabaseOptions, until } from '#testkit';
+import { createTestDatabase, failOnLeaks, type TestDatabase, testDatabaseOptions, testTables, until } from '#testkit';
 import {
   checkSchema,
   countAside,
@@ -43,17 +43,7 @@ failOnLeaks();
 
 function names(): OutboxTables {
   worlds += 1;
-  const name = (table: string) => `t${worlds}_${table}`;
-  return {
-    watermark: name('watermark'),
-    outbox: name('outbox'),
-    lane: name('lane'),
-    member: name('member'),
-    deadLetter: name('dead_letter'),
-    topic: name('topic'),
-    gap: name('gap'),
-    sourceFacts: name('source_facts'),
-  };
+  return testTables(`t${worlds}_`);
 }
 
 const message = (lane: number, sequence: number, value: Buffer | null = Buffer.from('{}')): OutboxMessage => ({

@@ -13,6 +13,7 @@ import {
   storeContract,
   type TestDatabase,
   testDatabaseOptions,
+  testTables,
 } from '#testkit';
 import { createSenderStore, createWriterStore, migrate } from './index.ts';
 
@@ -65,17 +66,7 @@ storeContract({
   name: 'MariaDB',
   open: async () => {
     worlds += 1;
-    const name = (table: string) => `w${worlds}_${table}`;
-    const tables: OutboxTables = {
-      watermark: name('watermark'),
-      outbox: name('outbox'),
-      lane: name('lane'),
-      member: name('member'),
-      deadLetter: name('dead_letter'),
-      topic: name('topic'),
-      gap: name('gap'),
-      sourceFacts: name('source_facts'),
-    };
+    const tables = testTables(`w${worlds}_`);
     await migrate(pool, tables);
     const second = createPool(testDatabaseOptions(database));
     const side = (of: Pool): StoreSide => ({

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RelayError, systemClock } from '#runtime';
-import { createFakeDoorbells, createFakeStore, FakeKafka, FakeOutboxTables } from '#testkit';
+import { createFakeDoorbells, createFakeStore, FakeKafka, FakeOutboxTables, testSender } from '#testkit';
 import { outboxId } from './lane.ts';
 import { Sender } from './sender.ts';
 
@@ -61,23 +61,16 @@ async function run({ rows, late, free }: Scene): Promise<{ arrived: number[]; as
   await store.writer.append({ source: 's', epoch, expectedNextSequence: 1, next, messages });
   const idsIn = () => kafka.committed('t').map(({ headers }) => Number(headers.id?.slice(2)));
   const stop = new AbortController();
-  const sender = new Sender({
-    transactionalId: 'me',
-    store: store.sender,
-    kafka: kafka.port(),
-    doorbell: bells.doorbell(),
-    clock: systemClock,
-    random: () => 0.5,
-    limits: { rowsMax: 1, bytesMax: 1_000_000 },
-    ...{ pollIntervalMs: 5, leaseMs: 5_000, tickMs: 300, markerSettleMs: 500, markerRefreshMs: 60_000 },
-    backoff: { baseMs: 1, maxMs: 2 },
-    ...{ retriesMax: 1_000_000, rowFaultPolicy: 'dead-letter', parkedKeysMax: 1_000, targetPatienceMs: 0 },
-    waiting: { rowsMax: 100, bytesMax: 1_000_000 },
-    ...{ trimRowsMax: 1_000, trimIntervalMs: 300 },
-    onEvent: () => {
-      if (copies >= late && underWay === null && idsIn().includes(rows.length)) stop.abort();
-    },
-  });
+  const sender = new Sender(
+    testSender({
+      ...{ store: store.sender, kafka: kafka.port(), doorbell: bells.doorbell() },
+      ...{ limits: { rowsMax: 1, bytesMax: 1_000_000 }, tickMs: 300, trimIntervalMs: 300 },
+      backoff: { baseMs: 1, maxMs: 2 },
+      onEvent: () => {
+        if (copies >= late && underWay === null && idsIn().includes(rows.length)) stop.abort();
+      },
+    }),
+  );
   await sender.run(AbortSignal.any([stop.signal, AbortSignal.timeout(20_000)]));
   return { arrived: idsIn(), aside: [...tables.aside.keys()] };
 }

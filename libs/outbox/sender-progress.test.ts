@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Progress, RelayError, systemClock } from '#runtime';
-import { createFakeDoorbells, createFakeStore, FakeKafka, FakeOutboxTables, until } from '#testkit';
+import { createFakeStore, FakeKafka, FakeOutboxTables, testSender, until } from '#testkit';
 import type { SenderEvent } from './events.ts';
 import { type KafkaPort, Sender } from './index.ts';
 import { outboxId } from './lane.ts';
@@ -43,24 +43,15 @@ async function scene(rows: number) {
   });
   const events: SenderEvent[] = [];
   const progress = new Progress();
-  const sender = new Sender({
-    ...{ transactionalId: 'me', store: store.sender, kafka: failing, doorbell: createFakeDoorbells().doorbell() },
-    ...{ clock: systemClock, random: () => 0.5, limits: { rowsMax: 5, bytesMax: 1_000_000 } },
-    ...{ pollIntervalMs: 5, leaseMs: 5_000, tickMs: 20, markerSettleMs: 5_000, backoff: { baseMs: 1, maxMs: 8 } },
-    ...{
-      retriesMax: 2,
-      rowFaultPolicy: 'dead-letter',
-      parkedKeysMax: 10,
-      targetPatienceMs: 0,
-      waiting: { rowsMax: 100, bytesMax: 1_000_000 },
-      trimRowsMax: 100,
-      trimIntervalMs: 5,
-    },
-    // So often that one is written between any two attempts.
-    markerRefreshMs: 2,
-    progress,
-    onEvent: (event) => events.push(event),
-  });
+  const sender = new Sender(
+    testSender({
+      ...{ store: store.sender, kafka: failing, markerSettleMs: 5_000 },
+      // So often that one is written between any two attempts.
+      markerRefreshMs: 2,
+      progress,
+      onEvent: (event) => events.push(event),
+    }),
+  );
   const stop = new AbortController();
   const running = sender.run(stop.signal);
   const attempts = () => events.flatMap((event) => (event.kind === 'sender-retry' ? [event.attempt] : []));
@@ -101,23 +92,12 @@ test('a sender that Kafka does not answer lets its lanes go and stays known to l
   const open = async () => {
     throw new RelayError('KAFKA_UNREACHABLE', 'no broker');
   };
-  const sender = new Sender({
-    ...{ transactionalId: 'me', store: store.sender, doorbell: createFakeDoorbells().doorbell() },
-    kafka: Object.assign(Object.create(kafka.port({ transactional: true })), { open }),
-    ...{ clock: systemClock, random: () => 0.5, limits: { rowsMax: 5, bytesMax: 1_000_000 } },
-    ...{ pollIntervalMs: 5, leaseMs: 30, tickMs: 5, markerSettleMs: 5_000, backoff: { baseMs: 1, maxMs: 8 } },
-    ...{
-      retriesMax: 2,
-      rowFaultPolicy: 'dead-letter',
-      parkedKeysMax: 10,
-      targetPatienceMs: 0,
-      waiting: { rowsMax: 100, bytesMax: 1_000_000 },
-      trimRowsMax: 100,
-      trimIntervalMs: 5,
-    },
-    markerRefreshMs: 60_000,
-    onEvent: () => undefined,
-  });
+  const sender = new Sender(
+    testSender({
+      ...{ store: store.sender, markerSettleMs: 5_000, leaseMs: 30, tickMs: 5 },
+      kafka: Object.assign(Object.create(kafka.port({ transactional: true })), { open }),
+    }),
+  );
   const stop = new AbortController();
   const running = sender.run(stop.signal);
   const kinds = () => [...tables.members.values()].map(({ kind }) => kind);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemClock } from '#runtime';
-import { createFakeDoorbells, createFakeStore, FakeKafka, FakeOutboxTables } from '#testkit';
+import { createFakeStore, FakeKafka, FakeOutboxTables, testSender } from '#testkit';
 import type { SenderEvent } from './events.ts';
 import { outboxId, pickLane } from './lane.ts';
 import { Sender } from './sender.ts';
@@ -28,34 +28,18 @@ async function deliverAroundRefusedRow(transactional: boolean) {
   assert.equal(await store.writer.append({ source: 's', epoch, expectedNextSequence: 1, next, messages }), 'committed');
   const stop = new AbortController();
   const events: SenderEvent[] = [];
-  const sender = new Sender({
-    transactionalId: 'me',
-    store: store.sender,
-    kafka: kafka.port({ transactional }),
-    doorbell: createFakeDoorbells().doorbell(),
-    clock: systemClock,
-    random: () => 0.5,
-    limits: { rowsMax: 5, bytesMax: 1_000_000 },
-    pollIntervalMs: 5,
-    leaseMs: 5_000,
-    tickMs: 20,
-    markerSettleMs: 100,
-    markerRefreshMs: 60_000,
-    backoff: { baseMs: 2, maxMs: 5 },
-    retriesMax: 2,
-    rowFaultPolicy: 'dead-letter',
-    parkedKeysMax: 10,
-    targetPatienceMs: 0,
-    waiting: { rowsMax: 100, bytesMax: 1_000_000 },
-    trimRowsMax: 100,
-    trimIntervalMs: 5,
-    onEvent: (event) => {
-      events.push(event);
-      const dead = events.some(({ kind }) => kind === 'row-dead');
-      const arrived = new Set(kafka.committed('t').map((record) => record.headers.id));
-      if (dead && arrived.size >= ROWS - 1) stop.abort();
-    },
-  });
+  const sender = new Sender(
+    testSender({
+      ...{ store: store.sender, kafka: kafka.port({ transactional }), markerSettleMs: 100 },
+      ...{ backoff: { baseMs: 2, maxMs: 5 }, retriesMax: 2, parkedKeysMax: 10, trimRowsMax: 100 },
+      onEvent: (event) => {
+        events.push(event);
+        const dead = events.some(({ kind }) => kind === 'row-dead');
+        const arrived = new Set(kafka.committed('t').map((record) => record.headers.id));
+        if (dead && arrived.size >= ROWS - 1) stop.abort();
+      },
+    }),
+  );
   await sender.run(AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]));
   return { ids: kafka.committed('t').map((record) => `${record.headers.id}`), events };
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemClock } from '#runtime';
-import { createFakeDoorbells, createFakeStore, FakeKafka, FakeOutboxTables } from '#testkit';
+import { createFakeStore, FakeKafka, FakeOutboxTables, testSender } from '#testkit';
 import type { SenderEvent } from './events.ts';
 import { outboxId } from './lane.ts';
 import type { DeliveryRecord } from './ports.ts';
@@ -41,33 +41,17 @@ async function run(scene: Scene): Promise<{ ids: readonly number[]; events: read
   await store.writer.append({ source: 's', epoch, expectedNextSequence: 1, next, messages });
   const stop = new AbortController();
   const events: SenderEvent[] = [];
-  const sender = new Sender({
-    transactionalId: 'me',
-    store: store.sender,
-    kafka: kafka.port(),
-    doorbell: createFakeDoorbells().doorbell(),
-    clock: systemClock,
-    random: () => 0.5,
-    limits: { rowsMax: 10, bytesMax: 1_000_000 },
-    pollIntervalMs: 5,
-    leaseMs: 5_000,
-    tickMs: 20,
-    markerSettleMs: 500,
-    markerRefreshMs: 60_000,
-    // Whatever is aside is due at once: nothing but the share of retries keeps them from taking every turn.
-    backoff: { baseMs: 0.01, maxMs: 0.02 },
-    retriesMax: scene.retriesMax ?? 1_000_000,
-    rowFaultPolicy: 'dead-letter',
-    parkedKeysMax: 1_000,
-    targetPatienceMs: 0,
-    waiting: { rowsMax: 100, bytesMax: 1_000_000 },
-    trimRowsMax: 1_000,
-    trimIntervalMs: 1,
-    onEvent: (event) => {
-      events.push(event);
-      if (scene.isDone(events, idsIn(kafka))) stop.abort();
-    },
-  });
+  const sender = new Sender(
+    testSender({
+      ...{ store: store.sender, kafka: kafka.port(), limits: { rowsMax: 10, bytesMax: 1_000_000 } },
+      // Whatever is aside is due at once: nothing but the share of retries keeps them from taking every turn.
+      ...{ backoff: { baseMs: 0.01, maxMs: 0.02 }, retriesMax: scene.retriesMax ?? 1_000_000, trimIntervalMs: 1 },
+      onEvent: (event) => {
+        events.push(event);
+        if (scene.isDone(events, idsIn(kafka))) stop.abort();
+      },
+    }),
+  );
   await sender.run(AbortSignal.any([stop.signal, AbortSignal.timeout(20_000)]));
   return { ids: idsIn(kafka), events };
 }

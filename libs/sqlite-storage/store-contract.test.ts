@@ -6,23 +6,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after } from 'node:test';
 import type { OutboxTables } from '#outbox';
-import { type StoreSide, storeContract } from '#testkit';
+import { type StoreSide, storeContract, testTables } from '#testkit';
 import { createSenderStore, createWriterStore, migrate, openSqliteFile } from './index.ts';
 import type { SqliteFile } from './sqlite-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'krs-sqlite-store-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const tables: OutboxTables = {
-  watermark: 'watermark',
-  outbox: 'outbox',
-  lane: 'lane',
-  member: 'member',
-  deadLetter: 'dead_letter',
-  topic: 'topic',
-  gap: 'gap',
-  sourceFacts: 'source_facts',
-};
+const tables: OutboxTables = testTables();
 let worlds = 0;
 
 /** The machine's clock cannot be turned: what it is compared with moves back instead. */

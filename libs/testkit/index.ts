@@ -1,5 +1,6 @@
 /** For tests only: servers of their own, fakes of the ports, contract suites that run on the fake and on the real thing. */
 
+export { askRedis } from './ask-redis.ts';
 export { CertificateFolder, type CertificateOptions } from './certificate-folder.ts';
 export { type DoorbellHarness, doorbellContract } from './contracts/doorbell.ts';
 export { type ElectionHarness, electionContract } from './contracts/election.ts';
@@ -111,6 +112,8 @@ export { type Sentinel, type SentinelOptions, startSentinel } from './start-sent
 export { type Stack, type StackOptions, startStack } from './start-stack.ts';
 export { testDatabaseOptions } from './test-database-options.ts';
 export { type DatabaseAddress, type TestEnvironment, testEnvironment } from './test-environment.ts';
+export { testSender } from './test-sender.ts';
+export { testTables } from './test-tables.ts';
 export { ChangingTopics, handledAll, numbered, type TopicScene } from './topic-scene.ts';
 export { uniqueName } from './unique-name.ts';
 export { until } from './until.ts';

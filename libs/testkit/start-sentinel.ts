@@ -1,7 +1,8 @@
 /** A sentinel that watches one primary. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { askRedis } from './ask-redis.ts';
 import { ensureBinaries } from './ensure-binary.ts';
 import { freePort } from './free-port.ts';
 import { startInFolder } from './start-in-folder.ts';
@@ -34,17 +35,7 @@ export async function startSentinel({ name, primary, quorum, downAfterMs }: Sent
     `sentinel monitor ${name} ${primary.host} ${primary.port} ${quorum}`,
     ...[`sentinel down-after-milliseconds ${name} ${downAfterMs}`, `sentinel failover-timeout ${name} 5000`],
   ];
-  const client = () => new Redis(port, HOST, { lazyConnect: true, retryStrategy: () => null, enableReadyCheck: false });
-  const ask = async <T>(work: (redis: Redis) => Promise<T>): Promise<T> => {
-    const redis = client();
-    redis.on('error', () => undefined);
-    try {
-      await redis.connect();
-      return await work(redis);
-    } finally {
-      redis.disconnect();
-    }
-  };
+  const ask = <T>(work: (redis: Redis) => Promise<T>): Promise<T> => askRedis(`redis://${HOST}:${port}`, work, false);
   const server = await startInFolder({
     name: 'sentinel',
     prepare: (dir) => writeFile(join(dir, 'sentinel.conf'), `${lines.join('\n')}\ndir ${dir}\n`),

@@ -2,7 +2,7 @@
 import { MISFIT } from '../fakes/kafka-port.ts';
 import type { Mutation } from './mutation.ts';
 import { ANY_CLAIM } from './sim-tables.ts';
-import { withSession, withStore } from './wrap-ports.ts';
+import { settingAside, withSession, withStore } from './wrap-ports.ts';
 
 export const ASIDE_MUTATIONS: readonly Mutation[] = [
   {
@@ -21,15 +21,7 @@ export const ASIDE_MUTATIONS: readonly Mutation[] = [
     name: 'rows known to be too large are passed without being set aside',
     theme: 'poison',
     seedsMax: 2_000,
-    senderStore: (store) =>
-      withStore(store, {
-        setAside: (lane, claimEpoch, rows) =>
-          store.setAside(
-            lane,
-            claimEpoch,
-            rows.filter(({ error }) => !error.includes(MISFIT)),
-          ),
-      }),
+    senderStore: (store) => settingAside(store, ({ error }) => !error.includes(MISFIT)),
   },
   {
     name: 'every attempt has the same token',

@@ -1,7 +1,7 @@
 /** Ways to get topics and partitions wrong that take nothing for a while. */
 import type { Landed } from '#outbox';
 import type { Mutation } from './mutation.ts';
-import { withKafka, withStore } from './wrap-ports.ts';
+import { settingAside, withKafka, withStore } from './wrap-ports.ts';
 
 const NOTHING: Landed = { committed: new Set(), aborted: new Set(), unknown: [] };
 
@@ -10,16 +10,7 @@ export const TARGET_MUTATIONS: readonly Mutation[] = [
     name: 'rows of a topic that is away are passed without being set aside',
     theme: 'targets',
     seedsMax: 2_000,
-    senderStore: (store) =>
-      withStore(store, {
-        setAside: (lane, claimEpoch, rows, doubts) =>
-          store.setAside(
-            lane,
-            claimEpoch,
-            rows.filter(({ state }) => state !== 'waiting'),
-            doubts,
-          ),
-      }),
+    senderStore: (store) => settingAside(store, ({ state }) => state !== 'waiting'),
   },
   {
     name: 'whoever takes over does not know which partitions rows wait for',

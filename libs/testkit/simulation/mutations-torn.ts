@@ -1,6 +1,6 @@
 /** Ways to get commits wrong that a broker acknowledged and lost, wholly or in part. */
 import type { Mutation } from './mutation.ts';
-import { withKafka, withStore } from './wrap-ports.ts';
+import { settingAside, withKafka, withStore } from './wrap-ports.ts';
 
 const NONE: ReadonlySet<number> = new Set();
 
@@ -71,16 +71,7 @@ export const TORN_MUTATIONS: readonly Mutation[] = [
     name: 'rows of a torn transaction are passed without being set aside',
     theme: 'torn',
     seedsMax: 2_000,
-    senderStore: (store) =>
-      withStore(store, {
-        setAside: (lane, claimEpoch, rows, doubts) =>
-          store.setAside(
-            lane,
-            claimEpoch,
-            rows.filter(({ error }) => error !== 'its transaction was torn'),
-            doubts,
-          ),
-      }),
+    senderStore: (store) => settingAside(store, ({ error }) => error !== 'its transaction was torn'),
   },
   {
     name: 'whoever takes over knows only the topics it has sent to itself',

@@ -1,5 +1,5 @@
 /** Ports with some of their methods replaced. */
-import type { KafkaPort, ProducerSession, SenderStore, WriterStore } from '#outbox';
+import type { AsideEntry, KafkaPort, ProducerSession, SenderStore, WriterStore } from '#outbox';
 
 /** What is replaced keeps its own `this`, and what is not keeps the port's. */
 const wrap = <T extends object>(port: T, change: Partial<T>): T =>
@@ -13,6 +13,12 @@ const wrap = <T extends object>(port: T, change: Partial<T>): T =>
   });
 
 export const withStore = (store: SenderStore, change: Partial<SenderStore>): SenderStore => wrap(store, change);
+
+/** Rows that are not kept are passed and set aside nowhere. */
+export const settingAside = (store: SenderStore, isKept: (entry: AsideEntry) => boolean): SenderStore =>
+  withStore(store, {
+    setAside: (lane, claimEpoch, rows, doubts) => store.setAside(lane, claimEpoch, rows.filter(isKept), doubts),
+  });
 
 export const withWriter = (store: WriterStore, change: Partial<WriterStore>): WriterStore => wrap(store, change);
 
